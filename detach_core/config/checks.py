@@ -1,0 +1,96 @@
+"""What no single key can tell: names that must exist elsewhere, values that must fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detach_core.config.datasets import DatasetSection, OpportunityDataset
+from detach_core.config.document import Document
+from detach_core.config.errors import ConfigError, unknown_key
+from detach_core.config.reports import ResultsTable
+from detach_core.config.splits import DatasetSplit
+from detach_core.config.variants import resolve_spatial, resolve_variant
+
+
+def find_mistakes(document: Document) -> list[str]:
+    """One line for each value that does not fit the others; empty when all is well."""
+    lines: list[str] = []
+    for name, dataset in document.datasets.items():
+        lines += _dataset_mistakes(f"datasets.{name}", dataset)
+    for name, split in document.splits.items():
+        for dataset_name, part in split.datasets.items():
+            key = f"splits.{name}.{dataset_name}"
+            known = document.datasets.get(dataset_name)
+            lines += [f"{key}: {unknown_key(dataset_name, document.datasets)}"] if known is None else []
+            lines += _split_mistakes(key, part, known) if known is not None else []
+    lines += _variant_mistakes(document)
+    for name in document.tables:
+        lines += _table_mistakes(document, name)
+    return lines
+
+
+def _dataset_mistakes(key: str, dataset: DatasetSection) -> Iterator[str]:
+    if dataset.source == "local" and dataset.root is None:
+        yield f"{key}.root: must be your own folder when `source` is local, got null"
+    if dataset.source == "download" and not dataset.download.files:
+        yield f"{key}.download.files: must name the files to fetch when `source` is download, got an empty list"
+    if dataset.label_unit == "recording" and (strange := sorted(set(dataset.takes) - set(dataset.classes))):
+        yield f"{key}.takes: must be among `classes` when `label_unit` is recording, got {', '.join(strange)}"
+    if dataset.source == "simulated" and isinstance(dataset, OpportunityDataset):
+        for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
+            yield f"{key}.home.takes.{take}: missing; the simulated home must know what is done in each of `takes`"
+    for name in ("subjects", "takes", "classes"):
+        values = getattr(dataset, name)
+        if len(set(values)) < len(values):
+            yield f"{key}.{name}: must not repeat, got {', '.join(values)}"
+    frames = dataset.window.length_s * dataset.video.working_hz
+    if frames < 2 or abs(frames - round(frames)) > 1e-6:
+        yield f"{key}.video.working_hz: must give a whole number of at least 2 frames a window, got {frames:g}"
+    if dataset.video.working_hz > dataset.native.video_hz:  # type: ignore[attr-defined]
+        yield f"{key}.video.working_hz: must be at most `native.video_hz`, got {dataset.video.working_hz:g}"
+
+
+def _split_mistakes(key: str, part: DatasetSplit, dataset: DatasetSection) -> Iterator[str]:
+    if part.hold_out == "nothing":
+        if part.held_out:
+            yield f"{key}.held_out: must be empty when `hold_out` is nothing, got {', '.join(part.held_out)}"
+        return
+    known = dataset.recordings() if part.hold_out == "recordings" else dataset.subjects
+    if strange := sorted(set(part.held_out) - set(known)):
+        yield f"{key}.held_out: must be among the {part.hold_out} of the dataset, got {', '.join(strange)}"
+    if not part.held_out:
+        yield f"{key}.held_out: must name {part.hold_out}, got none; `hold_out: nothing` holds out nothing"
+    if len(set(part.held_out)) >= len(known):
+        yield f"{key}.held_out: must leave some of the {part.hold_out}, got all of them"
+
+
+def _variant_mistakes(document: Document) -> Iterator[str]:
+    if "default" not in document.spatial:
+        yield "spatial.default: missing"
+        return
+    for name in document.spatial:
+        try:
+            resolve_spatial(document, name)
+        except ConfigError as error:
+            yield from error.lines
+            if name == "default":
+                return
+    for name in document.variants:
+        try:
+            resolve_variant(document, name)
+        except ConfigError as error:
+            yield from error.lines
+
+
+def _table_mistakes(document: Document, name: str) -> Iterator[str]:
+    table = document.tables[name]
+    if table.split not in document.splits:
+        yield f"tables.{name}.split: {unknown_key(table.split, document.splits)}"
+    for dataset in table.datasets:
+        if dataset not in document.datasets:
+            yield f"tables.{name}.datasets: {dataset}: {unknown_key(dataset, document.datasets)}"
+        elif table.split in document.splits and dataset not in document.splits[table.split].datasets:
+            yield f"tables.{name}.datasets: {dataset} has no part in splits.{table.split}"
+    for row in table.rows if isinstance(table, ResultsTable) else []:
+        if row not in document.variants:
+            yield f"tables.{name}.rows: {row}: {unknown_key(row, document.variants)}"

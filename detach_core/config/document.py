@@ -1,0 +1,51 @@
+"""The configuration as it is written: one class for all of `config.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
+
+from detach_core.config.datasets import Dataset
+from detach_core.config.encoders import AugmentationSection, EncodersSection, InputSection
+from detach_core.config.evaluation import ProbeSection
+from detach_core.config.methods import METHOD_CONFIGS
+from detach_core.config.reports import Table
+from detach_core.config.section import Name, Section, Share
+from detach_core.config.splits import Split
+from detach_core.config.training import OptimizerSection
+
+_SECTIONS: dict[str, Any] = {name: (section, ...) for name, section in METHOD_CONFIGS.items()}
+Methods = create_model("Methods", __base__=Section, __doc__="Full settings of each method.", **_SECTIONS)
+
+
+class Document(Section):
+    """All of `config.yaml` with its overlays."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field(
+        description="one run of every variant for each"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(description="where networks run; auto takes a GPU if there is one")
+    threads: int = Field(ge=1, le=256, description="torch threads per process, whatever --cores says")
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")
+    splits: dict[Name, Split] = Field(min_length=1, description="named splits")
+    input: InputSection
+    augmentation: AugmentationSection
+    encoders: EncodersSection
+    optimizer: OptimizerSection
+    spatial: dict[Name, dict[str, Any]] = Field(description="Stage 1: `default` in full, others what they change")
+    methods: Methods  # type: ignore[valid-type]
+    variants: dict[Name, dict[str, Any]] = Field(description="a method and the few values it changes")
+    snapshots: Annotated[list[Share], Field(min_length=1)] = Field(
+        description="shares of the epochs at which weights are kept (Fig. 4)"
+    )
+    probe: ProbeSection
+    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
+
+
+SHARED: dict[str, type[Section]] = {
+    "input": InputSection,
+    "augmentation": AugmentationSection,
+    "encoders": EncodersSection,
+    "optimizer": OptimizerSection,
+}

@@ -1,0 +1,138 @@
+"""What is wrong with a configuration, as one line per mistake: the key's path, what it must be, what was found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a section of keys and values",
+    "model_type": "a section of keys and values",
+    "model_attributes_type": "a section of keys and values",
+}
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+_TAGS = ("union_tag_invalid", "union_tag_not_found")
+
+
+class ConfigError(ValueError):
+    """The configuration is refused. `lines` says each mistake in one line that starts with the key's path."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def join_path(*parts: str | int) -> str:
+    """`parts` as a key's path: dots between keys, brackets around list positions."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text
+
+
+def as_config_error(
+    error: ValidationError, data: Any, model: type[BaseModel], prefix: Sequence[str | int] = ()
+) -> ConfigError:
+    """The mistakes that pydantic found in `data`, in the words of a user of the configuration."""
+    return ConfigError(_line(details, data, model, prefix) for details in error.errors(include_url=False))
+
+
+def unknown_key(key: str, allowed: Iterable[str]) -> str:
+    """The message for a key or name that does not exist, with the nearest one that does."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(key, allowed, n=1)
+    known = f"; known: {', '.join(allowed)}" if allowed else ""
+    return f"unknown key, did you mean `{near[0]}`?" if near else f"unknown key{known}"
+
+
+def _line(details: ErrorDetails, data: Any, model: type[BaseModel], prefix: Sequence[str | int]) -> str:
+    location = _without_tags(details["loc"], data, is_missing=details["type"] == "missing")
+    if details["type"] in _TAGS:
+        location.append(str(details["ctx"]["discriminator"]).strip("'"))
+    return f"{join_path(*prefix, *location)}: {_message(details, location, model)}"
+
+
+def _without_tags(location: Sequence[str | int], data: Any, *, is_missing: bool) -> list[str | int]:
+    """`location` without what pydantic puts in for the chosen member of a union and for dictionary keys."""
+    kept: list[str | int] = []
+    for position, part in enumerate(location):
+        is_last = position == len(location) - 1
+        if isinstance(data, Mapping):
+            if part in data:
+                data = data[part]
+            elif not (is_last and is_missing):
+                continue
+        elif isinstance(data, Sequence) and not isinstance(data, str) and isinstance(part, int):
+            data = data[part]
+        else:
+            continue
+        kept.append(part)
+    return kept
+
+
+def _message(details: ErrorDetails, location: Sequence[str | int], model: type[BaseModel]) -> str:
+    kind, context, found = details["type"], details.get("ctx", {}), details["input"]
+    if kind == "missing":
+        return "missing"
+    if kind == "extra_forbidden":
+        return unknown_key(str(location[-1]), _sibling_keys(location, model))
+    if kind in _BOUNDS:
+        sign, name = _BOUNDS[kind]
+        return f"must be {sign} {context[name]:g}, got {found!r}"
+    if kind == "literal_error":
+        return f"must be {context['expected']}, got {found!r}"
+    if kind in _TYPES:
+        return f"must be {_TYPES[kind]}, got {found!r}{_exponent_hint(found)}"
+    if kind in ("too_short", "too_long"):
+        bound, word = (context["min_length"], "least") if kind == "too_short" else (context["max_length"], "most")
+        return f"must have at {word} {bound} entries, got {context['actual_length']}"
+    if kind == "string_pattern_mismatch":
+        return f"must be a name of letters, digits, _ and -, got {found!r}"
+    if kind in _TAGS:
+        return f"must be {context['expected_tags']}, got {context['tag']!r}" if "tag" in context else "missing"
+    return str(context["error"]) if kind == "value_error" else f"{details['msg']}, got {found!r}"
+
+
+def _exponent_hint(found: Any) -> str:
+    if not isinstance(found, str):
+        return ""
+    try:
+        float(found)
+    except ValueError:
+        return ""
+    return " (for YAML this is text: write numbers without quotes, and 1.0e-4 instead of 1e-4)"
+
+
+def _sibling_keys(location: Sequence[str | int], model: type[BaseModel]) -> set[str]:
+    """The keys allowed beside the last part of `location`, as far as the models' annotations tell."""
+    candidates: list[type[BaseModel]] = [model]
+    for part in location[:-1]:
+        following: list[type[BaseModel]] = []
+        for candidate in candidates:
+            field = candidate.model_fields.get(part) if isinstance(part, str) else None
+            following += _models_in(field.annotation) if field else []
+        # A position in a dict or list (a dataset's name, a file's number) leads no deeper.
+        candidates = following or candidates
+    return {name for candidate in candidates for name in candidate.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]

@@ -1,0 +1,1 @@
+"""File contracts: each artifact's schema, its writer and its reader. Stages meet only here."""

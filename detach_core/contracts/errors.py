@@ -1,0 +1,25 @@
+"""The errors that a user sees: one sentence with the file, the place, what was found and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class UserError(Exception):
+    """Something outside the program is wrong and the user can mend it; shown without a traceback."""
+
+
+class BadInputError(UserError):
+    """A file that the user brought cannot be read as its format says."""
+
+    def __init__(self, path: Path | str, place: str, *, found: str, expected: str, remedy: str) -> None:
+        self.path, self.place, self.found, self.expected, self.remedy = Path(path), place, found, expected, remedy
+        super().__init__(f"{path}: {place}: found {found}, expected {expected}; {remedy}")
+
+
+class ContractError(UserError):
+    """An artifact of an earlier stage is not what its contract says."""
+
+    def __init__(self, path: Path | str, field: str, *, expected: str, found: str, remedy: str) -> None:
+        self.path, self.field, self.expected, self.found, self.remedy = Path(path), field, expected, found, remedy
+        super().__init__(f"{path}: {field}: found {found}, expected {expected}; {remedy}")

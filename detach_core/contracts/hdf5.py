@@ -1,0 +1,192 @@
+"""What all HDF5 contracts share: schema and provenance attributes, checked reading, memory-mapped streams."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.atomic import atomic_path
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.provenance import Provenance
+
+# Virtual datasets need 1.10's format; it also lifts the 64 KiB limit of an attribute.
+LIBRARY_VERSION = ("v110", "v110")
+_ROWS_AT_ONCE = 64  # a single small row costs several times its copy
+
+
+@contextmanager
+def create_artifact(path: Path | str, *, schema: str, provenance: Provenance | None) -> Iterator[h5py.File]:
+    """A new HDF5 file under `schema` that takes the name `path` when the block ends well."""
+    with atomic_path(path) as partial, h5py.File(partial, "w", libver=LIBRARY_VERSION) as file:
+        file.attrs["schema"] = schema
+        if provenance is not None:
+            file.attrs["provenance"] = provenance.to_json()
+        yield file
+
+
+def write_json(node: h5py.HLObject, **values: Any) -> None:
+    """Each value as a JSON string attribute of `node`."""
+    for name, value in values.items():
+        node.attrs[name] = json.dumps(value, separators=(",", ":"))
+
+
+def create_stream(group: h5py.Group, name: str, shape: Sequence[int], dtype: str) -> h5py.Dataset:
+    """An empty dataset that lies in one piece, so that readers can map it into memory."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)  # the same content gives the same bytes
+    space = h5py.h5s.create_simple(tuple(shape))
+    kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
+    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, properties))
+
+
+def write_rows(datasets: Sequence[h5py.Dataset], rows: Iterable[Sequence[NDArray[Any]]]) -> None:
+    """Fill `datasets`, all of one length, row by row; each item of `rows` holds one row of every dataset.
+
+    Raises:
+        ValueError: there are more or fewer rows than the datasets have.
+    """
+    buffers = [np.empty((_ROWS_AT_ONCE, *dataset.shape[1:]), dataset.dtype) for dataset in datasets]
+    length, written, waiting = len(datasets[0]), 0, 0
+    for row in rows:
+        for buffer, values in zip(buffers, row, strict=True):
+            buffer[waiting] = values
+        waiting += 1
+        if waiting == _ROWS_AT_ONCE or written + waiting >= length:
+            if written + waiting > length or written == length:
+                raise ValueError(f"more than {length} rows")
+            for dataset, buffer in zip(datasets, buffers, strict=True):
+                dataset[written : written + waiting] = buffer[:waiting]
+            written, waiting = written + waiting, 0
+    if written + waiting < length:
+        raise ValueError(f"{written + waiting} rows for {length}")
+
+
+@dataclass(frozen=True)
+class ArtifactReader:
+    """Checked access to an open artifact; every refusal is a `ContractError` that names the rule to rerun."""
+
+    path: Path
+    file: h5py.File
+    rule: str
+
+    def error(self, field: str, *, expected: str, found: str) -> ContractError:
+        """The error that `field` is not what the contract says."""
+        remedy = f"rerun the rule `{self.rule}` (snakemake --forcerun {self.rule})"
+        return ContractError(self.path, field, expected=expected, found=found, remedy=remedy)
+
+    def dataset(
+        self, name: str, *, dtype: str, shape: Sequence[int | None], finite: bool = False, parts: Sequence[str] = ()
+    ) -> h5py.Dataset:
+        """The dataset `name`, of exactly `dtype` and `shape` (None: any length).
+
+        Args:
+            name: its path in the file.
+            dtype: a numpy type name; "table" for a compound type with the fields `parts`.
+            shape: its lengths, None where any will do.
+            finite: refuse NaN and infinity (reads the whole dataset).
+            parts: the fields of a table.
+        """
+        node = self.file.get(name)
+        if not isinstance(node, h5py.Dataset):
+            raise self.error(name, expected=f"a dataset of {dtype}", found="nothing" if node is None else "a group")
+        if dtype == "table":
+            if node.dtype.names != tuple(parts):
+                raise self.error(name, expected=f"a table of {', '.join(parts)}", found=str(node.dtype))
+        elif node.dtype != np.dtype(dtype):
+            raise self.error(name, expected=dtype, found=str(node.dtype))
+        if len(node.shape) != len(shape) or any(
+            want is not None and want != have for want, have in zip(shape, node.shape, strict=True)
+        ):
+            wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+            raise self.error(name, expected=f"shape {wanted}", found=f"shape {node.shape}")
+        if finite and not all_finite(node):
+            raise self.error(name, expected="finite values", found="NaN or infinity")
+        return node
+
+    def stream(self, name: str, *, dtype: str, shape: Sequence[int | None]) -> np.memmap[Any, Any]:
+        """The dataset `name` mapped into memory, read-only."""
+        node = self.dataset(name, dtype=dtype, shape=shape)
+        offset = node.id.get_offset()
+        if offset is None:
+            raise self.error(name, expected="a contiguous dataset", found="a chunked or empty one")
+        return np.memmap(self.path, mode="r", dtype=node.dtype, shape=node.shape, offset=offset)
+
+    def attribute(self, name: str, kind: type, node: str = "/") -> Any:
+        """The attribute `name` of `node`, as `kind` (str, int, float)."""
+        field = f"{node}@{name}"
+        if node not in self.file or name not in self.file[node].attrs:
+            raise self.error(field, expected=f"an attribute of {kind.__name__}", found="nothing")
+        value = self.file[node].attrs[name]
+        value = value.item() if isinstance(value, np.generic) else value
+        if kind is float and isinstance(value, int):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, float) and not math.isfinite(value)):
+            raise self.error(field, expected=kind.__name__, found=f"{type(value).__name__} {value!r}"[:80])
+        return value
+
+    def json(self, name: str, kind: type, node: str = "/") -> Any:
+        """The JSON attribute `name` of `node`, whose value is a `kind` (list, dict)."""
+        text = self.attribute(name, str, node)
+        field = f"{node}@{name}"
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise self.error(field, expected="JSON", found=repr(text[:40])) from None
+        if not isinstance(value, kind):
+            raise self.error(field, expected=f"a JSON {kind.__name__}", found=type(value).__name__)
+        return value
+
+    def names(self, name: str, node: str = "/") -> tuple[str, ...]:
+        """The JSON attribute `name` of `node`, a list of strings."""
+        values = self.json(name, list, node)
+        if not all(isinstance(value, str) for value in values):
+            raise self.error(f"{node}@{name}", expected="a JSON list of strings", found=str(values)[:80])
+        return tuple(values)
+
+    def provenance(self) -> Provenance:
+        """Who made this artifact."""
+        try:
+            return Provenance.from_json(self.attribute("provenance", str))
+        except (TypeError, ValueError):
+            raise self.error("/@provenance", expected="a provenance record", found="something else") from None
+
+
+def all_finite(node: h5py.Dataset) -> bool:
+    """Whether no value of `node` is NaN or infinite; read in pieces, so that large datasets need little memory."""
+    pieces = range(0, len(node), 4096)
+    return all(bool(np.all(np.isfinite(np.asarray(node[first : first + 4096], dtype=node.dtype)))) for first in pieces)
+
+
+@contextmanager
+def open_artifact(path: Path | str, *, schema: str, rule: str) -> Iterator[ArtifactReader]:
+    """A reader of the artifact at `path`, which `rule` makes.
+
+    Raises:
+        ContractError: the file is missing, is no HDF5 file, or follows another schema.
+    """
+    path = Path(path)
+    remedy = f"rerun the rule `{rule}` (snakemake --forcerun {rule})"
+    if not path.is_file():
+        raise ContractError(path, "file", expected=f"an artifact {schema}", found="nothing", remedy=remedy)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        found = f"something that HDF5 cannot open ({error})"
+        raise ContractError(path, "file", expected="an HDF5 file", found=found, remedy=remedy) from None
+    with file:
+        reader = ArtifactReader(path, file, rule)
+        if (found := reader.attribute("schema", str)) != schema:
+            raise reader.error("/@schema", expected=schema, found=found)
+        yield reader

@@ -1,0 +1,78 @@
+"""`history.jsonl`: a header line, then one JSON line per epoch (epoch 0 is the state before any step)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detach_core.contracts.atomic import write_text
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.provenance import Provenance, canonical_json
+
+SCHEMA = "detach.history/1"
+_REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
+
+
+@dataclass(frozen=True)
+class History:
+    """What one training reported: facts of the whole run and a row per epoch."""
+
+    run: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    provenance: Provenance
+
+    def column(self, name: str) -> list[float]:
+        """The values of `name` in the epochs that have it."""
+        return [float(row[name]) for row in self.epochs if row.get(name) is not None]
+
+
+def _json_value(value: Any) -> Any:
+    """`value` with what JSON cannot say (NaN: nothing to measure) as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    return value
+
+
+def write_history(
+    path: Path | str, rows: Sequence[Mapping[str, Any]], *, run: Mapping[str, Any], provenance: Provenance
+) -> None:
+    """Write the run's facts and one row per epoch to `path`, atomically. A value that is not finite becomes null."""
+    header = {"schema": SCHEMA, "run": _json_value(run), "provenance": provenance.to_json()}
+    lines = [canonical_json(header), *(canonical_json(_json_value(row)) for row in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_history(path: Path | str) -> History:
+    """The history that `write_history` wrote.
+
+    Raises:
+        ContractError: not JSON lines, another schema, or a row without its epoch.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            raise ContractError(
+                path, f"line {number}", expected="a JSON object", found=line[:40], remedy=_REMEDY
+            ) from None
+    header = rows[0] if rows else {}
+    if header.get("schema") != SCHEMA:
+        raise ContractError(path, "schema", expected=SCHEMA, found=str(header.get("schema")), remedy=_REMEDY)
+    for field in ("run", "provenance"):
+        if field not in header:
+            raise ContractError(path, field, expected="a value", found="nothing", remedy=_REMEDY)
+    for number, row in enumerate(rows[1:], start=2):
+        if not isinstance(row.get("epoch"), int):
+            raise ContractError(
+                path, f"line {number}: epoch", expected="an integer", found=str(row.get("epoch")), remedy=_REMEDY
+            )
+    return History(header["run"], rows[1:], Provenance.from_json(header["provenance"]))

@@ -1,0 +1,177 @@
+"""`metrics.json`: how well the probed features of one run classify, per protocol, with every single prediction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.atomic import write_text
+from detach_core.contracts.json_document import JsonDocument
+from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
+from detach_core.contracts.provenance import Provenance
+
+SCHEMA = "detach.metrics/1"
+_TEXTS = (
+    "dataset",
+    "variant",
+    "method",
+    "split",
+    "source",
+    "probed",
+    "video_init",
+    "label_unit",
+    "null_windows",
+    "probe",
+)
+_FRACTIONS = ("f1_weighted", "f1_weighted_low", "f1_weighted_high", "map", "map_low", "map_high")
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """Figures of one class; the average precision of a class without a tested unit is None."""
+
+    f1: float
+    average_precision: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """Figures of one protocol, predictions of its folds pooled; the interval's bounds are `_low` and `_high`.
+
+    `n_test` counts tested units, `n_units` the instances or sequences that were resampled; `c` is each fold's inverse
+    regularisation.
+    """
+
+    f1_weighted: float
+    f1_weighted_low: float
+    f1_weighted_high: float
+    map: float
+    map_low: float
+    map_high: float
+    n_test: int
+    n_units: int
+    c: tuple[float, ...]
+    per_class: dict[str, ClassResult]
+    confusion: NDArray[np.int64]
+    absent_classes: tuple[str, ...]
+    predictions: Predictions
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How the intervals were made: bootstrap resamples, confidence and seed."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The evaluation of one run: a variant on a dataset's split with one seed."""
+
+    dataset: str
+    variant: str
+    method: str
+    split: str
+    seed: int
+    source: str
+    probed: str
+    video_init: str
+    label_unit: str
+    null_windows: str
+    probe: str
+    class_names: tuple[str, ...]
+    interval: Interval
+    protocols: dict[str, ProtocolResult]
+    provenance: Provenance
+
+
+def write_metrics(path: Path | str, metrics: Metrics) -> None:
+    """Write `metrics` to `path`, atomically."""
+    document = {
+        "schema": SCHEMA,
+        **{name: getattr(metrics, name) for name in _TEXTS},
+        "seed": metrics.seed,
+        "class_names": list(metrics.class_names),
+        "interval": asdict(metrics.interval),
+        "protocols": {name: _protocol_node(result) for name, result in metrics.protocols.items()},
+        "provenance": asdict(metrics.provenance),
+    }
+    write_text(path, json.dumps(document, allow_nan=False) + "\n")
+
+
+def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
+    return {
+        **{name: getattr(result, name) for name in (*_FRACTIONS, "n_test", "n_units")},
+        "c": list(result.c),
+        "per_class": {
+            name: {"f1": one.f1, "ap": one.average_precision, "support": one.support}
+            for name, one in result.per_class.items()
+        },
+        "confusion": result.confusion.tolist(),
+        "absent_classes": list(result.absent_classes),
+        "predictions": predictions_node(result.predictions),
+    }
+
+
+def read_metrics(path: Path | str) -> Metrics:
+    """The metrics at `path`.
+
+    Raises:
+        ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range.
+    """
+    document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
+    class_names = tuple(str(name) for name in document.get("class_names", list))
+    return Metrics(
+        **{name: document.get(name, str) for name in _TEXTS},
+        seed=document.get("seed", int),
+        class_names=class_names,
+        interval=Interval(
+            resamples=document.get("interval/resamples", int),
+            confidence=document.get("interval/confidence", float),
+            seed=document.get("interval/seed", int),
+        ),
+        protocols={name: _read_protocol(document, name, class_names) for name in document.get("protocols", dict)},
+        provenance=document.provenance(),
+    )
+
+
+def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str, ...]) -> ProtocolResult:
+    place = f"protocols/{protocol}"
+    fractions = {name: document.get(f"{place}/{name}", float) for name in _FRACTIONS}
+    for name, value in fractions.items():
+        if not 0.0 <= value <= 1.0:
+            raise document.error(f"{place}/{name}", expected="a fraction in [0, 1]", found=repr(value))
+    num_classes = len(class_names)
+    confusion = [document.ids(f"{place}/confusion/{row}") for row in range(num_classes)]
+    if any(len(row) != num_classes for row in confusion):
+        raise document.error(
+            f"{place}/confusion", expected=f"{num_classes} x {num_classes} counts", found="another shape"
+        )
+    return ProtocolResult(
+        **fractions,
+        n_test=document.get(f"{place}/n_test", int),
+        n_units=document.get(f"{place}/n_units", int),
+        c=tuple(document.numbers(f"{place}/c").tolist()),
+        per_class={name: _read_class(document, f"{place}/per_class", name) for name in class_names},
+        confusion=np.stack(confusion),
+        absent_classes=tuple(document.get(f"{place}/absent_classes", list)),
+        predictions=read_predictions(document, f"{place}/predictions", num_classes),
+    )
+
+
+def _read_class(document: JsonDocument, place: str, class_name: str) -> ClassResult:
+    # Not by place: a class may have a slash in its name.
+    node = document.get(place, dict).get(class_name)
+    if not isinstance(node, dict) or not {"f1", "ap", "support"} <= node.keys():
+        expected = f"f1, ap and support of class {class_name}"
+        raise document.error(place, expected=expected, found=repr(node))
+    precision = None if node["ap"] is None else float(node["ap"])
+    return ClassResult(float(node["f1"]), precision, int(node["support"]))

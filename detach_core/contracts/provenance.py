@@ -1,0 +1,95 @@
+"""Who made an artifact: package version, commit, data source, settings, seed and the artifacts it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from detach_core import __version__
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """The first 16 hex digits of the SHA-256 of `value`'s canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def commit() -> str:
+    """The checkout's commit, with `-dirty` when tracked files differ from it; `unknown` outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        head = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        )
+        status = subprocess.run(
+            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("-dirty" if status.stdout.strip() else "")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made an artifact. `inputs` maps each input artifact's role to its `artifact_id`."""
+
+    stage: str
+    source: str
+    settings_digest: str
+    seed: int | None
+    inputs: dict[str, str]
+    version: str
+    commit: str
+
+    @property
+    def artifact_id(self) -> str:
+        """A digest of all but version and commit: equal ids mean equal settings on equal inputs."""
+        fields = asdict(self)
+        del fields["version"], fields["commit"]
+        return digest(fields)
+
+    def to_json(self) -> str:
+        """This provenance as canonical JSON."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Provenance:
+        """The provenance that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def make_provenance(
+    *, stage: str, source: str, settings: Any, seed: int | None = None, inputs: Mapping[str, str] | None = None
+) -> Provenance:
+    """The provenance of an artifact that `stage` is about to write.
+
+    Args:
+        stage: the stage's (and rule's) name.
+        source: `simulated`, `local` or `downloaded`.
+        settings: the stage's resolved settings; only their digest is kept.
+        seed: the run's seed, if the stage draws random numbers.
+        inputs: role of each input artifact -> its `artifact_id`.
+    """
+    return Provenance(
+        stage=stage,
+        source=source,
+        settings_digest=digest(settings),
+        seed=seed,
+        inputs=dict(inputs or {}),
+        version=__version__,
+        commit=commit(),
+    )

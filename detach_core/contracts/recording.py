@@ -1,0 +1,167 @@
+"""`sensor.h5`: the recordings of one shard, with sensors in native units (NaN kept) and annotations.
+
+One group per recording. Time is in seconds on the recording's clock, 0 at the first video frame; intervals are half
+open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, open_artifact, write_json
+from detach_core.contracts.provenance import Provenance
+
+SCHEMA = "detach.sensor/1"
+_ANNOTATION = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("label", "i4"), ("instance", "i4")])
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What happened in [start_s, end_s): an index into the class names, or -1 for another known activity."""
+
+    start_s: float
+    end_s: float
+    label: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One continuous capture.
+
+    `sensor` (T, C) f32 in native units lies at `sensor_hz` from `time_s[0]` on. `location` (T,) i16 is the simulation's
+    truth of the fixture in use (-1: none), absent from real recordings. `remarks` are sentences for the log.
+    """
+
+    recording_id: str
+    subject: str
+    sensor: NDArray[np.float32]
+    time_s: NDArray[np.float64]
+    sensor_hz: float
+    channel_names: tuple[str, ...]
+    channel_units: tuple[str, ...]
+    annotations: tuple[Annotation, ...]
+    video_path: Path | None
+    video_hz: float
+    location: NDArray[np.int16] | None = None
+    location_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things happen: names, the place of each class (-1: unknown) and the channels that watch each place."""
+
+    names: tuple[str, ...]
+    of_class: tuple[int, ...]
+    channels: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """All that `sensor.h5` holds."""
+
+    dataset: str
+    class_names: tuple[str, ...]
+    places: Places
+    recordings: tuple[Recording, ...]
+    provenance: Provenance
+
+
+def write_recordings(
+    path: Path | str,
+    recordings: Sequence[Recording],
+    *,
+    dataset: str,
+    class_names: Sequence[str],
+    places: Places,
+    provenance: Provenance,
+) -> None:
+    """Write one shard's recordings.
+
+    Raises:
+        ValueError: a recording's arrays do not fit each other.
+    """
+    with create_artifact(path, schema=SCHEMA, provenance=provenance) as file:
+        file.attrs["dataset"] = dataset
+        write_json(file, class_names=list(class_names), recording_names=[item.recording_id for item in recordings])
+        write_json(file, place_names=places.names, class_places=places.of_class, place_channels=places.channels)
+        for item in recordings:
+            length, channels = item.sensor.shape
+            if (len(item.time_s), len(item.channel_names), len(item.channel_units)) != (length, channels, channels):
+                raise ValueError(f"{item.recording_id}: sensor {item.sensor.shape} does not fit its times or its names")
+            group = file.create_group(item.recording_id)
+            group["sensor"] = item.sensor.astype(np.float32, copy=False)
+            group["time_s"] = item.time_s.astype(np.float64, copy=False)
+            rows = [(event.start_s, event.end_s, event.label, i) for i, event in enumerate(item.annotations)]
+            group.create_dataset("annotations", data=np.array(rows, dtype=_ANNOTATION))
+            group.attrs["subject"] = item.subject
+            group.attrs["sensor_hz"] = float(item.sensor_hz)
+            group.attrs["video_hz"] = float(item.video_hz)
+            write_json(group, channel_names=item.channel_names, channel_units=item.channel_units)
+            if item.location is not None:
+                group["location"] = item.location.astype(np.int16, copy=False)
+                write_json(group, location_names=item.location_names)
+
+
+def read_recordings(path: Path | str) -> RecordingFile:
+    """The recordings that `write_recordings` wrote.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=SCHEMA, rule="ingest") as reader:
+        class_names = reader.names("class_names")
+        places = Places(
+            reader.names("place_names"),
+            tuple(reader.json("class_places", list)),
+            tuple(tuple(channels) for channels in reader.json("place_channels", list)),
+        )
+        if len(places.of_class) != len(class_names) or len(places.channels) != len(places.names):
+            raise reader.error("/@class_places", expected="one for each class and place", found="another number")
+        names = reader.names("recording_names")
+        recordings = tuple(_read_recording(reader, name, len(class_names)) for name in names)
+        return RecordingFile(
+            reader.attribute("dataset", str), class_names, places, recordings, provenance=reader.provenance()
+        )
+
+
+def _read_recording(reader: ArtifactReader, name: str, num_classes: int) -> Recording:
+    channel_names = reader.names("channel_names", name)
+    sensor = reader.dataset(f"{name}/sensor", dtype="float32", shape=(None, len(channel_names)))[()]
+    if np.isinf(sensor).any():
+        raise reader.error(f"{name}/sensor", expected="numbers or NaN", found="infinity")
+    time_s = reader.dataset(f"{name}/time_s", dtype="float64", shape=(len(sensor),), finite=True)[()]
+    table = reader.dataset(f"{name}/annotations", dtype="table", shape=(None,), parts=_ANNOTATION.names or ())[()]
+    if table.size and (table["label"].min() < -1 or table["label"].max() >= num_classes):
+        raise reader.error(f"{name}/annotations", expected=f"labels -1..{num_classes - 1}", found="labels outside")
+    location, location_names = _read_location(reader, name, len(sensor))
+    return Recording(
+        recording_id=name,
+        subject=reader.attribute("subject", str, name),
+        sensor=sensor,
+        time_s=time_s,
+        sensor_hz=reader.attribute("sensor_hz", float, name),
+        channel_names=channel_names,
+        channel_units=reader.names("channel_units", name),
+        annotations=tuple(Annotation(float(row[0]), float(row[1]), int(row[2])) for row in table),
+        video_path=None,
+        video_hz=reader.attribute("video_hz", float, name),
+        location=location,
+        location_names=location_names,
+    )
+
+
+def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
+    if f"{name}/location" not in reader.file:
+        return None, ()
+    names = reader.names("location_names", name)
+    location = reader.dataset(f"{name}/location", dtype="int16", shape=(length,))[()]
+    if location.size and (location.min() < -1 or location.max() >= len(names)):
+        raise reader.error(f"{name}/location", expected=f"values -1..{len(names) - 1}", found="values outside")
+    return location, names

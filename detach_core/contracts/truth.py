@@ -1,0 +1,71 @@
+"""`truth/{recording}.h5`: what the simulator knows of a recording. Tests and monitoring read it, no result does.
+
+`location` (T,) i16 says, at the sensors' rate from time 0, which fixture is really in use (-1: none); further arrays
+are the simulator's own and pass through unchecked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.hdf5 import create_artifact, open_artifact, write_json
+
+SCHEMA = "detach.truth/1"
+_OWN = "location"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One recording's truth: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
+
+    sensor_hz: float
+    location: NDArray[np.int16]
+    location_names: tuple[str, ...]
+    extra: dict[str, NDArray[Any]]
+
+
+def write_truth(
+    path: Path | str,
+    *,
+    sensor_hz: float,
+    location: NDArray[np.integer[Any]],
+    location_names: Sequence[str],
+    extra: Mapping[str, NDArray[Any]],
+) -> None:
+    """Write one recording's truth.
+
+    Raises:
+        ValueError: `location` is not one-dimensional or leaves the range of the names, or an extra takes its name.
+    """
+    location = np.asarray(location)
+    if location.ndim != 1 or (location.size and (location.min() < -1 or location.max() >= len(location_names))):
+        raise ValueError(f"location must be (T,) with values -1..{len(location_names) - 1}")
+    if _OWN in extra:
+        raise ValueError(f"`{_OWN}` is the contract's own dataset")
+    with create_artifact(path, schema=SCHEMA, provenance=None) as file:
+        file.attrs["sensor_hz"] = float(sensor_hz)
+        write_json(file, location_names=list(location_names))
+        file[_OWN] = location.astype(np.int16)
+        for name in sorted(extra):
+            file[name] = np.asarray(extra[name])
+
+
+def read_truth(path: Path | str) -> Truth:
+    """The truth that `write_truth` wrote.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=SCHEMA, rule="simulate_home") as reader:
+        names = reader.names("location_names")
+        location = reader.dataset(_OWN, dtype="int16", shape=(None,))[()]
+        if location.size and (location.min() < -1 or location.max() >= len(names)):
+            raise reader.error(_OWN, expected=f"values -1..{len(names) - 1}", found="values outside")
+        extra = {name: node[()] for name, node in reader.file.items() if name != _OWN}
+        return Truth(reader.attribute("sensor_hz", float), location, names, extra)

@@ -1,0 +1,180 @@
+"""`windows.h5`: the packed windows of a dataset, unnormalised, the same for every split.
+
+Sensor windows and mean frames are stored; frames and flow lie once in the shards and appear here as virtual datasets.
+A window covers [start_s, start_s + window_s) of its recording. Labels index `class_names`, -1 is none.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts import streams as stream_contract
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
+from detach_core.contracts.provenance import Provenance
+from detach_core.contracts.streams import Stream, Streams, StreamSource
+
+SCHEMA = "detach.windows/1"
+RULE = "pack"
+_TABLE = {
+    "recording": "int32",
+    "subject": "int32",
+    "start_s": "float64",
+    "first_frame": "int64",
+    "label": "int32",
+    "instance": "int32",
+    "location": "int32",
+}
+_TEXTS = ("dataset", "source", "label_unit", "location_source")
+_NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "flow_max_px")
+_NAMES = ("class_names", "location_names", "channel_names", "channel_units", "recording_names", "subject_names")
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """All windows of a dataset.
+
+    Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
+    recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
+    location: -1 is unknown, for monitoring only); first_frame is the window's first row in its recording's streams.
+    """
+
+    path: Path
+    sensor: NDArray[np.float32]
+    mean_frame: NDArray[np.uint8]
+    recording: NDArray[np.int32]
+    subject: NDArray[np.int32]
+    start_s: NDArray[np.float64]
+    first_frame: NDArray[np.int64]
+    label: NDArray[np.int32]
+    instance: NDArray[np.int32]
+    location: NDArray[np.int32]
+    dataset: str
+    source: str
+    label_unit: str
+    class_names: tuple[str, ...]
+    location_names: tuple[str, ...]
+    location_source: str
+    channel_names: tuple[str, ...]
+    channel_units: tuple[str, ...]
+    recording_names: tuple[str, ...]
+    subject_names: tuple[str, ...]
+    sensor_hz: float
+    working_hz: float
+    window_s: float
+    stride_s: float
+    frames_per_window: int
+    flow_max_px: float
+    streams: tuple[StreamSource, ...]
+    provenance: Provenance
+
+    @property
+    def num_windows(self) -> int:
+        """N."""
+        return len(self.sensor)
+
+    @cached_property
+    def end_s(self) -> NDArray[np.float64]:
+        """(N,) where each window ends, exclusive."""
+        return self.start_s + self.window_s
+
+    def open_streams(self) -> list[Stream]:
+        """Each recording's (rgb, flow), mapped into memory."""
+        return stream_contract.open_streams(self.path.parent, self.streams)
+
+    def load_streams(self) -> Streams:
+        """All recordings' streams in memory, with each window's first row."""
+        return stream_contract.load_streams(self.open_streams(), self.recording, self.first_frame)
+
+
+def write_windows(path: Path | str, windows: Windows) -> None:
+    """Write `windows` to `path`; `windows.path` is not used."""
+    with create_artifact(path, schema=SCHEMA, provenance=windows.provenance) as file:
+        for name in _TEXTS + _NUMBERS:
+            file.attrs[name] = getattr(windows, name)
+        file.attrs["frames_per_window"] = windows.frames_per_window
+        write_json(file, **{name: list(getattr(windows, name)) for name in _NAMES})
+        write_json(file, streams=[item.to_dict() for item in windows.streams])
+        file["sensor"] = windows.sensor.astype(np.float32, copy=False)
+        create_stream(file, "mean_frame", windows.mean_frame.shape, "uint8")[...] = windows.mean_frame
+        for name, dtype in _TABLE.items():
+            file[name] = getattr(windows, name).astype(dtype, copy=False)
+        height, width = windows.mean_frame.shape[1:3]
+        for name, depth, dtype in (("rgb", 3, "uint8"), ("flow", 2, "int8")):
+            stream_contract.write_virtual(
+                file,
+                name,
+                sources=[
+                    (item.frames if name == "rgb" else item.flow, f"{item.recording}/{name}", item.rows)
+                    for item in windows.streams
+                ],
+                recording=windows.recording,
+                first_frame=windows.first_frame,
+                window=(windows.frames_per_window, height, width, depth),
+                dtype=dtype,
+            )
+
+
+def read_windows(path: Path | str) -> Windows:
+    """The windows that `write_windows` wrote; frames and flow are left in the shards.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
+        names = {name: reader.names(name) for name in _NAMES}
+        sensor = reader.dataset("sensor", dtype="float32", shape=(None, len(names["channel_names"]), None), finite=True)
+        count = len(sensor)
+        table = {
+            name: reader.dataset(name, dtype=dtype, shape=(count,), finite=dtype == "float64")[()]
+            for name, dtype in _TABLE.items()
+        }
+        fields: dict[str, Any] = {
+            "sensor": sensor[()],
+            "mean_frame": reader.dataset("mean_frame", dtype="uint8", shape=(count, None, None, 3))[()],
+            **table,
+            **{name: reader.attribute(name, str) for name in _TEXTS},
+            **{name: reader.attribute(name, float) for name in _NUMBERS},
+            **names,
+            "frames_per_window": reader.attribute("frames_per_window", int),
+            "streams": _read_sources(reader),
+        }
+        windows = Windows(path=Path(path), provenance=reader.provenance(), **fields)
+        _check_indices(reader, windows)
+        return windows
+
+
+def _read_sources(reader: ArtifactReader) -> tuple[StreamSource, ...]:
+    try:
+        return tuple(StreamSource(**item) for item in reader.json("streams", list))
+    except TypeError:
+        found = json.dumps(reader.json("streams", list))[:80]
+        raise reader.error("/@streams", expected="{recording, frames, flow, rows} each", found=found) from None
+
+
+def _check_indices(reader: ArtifactReader, windows: Windows) -> None:
+    bounds = {
+        "recording": (0, len(windows.recording_names)),
+        "subject": (0, len(windows.subject_names)),
+        "label": (-1, len(windows.class_names)),
+        "location": (-1, len(windows.location_names)),
+    }
+    for name, (low, high) in bounds.items():
+        values = getattr(windows, name)
+        if values.size and (values.min() < low or values.max() >= high):
+            found = f"{values.min()}..{values.max()}"
+            raise reader.error(name, expected=f"values {low}..{high - 1}", found=found)
+    if len(windows.streams) != len(windows.recording_names):
+        raise reader.error(
+            "/@streams", expected=f"{len(windows.recording_names)} streams", found=f"{len(windows.streams)}"
+        )
+    rows = np.array([item.rows for item in windows.streams], dtype=np.int64)
+    end = windows.first_frame + windows.frames_per_window
+    if windows.num_windows and (windows.first_frame.min() < 0 or (end > rows[windows.recording]).any()):
+        raise reader.error("first_frame", expected="windows inside their streams", found="a window beyond the end")

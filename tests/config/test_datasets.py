@@ -1,0 +1,30 @@
+import pytest
+
+from detach_core.config import load_config
+
+
+def test_each_adapter_has_its_own_native_keys(set_key, mistakes):
+    assert mistakes(set_key("datasets.opportunity.native.time_column", "t"))[0].startswith(
+        "datasets.opportunity.native.time_column: unknown key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("datasets.hwu_usp.subjects", ["s 01"]),
+        ("datasets.hwu_usp.subjects", []),
+        ("datasets.hwu_usp.native.sensor_glob", []),
+        ("datasets.hwu_usp.native.rate_tolerance", 2),
+        ("datasets.hwu_usp.recordings_per_shard", 0),
+        ("datasets.hwu_usp.source", "web"),
+        ("datasets.hwu_usp.download.files", [{"url": "ftp://x", "path": "a", "sha256": None, "unpack": False}]),
+    ],
+)
+def test_values_out_of_range_are_refused(set_key, mistakes, path, value):
+    (line,) = mistakes(set_key(path, value))
+    assert line.startswith(path)
+
+
+def test_words_in_files_map_to_numbers(data):
+    assert load_config(data).document.datasets["hwu_usp"].native.value_map["ON"] == 1.0

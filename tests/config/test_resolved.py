@@ -1,0 +1,109 @@
+import json
+from itertools import pairwise
+
+import pytest
+
+from detach_core.config import load_config
+
+STAGES = {
+    "simulate_home": ["hwu_usp"],
+    "download": ["hwu_usp"],
+    "ingest": ["hwu_usp"],
+    "extract_frames": ["hwu_usp"],
+    "flow": ["hwu_usp"],
+    "pack": ["hwu_usp"],
+    "split": ["hwu_usp", "default"],
+    "spatial": ["default"],
+    "pretraining": ["detach"],
+    "embedding": ["detach"],
+    "probing": [],
+    "table": ["table1"],
+}
+
+
+def settings_of(data):
+    config = load_config(data)
+    return {stage: getattr(config, stage)(*arguments) for stage, arguments in STAGES.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "stages"),
+    [
+        ("methods.detach.hardness", 2.0, {"pretraining"}),
+        ("spatial.default.alpha", 2.0, {"spatial"}),
+        ("probe.inner_folds", 4, {"probing"}),
+        ("datasets.hwu_usp.window.stride_s", 0.5, {"pack"}),
+        ("datasets.hwu_usp.flow.preset", "medium", {"flow"}),
+        ("datasets.hwu_usp.video.working_hz", 2.5, {"extract_frames"}),
+        ("datasets.hwu_usp.video.length_tolerance_s", 2.0, {"extract_frames", "pack"}),
+        ("datasets.hwu_usp.missing.max_nan_share", 0.4, {"pack"}),
+        ("datasets.hwu_usp.missing.all_nan_channel", "zero", {"ingest"}),
+        ("datasets.hwu_usp.download.max_unpacked_gb", 2.0, {"download"}),
+        ("datasets.hwu_usp.recordings_per_shard", 10, set()),
+        ("datasets.opportunity.window.stride_s", 0.5, set()),
+        ("splits.default.hwu_usp.folds", 4, {"split"}),
+        ("splits.default.opportunity.folds", 4, set()),
+        ("augmentation.sensor.jitter", 0.2, {"spatial", "pretraining"}),
+        ("snapshots", [0.0, 1.0], {"pretraining"}),
+        ("methods.supervised.epochs", 3, set()),
+        ("tables.table1.rows", ["detach"], {"table"}),
+        ("seeds", [0, 1], {"table"}),
+    ],
+)
+def test_a_change_reaches_just_the_stages_that_it_touches(data, set_key, path, value, stages):
+    before = settings_of(data)
+    after = settings_of(set_key(path, value))
+    assert {stage for stage in STAGES if before[stage] != after[stage]} == stages
+
+
+def test_settings_are_canonical_json(data):
+    for text in settings_of(data).values():
+        assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
+def test_recordings_are_ordered_by_subject(data):
+    config = load_config(data)
+    assert config.recordings("opportunity")[:3] == ["S1-Drill", "S1-ADL4", "S2-Drill"]
+    assert config.recordings("hwu_usp")[:2] == ["cereals_s01", "tea_s01"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 100])
+def test_shards_hold_every_recording_once_in_order(set_key, size):
+    config = load_config(set_key("datasets.opportunity.recordings_per_shard", size))
+    shards = config.shards("opportunity")
+    assert [name for group in shards.values() for name in group] == config.recordings("opportunity")
+    assert max(map(len, shards.values())) <= size
+    assert list(shards) == [f"shard{index}" for index in range(len(shards))]
+    assert all(len(first) == size for first, _ in pairwise(shards.values()))
+
+
+def test_sources_have_their_own_roots(data):
+    roots = set()
+    for source in ("simulated", "download", "local"):
+        data["datasets"]["opportunity"] |= {"source": source, "root": "mine"}
+        data["datasets"]["opportunity"]["download"]["files"] = [
+            {"url": "http://x.org/a.zip", "path": "a.zip", "sha256": None, "unpack": True}
+        ]
+        roots.add((load_config(data).source("opportunity"), load_config(data).raw_root("opportunity")))
+    assert roots == {
+        ("simulated", "data/simulated/opportunity"),
+        ("downloaded", "data/downloaded/opportunity"),
+        ("local", "mine"),
+    }
+
+
+def test_methods_without_stage_1_stand_on_none(data):
+    config = load_config(data)
+    assert {name: config.spatial_of(name) for name in data["variants"]} == {
+        "detach": "default",
+        "random_encoder": None,
+        "statistics": None,
+        "supervised": None,
+    }
+
+
+def test_tables_know_their_rows_and_datasets(data):
+    config = load_config(data)
+    assert config.rows("table1") == data["tables"]["table1"]["rows"]
+    assert config.rows("table7") == []
+    assert config.tabulated == ["hwu_usp", "opportunity"]

@@ -1,0 +1,66 @@
+import pytest
+
+from detach_core.config import load_config
+from detach_core.config.variants import merge, resolve_spatial, resolve_variant
+
+
+def test_a_variant_changes_what_it_names_and_keeps_the_rest(set_key):
+    document = load_config(set_key("variants.soft", {"method": "detach", "spatial": "default", "hardness": 2})).document
+    soft, full = resolve_variant(document, "soft"), resolve_variant(document, "detach")
+    assert soft.resolved.section == full.resolved.section.model_copy(update={"hardness": 2.0})
+    assert soft.resolved.shared == full.resolved.shared
+    assert (soft.method, soft.spatial) == ("detach", "default")
+
+
+def test_a_variant_may_change_a_shared_section(set_key):
+    change = {"method": "statistics", "input": {"form": "z"}}
+    settings = resolve_variant(load_config(set_key("variants.z", change)).document, "z").resolved.settings()
+    assert settings["input"]["form"] == "z"
+    assert settings["input"]["activation_quantile"] == 0.99
+
+
+def test_another_stage_1_differs_from_the_default_in_what_it_names(set_key):
+    document = load_config(set_key("spatial.all", {"confident_quantile": 1.0, "plateau": {"rate": 0.5}})).document
+    changed, default = (resolve_spatial(document, name).settings() for name in ("all", "default"))
+    assert changed.pop("confident_quantile") == 1.0
+    assert changed["plateau"].pop("rate") == 0.5
+    del default["confident_quantile"], default["plateau"]["rate"]
+    assert changed == default
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"method": "detach", "spatial": "default", "hardness": 0.5},
+            "variants.x.hardness: must be > 1, got 0.5",
+        ),
+        (
+            {"method": "detach", "spatial": "default", "hardnes": 2.0},
+            "variants.x.hardnes: unknown key, did you mean `hardness`?",
+        ),
+        ({"method": "detach"}, "variants.x.spatial: missing; detach stands on a Stage 1"),
+        ({"method": "detach", "spatial": "y"}, "variants.x.spatial: must be one of default, got 'y'"),
+        (
+            {"method": "statistics", "spatial": "default"},
+            "variants.x.spatial: statistics has no Stage 1; remove the key",
+        ),
+        ({"method": "statistics", "epochs": 2}, "variants.x.epochs: unknown key; known: input"),
+        ({"method": "statistics", "input": 2}, "variants.x.input: must be a section of keys, got 2"),
+        ({"method": "statistics", "input": {"form": "q"}}, "variants.x.input.form: must be 'centred' or 'z', got 'q'"),
+        ({"method": "magic"}, "variants.x.method: must be one of detach"),
+        (
+            {"method": "detach", "spatial": "default", "input": {"form": "z"}},
+            "variants.x.input: must equal that of spatial.default, whose features it uses",
+        ),
+    ],
+)
+def test_a_wrong_variant_is_one_line_with_its_path(set_key, mistakes, changes, line):
+    (found,) = mistakes(set_key("variants.x", changes))
+    assert found.startswith(line)
+
+
+def test_merge_goes_into_sections_and_replaces_lists():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert merge(base, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}

@@ -1,0 +1,47 @@
+import pytest
+
+from detach_core.config.errors import ConfigError
+from detach_core.config.yaml_file import read_layers, read_yaml
+
+
+def write(tmp_path, text, name="a.yaml"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def test_a_repeated_key_is_refused_with_its_line(tmp_path):
+    with pytest.raises(ConfigError, match="line 3: the key `b` stands twice"):
+        read_yaml(write(tmp_path, "a:\n  b: 1\n  b: 2\n"))
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [1\n", "line "), ("- 1\n", "must hold keys and values, got list")])
+def test_what_is_no_configuration_is_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        read_yaml(write(tmp_path, text))
+
+
+def test_anchors_and_the_word_on_are_read(tmp_path):
+    assert read_yaml(write(tmp_path, 'a: &x {k: 1}\nb: *x\nc: {"ON": 1}\n')) == {
+        "a": {"k": 1},
+        "b": {"k": 1},
+        "c": {"ON": 1},
+    }
+
+
+def test_layers_extend_each_other(tmp_path):
+    first = write(tmp_path, "a: {b: 1, c: [1, 2]}\n")
+    second = write(tmp_path, "a: {c: [3]}\n", "b.yaml")
+    assert read_layers([first, second]) == {"a": {"b": 1, "c": [3]}}
+
+
+def test_layers_merge_as_snakemake_merges_them(tmp_path):
+    from snakemake.utils import update_config
+
+    layers = [{"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"c": [3], "e": {"f": 1}}, "d": {"x": 1}}]
+    expected = {}
+    for layer in layers:
+        update_config(expected, layer)
+    import yaml
+
+    paths = [write(tmp_path, yaml.safe_dump(layer), f"{index}.yaml") for index, layer in enumerate(layers)]
+    assert read_layers(paths) == expected

@@ -1,0 +1,31 @@
+import pytest
+
+from detach_core.contracts.atomic import atomic_path, write_text
+
+
+def test_a_finished_block_leaves_only_the_file(tmp_path):
+    with atomic_path(tmp_path / "deep" / "a.h5") as partial:
+        assert partial.suffix == ".h5"
+        partial.write_bytes(b"whole")
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.h5"]
+    assert (tmp_path / "deep" / "a.h5").read_bytes() == b"whole"
+
+
+def test_a_failed_block_leaves_the_earlier_file_and_nothing_else(tmp_path):
+    write_text(tmp_path / "a.txt", "earlier")
+
+    def fail_midway():
+        with atomic_path(tmp_path / "a.txt") as partial:
+            partial.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail_midway()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "earlier"
+
+
+def test_a_block_that_wrote_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []

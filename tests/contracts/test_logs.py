@@ -1,0 +1,44 @@
+import logging
+
+import pytest
+
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.logs import stage_log
+
+
+def test_lines_reach_the_file_and_the_terminal(tmp_path, capsys):
+    with stage_log(tmp_path / "deep" / "ingest.log", "ingest") as log:
+        log.info("read %d rows", 3)
+    assert (tmp_path / "deep" / "ingest.log").read_text().endswith(" INFO read 3 rows\n")
+    assert capsys.readouterr().err == "[ingest] read 3 rows\n"
+
+
+def test_a_user_error_is_one_line_and_exit_code_1(tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_info, stage_log(tmp_path / "a.log", "ingest"):
+        raise UserError("x.csv: line 3: found 'a', expected a number; mend it")
+    assert exit_info.value.code == 1
+    assert capsys.readouterr().err == "[ingest] x.csv: line 3: found 'a', expected a number; mend it\n"
+    text = (tmp_path / "a.log").read_text()
+    assert text.count("\n") == 1
+    assert "Traceback" not in text
+
+
+def test_another_exception_goes_on_and_leaves_its_traceback_in_the_log(tmp_path):
+    with pytest.raises(ZeroDivisionError), stage_log(tmp_path / "a.log", "flow"):
+        _ = 1 / 0
+    assert "Traceback" in (tmp_path / "a.log").read_text()
+
+
+def test_handlers_are_gone_afterwards(tmp_path):
+    log = logging.getLogger("detach.flow")
+    before = list(log.handlers)
+    with stage_log(tmp_path / "a.log", "flow"):
+        assert len(log.handlers) == len(before) + 2
+    assert log.handlers == before
+
+
+def test_a_second_run_starts_a_new_file(tmp_path):
+    for text in ("first", "second"):
+        with stage_log(tmp_path / "a.log", "flow") as log:
+            log.info(text)
+    assert "first" not in (tmp_path / "a.log").read_text()

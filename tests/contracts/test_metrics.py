@@ -1,0 +1,71 @@
+import json
+
+import numpy as np
+import pytest
+
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.metrics import read_metrics, write_metrics
+
+
+@pytest.fixture
+def path(tmp_path, make_metrics):
+    write_metrics(tmp_path / "metrics.json", make_metrics())
+    return tmp_path / "metrics.json"
+
+
+def test_what_is_written_is_read(path, make_metrics):
+    metrics, read = make_metrics(), read_metrics(path)
+    assert (read.dataset, read.variant, read.seed, read.interval) == ("opportunity", "detach", 0, metrics.interval)
+    assert read.class_names == metrics.class_names
+    assert read.provenance == metrics.provenance
+    one, again = metrics.protocols["paper"], read.protocols["paper"]
+    assert again.per_class == one.per_class
+    assert (again.f1_weighted, again.map_low, again.n_units, again.c) == (
+        one.f1_weighted,
+        one.map_low,
+        one.n_units,
+        one.c,
+    )
+    assert again.confusion.tolist() == one.confusion.tolist()
+    for name in ("unit", "instance", "label", "predicted"):
+        assert getattr(again.predictions, name).tolist() == getattr(one.predictions, name).tolist()
+
+
+def test_probabilities_keep_six_digits(path, make_metrics):
+    exact = make_metrics().protocols["paper"].predictions.probabilities
+    read = read_metrics(path).protocols["paper"].predictions.probabilities
+    assert (read == np.round(exact, 6)).all()
+    assert (read != exact).any()
+
+
+def test_a_class_with_a_slash_in_its_name_is_read(tmp_path, make_metrics):
+    names = ("Drink/eat", "b", "c")
+    write_metrics(tmp_path / "metrics.json", make_metrics(class_names=names))
+    assert tuple(read_metrics(tmp_path / "metrics.json").protocols["paper"].per_class) == names
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["schema"], "detach.metrics/0"),
+        (["probed"], None),
+        (["seed"], 0.5),
+        (["interval", "confidence"], float("nan")),
+        (["protocols", "paper", "map"], 1.2),
+        (["protocols", "paper", "f1_weighted_low"], float("nan")),
+        (["protocols", "paper", "confusion", 0], [1]),
+        (["protocols", "paper", "per_class"], {"a": {"f1": 1.0}}),
+        (["protocols", "paper", "predictions", 0, "label"], 3),
+        (["protocols", "paper", "predictions", 0, "probabilities"], [0.5, 0.5]),
+        (["provenance"], {}),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_place(path, place, value):
+    document = json.loads(path.read_text())
+    node = document
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ContractError, match=f"metrics.json.*{place[0]}.*run the rule probe again"):
+        read_metrics(path)

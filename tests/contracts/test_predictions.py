@@ -1,0 +1,45 @@
+import json
+
+import numpy as np
+import pytest
+
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.json_document import JsonDocument
+from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
+
+
+def load(tmp_path, rows):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"schema": "x", "rows": rows}))
+    return read_predictions(JsonDocument.load(path, schema="x", rule="probe"), "rows", 2)
+
+
+def make():
+    column = np.array([4, 7])
+    return Predictions(column, column, np.array([0, 1]), np.array([1, 1]), np.array([[0.25, 0.75], [0.5, 0.5]]))
+
+
+def test_rows_are_written_and_read(tmp_path):
+    read = load(tmp_path, predictions_node(make()))
+    assert read.unit.tolist() == [4, 7]
+    assert read.predicted.tolist() == [1, 1]
+    assert read.probabilities.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+
+
+def test_no_rows_keep_their_shape(tmp_path):
+    assert load(tmp_path, []).probabilities.shape == (0, 2)
+
+
+@pytest.mark.parametrize("field", ["unit", "instance", "label", "predicted", "probabilities"])
+def test_a_missing_field_is_refused(tmp_path, field):
+    rows = predictions_node(make())
+    del rows[1][field]
+    with pytest.raises(ContractError, match=f"rows/1/{field}"):
+        load(tmp_path, rows)
+
+
+def test_a_class_out_of_range_is_refused(tmp_path):
+    rows = predictions_node(make())
+    rows[0]["predicted"] = 2
+    with pytest.raises(ContractError, match="predicted below 2"):
+        load(tmp_path, rows)

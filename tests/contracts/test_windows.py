@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import h5py
+import numpy as np
+import pytest
+
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.streams import StreamSource
+from detach_core.contracts.windows import Windows, read_windows, write_windows
+
+
+@pytest.fixture
+def written(tmp_path):
+    rng = np.random.default_rng(0)
+    count, recordings = 9, 4
+    recording = (np.arange(count) % recordings).astype(np.int32)
+    windows = Windows(
+        path=tmp_path / "windows.h5",
+        sensor=rng.normal(size=(count, 2, 20)).astype(np.float32),
+        mean_frame=rng.integers(0, 256, (count, 2, 3, 3)).astype(np.uint8),
+        recording=recording,
+        subject=(recording // 2).astype(np.int32),
+        start_s=np.arange(count, dtype=np.float64),
+        first_frame=5 * np.arange(count, dtype=np.int64),
+        label=(np.arange(count, dtype=np.int32) % 4 - 1).astype(np.int32),
+        instance=np.arange(count, dtype=np.int32),
+        location=np.full(count, -1, np.int32),
+        dataset="opportunity",
+        source="simulated",
+        label_unit="window",
+        class_names=("Open Fridge", "Close Fridge", "Open Door 1"),
+        location_names=("Fridge", "Door 1"),
+        location_source="label",
+        channel_names=("REED SWITCH FRIDGE S1", "Accelerometer DOOR1 accX"),
+        channel_units=("logical", "milli g"),
+        recording_names=tuple(f"S{k // 2 + 1}-ADL{k % 2 + 1}" for k in range(recordings)),
+        subject_names=("S1", "S2"),
+        sensor_hz=10.0,
+        working_hz=5.0,
+        window_s=2.0,
+        stride_s=1.0,
+        frames_per_window=10,
+        flow_max_px=16.0,
+        streams=tuple(StreamSource(f"S{k}", "shards/0/frames.h5", "shards/0/flow.h5", 400) for k in range(recordings)),
+        provenance=make_provenance(stage="pack", source="simulated", settings={}),
+    )
+    write_windows(windows.path, windows)
+    return windows
+
+
+def test_what_was_written_is_read(written):
+    found = read_windows(written.path)
+    for field in fields(written):
+        expected, value = getattr(written, field.name), getattr(found, field.name)
+        if isinstance(expected, np.ndarray):
+            assert value.dtype == expected.dtype, field.name
+            np.testing.assert_array_equal(value, expected)
+            assert value.flags.writeable
+        else:
+            assert value == expected, field.name
+    assert found.num_windows == len(written.sensor)
+    np.testing.assert_array_equal(found.end_s, written.start_s + 2.0)
+
+
+def test_frames_and_flow_are_shown_but_not_stored(written):
+    with h5py.File(written.path) as file:
+        assert file["rgb"].is_virtual
+        assert file["flow"].is_virtual
+        assert file["rgb"].shape == (len(written.sensor), 10, 2, 3, 3)
+        assert file["flow"].shape == (len(written.sensor), 10, 2, 3, 2)
+
+
+TABLE = ["recording", "subject", "start_s", "first_frame", "label", "instance", "location"]
+ATTRIBUTES = [
+    "schema", "provenance", "dataset", "source", "label_unit", "location_source", "sensor_hz", "working_hz", "window_s",
+    "stride_s", "flow_max_px", "frames_per_window", "class_names", "location_names", "channel_names", "channel_units",
+    "recording_names", "subject_names", "streams",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*TABLE, "sensor", "mean_frame"])
+def test_a_missing_dataset_is_named(written, name):
+    with h5py.File(written.path, "r+") as file:
+        del file[name]
+    with pytest.raises(ContractError, match=f"{name}: found nothing.*rerun the rule `pack`"):
+        read_windows(written.path)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_a_missing_attribute_is_named(written, name):
+    with h5py.File(written.path, "r+") as file:
+        del file.attrs[name]
+    with pytest.raises(ContractError, match=f"/@{name}"):
+        read_windows(written.path)
+
+
+@pytest.mark.parametrize("name", [*TABLE, "sensor", "mean_frame"])
+@pytest.mark.parametrize("change", ["type", "length"])
+def test_a_changed_dataset_is_named(written, name, change):
+    with h5py.File(written.path, "r+") as file:
+        values = file[name][()]
+        del file[name]
+        file[name] = values.astype(np.float16) if change == "type" else values[:-1]
+    # A shorter sensor array moves the blame to the table, which then is too long.
+    with pytest.raises(ContractError, match=name if (name, change) != ("sensor", "length") else "recording"):
+        read_windows(written.path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["sensor", "start_s"])
+def test_values_that_are_not_finite_are_refused(written, name, value):
+    with h5py.File(written.path, "r+") as file:
+        values = file[name][()]
+        values.flat[5] = value
+        file[name][...] = values
+    with pytest.raises(ContractError, match=f"{name}: found NaN or infinity"):
+        read_windows(written.path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("recording", 4),
+        ("recording", -1),
+        ("subject", 2),
+        ("label", 3),
+        ("label", -2),
+        ("location", 2),
+        ("first_frame", 391),
+    ],
+)
+def test_an_index_outside_its_names_is_refused(written, name, value):
+    with h5py.File(written.path, "r+") as file:
+        file[name][3] = value
+    with pytest.raises(ContractError, match=f"{name}: found"):
+        read_windows(written.path)
+
+
+@pytest.mark.parametrize("text", ['[{"recording": "S1"}]', "[]", '["S1"]', "{}"])
+def test_streams_that_do_not_fit_are_refused(written, text):
+    with h5py.File(written.path, "r+") as file:
+        file.attrs["streams"] = text
+    with pytest.raises(ContractError, match="/@streams"):
+        read_windows(written.path)
