@@ -1,0 +1,58 @@
+"""Stage `simulate_home`: the recordings of one shard, in the dataset's native files, and their manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.raw import describe_files, write_raw_manifest
+from detach_core.simulation.simulate import build_simulation
+
+
+def simulate_home(
+    *,
+    dataset: str,
+    settings: str,
+    shard: str,
+    recordings: Sequence[str],
+    root_path: Path | str,
+    manifest_path: Path | str,
+    log_path: Path | str,
+) -> None:
+    """Simulate the `recordings` of `shard` below `root_path` and write the shard's manifest.
+
+    Args:
+        dataset: the dataset whose home is simulated.
+        settings: canonical JSON of the dataset's `home`, `native` and `classes`.
+        shard: the shard's id, for the log.
+        recordings: ids of the shard's recordings.
+        root_path: the dataset's folder of simulated raw files.
+        manifest_path: the shard's manifest, written last.
+        log_path: the stage's log.
+    """
+    root = Path(root_path)
+    with stage_log(log_path, "simulate_home") as log:
+        values = json.loads(settings)
+        simulation = build_simulation(dataset, values)
+        simulation.write_shared(root)
+        written: list[Path] = []
+        for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc=f"simulate {shard}"):
+            started = time.perf_counter()
+            written += simulation.write(name, root)
+            log.info("%s: simulated in %.1f s", name, time.perf_counter() - started)
+        files = describe_files(root, written)
+        provenance = make_provenance(
+            stage="simulate_home",
+            source="simulated",
+            settings=[values, dataset, list(recordings)],
+            seed=values["home"]["seed"],
+        )
+        write_raw_manifest(manifest_path, recordings=recordings, files=files, provenance=provenance)
+        log.info("%s: %d files, %.1f MB, in %s", shard, len(files), sum(file.bytes for file in files) / 1e6, root)

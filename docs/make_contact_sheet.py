@@ -1,0 +1,95 @@
+"""Contact sheets of the simulated homes: moments of one action side by side, from the videos under data/simulated.
+
+Usage: ./run python docs/make_contact_sheet.py   (writes docs/images/contact_sheet_opportunity.png and _hwu.png)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = 4
+MOMENTS = 8
+TILE_PX = (320, 240)
+# One sheet: the videos, and the seconds between its moments.
+SHEETS = {
+    "opportunity": ("data/simulated/opportunity", "S1-Drill.mp4", 0.7),
+    "hwu": ("data/simulated/hwu_usp", "tea_s01.mp4", 0.9),
+}
+MAX_BYTES = 300_000
+
+
+def frames_at(video_path: Path, times_s: Sequence[float]) -> list[NDArray[np.uint8]]:
+    """The frames (H, W, 3) BGR of `video_path` that are on screen at `times_s`."""
+    found: list[NDArray[np.uint8]] = []
+    wanted = sorted(times_s)
+    with av.open(str(video_path)) as container:
+        last = None
+        for frame in container.decode(video=0):
+            while len(found) < len(wanted) and last is not None and frame.time > wanted[len(found)]:
+                found.append(last)
+            last = frame.to_ndarray(format="bgr24")
+            if len(found) == len(wanted):
+                break
+    return found + [last] * (len(wanted) - len(found))
+
+
+def contact_sheet(video_path: Path, times_s: Sequence[float], columns: int) -> NDArray[np.uint8]:
+    """The frames of `video_path` at `times_s` in a grid of `columns`, each with its time written in the corner."""
+    tiles = []
+    for moment, frame in zip(sorted(times_s), frames_at(video_path, times_s), strict=True):
+        tile = cv2.resize(frame, TILE_PX, interpolation=cv2.INTER_CUBIC)
+        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(tile, f"{moment:.1f} s", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+        tiles.append(tile)
+    while len(tiles) % columns:
+        tiles.append(np.zeros_like(tiles[0]))
+    rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
+    return np.asarray(np.vstack(rows), dtype=np.uint8)
+
+
+def liveliest_start(video_path: Path, length_s: float) -> float:
+    """The second at which `length_s` of video with the most change begins."""
+    with av.open(str(video_path)) as container:
+        rate = float(container.streams.video[0].average_rate)
+        grey = [
+            cv2.resize(frame.to_ndarray(format="gray"), (80, 60)).astype(np.int16)
+            for frame in container.decode(video=0)
+        ]
+    step = max(round(rate / 5), 1)
+    change = np.array([np.abs(b - a).mean() for a, b in zip(grey[::step], grey[step::step], strict=False)])
+    window = min(max(round(length_s * rate / step), 1), len(change))
+    return float(np.convolve(change, np.ones(window), "valid").argmax() * step / rate)
+
+
+def main() -> None:
+    """Write both sheets."""
+    images = ROOT / "docs" / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    for name, (folder, file, every_s) in SHEETS.items():
+        found = sorted((ROOT / folder).rglob(file)) or sorted((ROOT / folder).rglob("*.mp4"))
+        if not found:
+            raise SystemExit(f"{ROOT / folder} holds no video: run ./run first")
+        start = liveliest_start(found[0], every_s * MOMENTS)
+        sheet = contact_sheet(found[0], [start + every_s * k for k in range(MOMENTS)], COLUMNS)
+        path = images / f"contact_sheet_{name}.png"
+        scale = 1.0
+        while True:
+            size = (int(sheet.shape[1] * scale), int(sheet.shape[0] * scale))
+            # A palette keeps the file small; steps of 8 grey levels are not seen at this size.
+            picture = cv2.resize(sheet, size, interpolation=cv2.INTER_AREA) // 8 * 8 + 4
+            cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+            if path.stat().st_size < MAX_BYTES:
+                break
+            scale *= 0.9
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB, {found[0].name} from {start:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
