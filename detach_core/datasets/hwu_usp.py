@@ -1,0 +1,141 @@
+"""HWU-USP: a CSV of ambient sensors and a video for each sequence; the sequence's name is its label.
+
+Sequences are called `<activity>_sNN`. The first sample and the first video frame share time 0. Sensor states hold until
+they change, so an uneven clock is read by the previous sample.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.errors import BadInputError
+from detach_core.contracts.recording import Annotation, Places, Recording
+from detach_core.datasets.adapter import FileFinder, RecordingFiles
+from detach_core.datasets.clock_text import seconds_from_start
+from detach_core.datasets.sensor_checks import check_increasing, check_rate
+from detach_core.datasets.subtitles import read_text
+from detach_core.signals.resampling import is_even, on_even_clock
+
+_LOST = {"", "nan", "na", "null", "none"}
+_FIRST_LINE = 2  # below the header
+
+
+class HwuUsp:
+    """Adapter of HWU-USP's native files; `native` is the dataset's config section of that name."""
+
+    def __init__(self, native: Mapping[str, Any], *, classes: Sequence[str]) -> None:
+        self._native = native
+        self._values = {str(word).casefold(): float(value) for word, value in native["value_map"].items()}
+        self._finder = FileFinder()
+        self.class_names = tuple(classes)
+        self.channel_names = tuple(native["channels"])
+        self.channel_units = ("state",) * len(self.channel_names)
+        # Each sensor watches one place, and a sequence's label says nothing about where its windows are.
+        self.places = Places(
+            names=self.channel_names,
+            of_class=(-1,) * len(self.class_names),
+            channels=tuple((i,) for i in range(len(self.channel_names))),
+        )
+
+    def recording_id(self, *, subject: str, take: str) -> str:
+        """The sequence's name, e.g. `cereals_s01`."""
+        return f"{take}_{subject}"
+
+    def find_files(self, root: Path, recording: str) -> RecordingFiles:
+        """The sequence's CSV and video.
+
+        Raises:
+            BadInputError: a file is missing or ambiguous.
+        """
+        native, finder = self._native, self._finder
+        return RecordingFiles(
+            sensor=finder.one(root, native["sensor_glob"], recording, key="native.sensor_glob"),
+            video=finder.one(root, native["video_glob"], recording, key="native.video_glob"),
+            annotation=None,
+        )
+
+    def read_recording(self, root: Path, recording: str) -> Recording:
+        """The sequence's configured channels, under one annotation that spans it.
+
+        Raises:
+            BadInputError: a file is missing or is not as its format says.
+        """
+        files = self.find_files(root, recording)
+        sensor_hz, time_column = float(self._native["sensor_hz"]), self._native["time_column"]
+        stamps, values = self._read_table(files.sensor)
+        time_s = seconds_from_start(
+            files.sensor, stamps, expected_hz=sensor_hz, first_line=_FIRST_LINE, column=time_column
+        )
+        check_increasing(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
+        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        remarks = []
+        if not is_even(time_s, sensor_hz):
+            remarks.append(f"the clock is uneven; states are held on an even one of {sensor_hz:g} Hz")
+            time_s, values = on_even_clock(time_s, values, rate_hz=sensor_hz, choice="previous", max_gap_s=np.inf)
+        take, _, subject = recording.rpartition("_")
+        label = self.class_names.index(take) if take in self.class_names else -1
+        return Recording(
+            recording_id=recording,
+            subject=subject,
+            sensor=values.astype(np.float32),
+            time_s=time_s,
+            sensor_hz=sensor_hz,
+            channel_names=self.channel_names,
+            channel_units=self.channel_units,
+            annotations=(Annotation(float(time_s[0]), float(time_s[-1]) + 1.0 / sensor_hz, label),),
+            video_path=files.video,
+            video_hz=float(self._native["video_hz"]),
+            remarks=tuple(remarks),
+        )
+
+    def _read_table(self, path: Path) -> tuple[list[str], NDArray[np.float64]]:
+        rows = csv.reader(io.StringIO(read_text(path), newline=""))
+        header = [name.strip() for name in next(rows, [])]
+        wanted = [self._native["time_column"], *self.channel_names]
+        if missing := [name for name in wanted if name not in header]:
+            found = ", ".join(header) or "an empty file"
+            remedy = "set `native.time_column` and `native.channels` to the file's names"
+            raise BadInputError(path, "line 1", found=found, expected=f"columns {', '.join(missing)}", remedy=remedy)
+        columns = [header.index(name) for name in wanted]
+        stamps: list[str] = []
+        values: list[list[float]] = []
+        for row in rows:
+            if not any(row):
+                continue
+            if len(row) != len(header):
+                found, expected = f"{len(row)} values", f"{len(header)} as in the header"
+                raise BadInputError(
+                    path, f"line {rows.line_num}", found=found, expected=expected, remedy="mend the line"
+                )
+            stamps.append(row[columns[0]].strip())
+            values.append([self._value(path, rows.line_num, header[column], row[column]) for column in columns[1:]])
+        if not stamps:
+            raise BadInputError(
+                path, "line 2", found="no samples", expected="one a line", remedy="bring the file again"
+            )
+        return stamps, np.array(values, dtype=np.float64)
+
+    def _value(self, path: Path, line: int, column: str, text: str) -> float:
+        word = text.strip().casefold()
+        if word in self._values:
+            return self._values[word]
+        if word in _LOST:
+            return float("nan")
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("inf")
+        if np.isinf(value):
+            expected = f"a number or one of {', '.join(self._native['value_map'])}"
+            remedy = "mend the line, or add the word to `native.value_map`"
+            raise BadInputError(
+                path, f"line {line}, column {column}", found=repr(text[:20]), expected=expected, remedy=remedy
+            )
+        return value

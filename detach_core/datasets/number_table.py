@@ -1,0 +1,93 @@
+"""Text tables of numbers: every line is counted and every character checked, but only the wanted columns are parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.errors import BadInputError
+
+_ALLOWED = np.zeros(256, dtype=bool)
+_ALLOWED[np.frombuffer(b"0123456789.+-eE NaNnan\t\r\n\v\f", dtype=np.uint8)] = True
+_WIDEST = 24  # characters of a number in float64, sign and exponent included
+_REMEDY = "mend the line, or bring the file again"
+
+
+def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[int]) -> NDArray[np.float64]:
+    """The `columns` (1-based) of a file of white-space separated numbers, one row a line: (rows, len(columns)).
+
+    Raises:
+        BadInputError: the file is missing or empty, a line has other than `num_columns` values, or a value is no
+            number; names line and column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInputError(path, "file", found="nothing", expected="a table of numbers", remedy="put the file there")
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    characters = np.frombuffer(content, dtype=np.uint8)
+    inside = characters > ord(" ")
+    if not inside.any():
+        remedy = "bring the file again"
+        raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
+    before = np.concatenate([[False], inside[:-1]])
+    starts = np.flatnonzero(inside & ~before)
+    # The end of a value is the character behind it; one more for a file without a last line break.
+    ends = np.append(np.flatnonzero(~inside & before), [len(content)] if inside[-1] else []).astype(np.int64)
+    if not _ALLOWED[characters].all() or not _is_rectangular(starts, characters, num_columns):
+        _diagnose(path, content, num_columns)
+    wanted = np.asarray(columns, dtype=np.int64) - 1
+    starts, ends = (edges.reshape(-1, num_columns)[:, wanted] for edges in (starts, ends))
+    values = _parse(characters, starts, ends)
+    return _diagnose(path, content, num_columns) if values is None else values
+
+
+def _is_rectangular(starts: NDArray[np.int64], characters: NDArray[np.uint8], num_columns: int) -> bool:
+    if len(starts) % num_columns:
+        return False
+    breaks = np.flatnonzero(characters == ord("\n"))
+    values_before = np.searchsorted(starts, breaks)
+    lines = np.unique(values_before[values_before > 0])  # blank lines add nothing
+    full = np.arange(num_columns, len(starts) + 1, num_columns)
+    return np.array_equal(lines if len(lines) and lines[-1] == len(starts) else [*lines, len(starts)], full)
+
+
+def _parse(
+    characters: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.float64] | None:
+    width = int((ends - starts).max())
+    if width > _WIDEST:
+        return None
+    position = starts[..., None] + np.arange(width)
+    letters = characters[np.minimum(position, len(characters) - 1)]
+    letters[position >= ends[..., None]] = 0
+    try:
+        values: NDArray[np.float64] = letters.view(f"S{width}")[..., 0].astype(np.float64)
+    except ValueError:
+        return None
+    return values
+
+
+def _diagnose(path: Path, content: bytes, num_columns: int) -> NoReturn:
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        values = line.split()
+        for column, value in enumerate(values, start=1):
+            if not _is_number(value):
+                shown = value[:20].decode("utf-8", errors="backslashreplace")
+                place = f"line {number}, column {column}"
+                raise BadInputError(path, place, found=repr(shown), expected="a number or NaN", remedy=_REMEDY)
+        if values and len(values) != num_columns:
+            found = f"{len(values)} values"
+            raise BadInputError(path, f"line {number}", found=found, expected=f"{num_columns}", remedy=_REMEDY)
+    raise BadInputError(path, "file", found="no table", expected=f"{num_columns} numbers a line", remedy=_REMEDY)
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return len(value) <= _WIDEST and bool(_ALLOWED[np.frombuffer(value, dtype=np.uint8)].all())

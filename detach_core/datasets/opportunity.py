@@ -1,0 +1,109 @@
+"""OPPORTUNITY and Opportunity++: 250-column text files, .srt tracks, one video a recording.
+
+UCI's `<RUN>.dat` and Opportunity++'s `<RUN>_sensors_data.txt` hold the same columns. Video frame i is at
+i / video_hz on the MILLISEC clock. Ambient sensors are wired and rarely lose samples; a gap in MILLISEC becomes NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.recording import Places, Recording
+from detach_core.datasets.adapter import FileFinder, RecordingFiles
+from detach_core.datasets.number_table import read_number_table
+from detach_core.datasets.opportunity_columns import (
+    FIXTURES,
+    GESTURES,
+    LABEL_COLUMN,
+    NUM_COLUMNS,
+    TIME_COLUMN,
+    ambient_columns,
+    fixture_of_channel,
+    fixture_of_gesture,
+)
+from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
+from detach_core.datasets.sensor_checks import check_increasing, check_rate
+from detach_core.signals.resampling import is_even, on_even_clock
+
+
+class Opportunity:
+    """Adapter of OPPORTUNITY's native files; `native` is the dataset's config section of that name."""
+
+    def __init__(self, native: Mapping[str, Any], *, classes: Sequence[str]) -> None:
+        unknown = [name for name in classes if name not in GESTURES.values()]
+        if unknown:
+            known = ", ".join(GESTURES.values())
+            raise UserError(f"datasets.opportunity.classes: unknown class {', '.join(unknown)}; known are {known}")
+        self._native = native
+        self._columns = ambient_columns(deckchair=native["deckchair"])
+        self._finder = FileFinder()
+        self.class_names = tuple(classes)
+        self.channel_names = tuple(self._columns)
+        self.channel_units = tuple(unit for _, unit in self._columns.values())
+        names = tuple(FIXTURES)
+        self.places = Places(
+            names=names,
+            of_class=tuple(names.index(fixture) if (fixture := fixture_of_gesture(name)) else -1 for name in classes),
+            channels=tuple(
+                tuple(i for i, channel in enumerate(self.channel_names) if fixture_of_channel(channel) == name)
+                for name in names
+            ),
+        )
+
+    def recording_id(self, *, subject: str, take: str) -> str:
+        """The run's name, e.g. `S1-Drill`."""
+        return f"{subject}-{take}"
+
+    def find_files(self, root: Path, recording: str) -> RecordingFiles:
+        """The run's sensor file, video and, in Opportunity++, the gesture track.
+
+        Raises:
+            BadInputError: a file is missing or ambiguous.
+        """
+        native, finder = self._native, self._finder
+        return RecordingFiles(
+            sensor=finder.one(root, native["sensor_glob"], recording, key="native.sensor_glob"),
+            video=finder.one(root, native["video_glob"], recording, key="native.video_glob"),
+            annotation=finder.at_most_one(root, native["annotation_glob"], recording, key="native.annotation_glob"),
+        )
+
+    def read_recording(self, root: Path, recording: str) -> Recording:
+        """The run's ambient channels and gestures.
+
+        Raises:
+            BadInputError: a file is missing or is not as its format says.
+        """
+        files = self.find_files(root, recording)
+        sensor_hz = float(self._native["sensor_hz"])
+        columns = [TIME_COLUMN, *(column for column, _ in self._columns.values()), LABEL_COLUMN]
+        table = read_number_table(files.sensor, num_columns=NUM_COLUMNS, columns=columns)
+        time_s, values = table[:, 0] / 1000.0, table[:, 1:-1]
+        check_increasing(files.sensor, time_s, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
+        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        column = column_intervals(files.sensor, table[:, -1], time_s, period_s=1.0 / sensor_hz)
+        track = None if files.annotation is None else track_intervals(files.annotation)
+        tolerance_s = self._native["annotation_tolerance_s"]
+        intervals, remarks = choose_intervals(column, track, tolerance_s=tolerance_s)
+        if not is_even(time_s, sensor_hz):
+            remarks.append(f"MILLISEC is uneven; the nearest samples on an even clock of {sensor_hz:g} Hz are used")
+            time_s, values = on_even_clock(
+                time_s, values, rate_hz=sensor_hz, choice="nearest", max_gap_s=1.0 / sensor_hz
+            )
+        return Recording(
+            recording_id=recording,
+            subject=recording.split("-")[0],
+            sensor=values.astype(np.float32),
+            time_s=time_s,
+            sensor_hz=sensor_hz,
+            channel_names=self.channel_names,
+            channel_units=self.channel_units,
+            annotations=to_annotations(intervals, self.class_names),
+            video_path=files.video,
+            video_hz=float(self._native["video_hz"]),
+            remarks=tuple(remarks),
+        )

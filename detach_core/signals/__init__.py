@@ -1,0 +1,1 @@
+"""Pure numpy: windows, normal forms, splits and audits."""

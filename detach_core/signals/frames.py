@@ -1,0 +1,97 @@
+"""Working frames: which native frame each tick takes, how a picture is fitted to the grid, and its colours.
+
+The grid is W x H pixels; pictures are handled at twice that (2W x 2H), where grey serves optical flow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def native_frames(num_native: int, *, native_hz: float, working_hz: float) -> NDArray[np.int64]:
+    """For each tick k / working_hz within the video, the nearest native frame (frame i is at i / native_hz).
+
+    Exact in whole numbers, so that an hour's ticks do not drift. Never decreasing; it repeats frames only when
+    `working_hz` is above `native_hz`.
+    """
+    step = Fraction(native_hz).limit_denominator(1_000_000) / Fraction(working_hz).limit_denominator(1_000_000)
+    # Nearest frame of tick k: floor(k * step + 1/2), which must stay below num_native.
+    count = math.ceil((num_native - Fraction(1, 2)) / step)
+    ticks = np.arange(max(count, 0), dtype=np.int64)
+    return (2 * ticks * step.numerator + step.denominator) // (2 * step.denominator)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a picture becomes 2W x 2H: scaled to `scaled_px` in one go, then cut at `left_px`, `top_px`."""
+
+    scaled_px: tuple[int, int]
+    left_px: int
+    top_px: int
+    image_px: tuple[int, int]
+
+    def cut(self, planar: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The (3H, 2W) planar YUV 4:2:0 picture inside the scaled one, which is planar too."""
+        scaled_width, scaled_height = self.scaled_px
+        width, height = 2 * self.image_px[0], 2 * self.image_px[1]
+        if (scaled_width, scaled_height) == (width, height):
+            return planar
+        luma = planar[:scaled_height][self.top_px : self.top_px + height, self.left_px : self.left_px + width]
+        chroma = planar[scaled_height:].reshape(2, scaled_height // 2, scaled_width // 2)
+        top, left = self.top_px // 2, self.left_px // 2
+        chroma = chroma[:, top : top + height // 2, left : left + width // 2]
+        return np.concatenate([luma, chroma.reshape(-1, width)])
+
+
+def fit_picture(source_px: Sequence[int], *, image_px: Sequence[int], crop_px: Sequence[int] | None) -> Fit:
+    """The fit of a source picture, or of the part `crop_px` (x, y, width, height) of it, to the grid.
+
+    The aspect is kept and the grid is filled: what is too wide or too high is cut off evenly on both sides. Cuts fall
+    on even pixels of the doubled grid, as colours are stored there at half the resolution.
+
+    Raises:
+        ValueError: the crop leaves the picture.
+    """
+    source_width, source_height = source_px
+    x, y, crop_width, crop_height = crop_px or (0, 0, source_width, source_height)
+    if (
+        min(crop_width, crop_height) < 1
+        or x < 0
+        or y < 0
+        or x + crop_width > source_width
+        or y + crop_height > source_height
+    ):
+        raise ValueError(f"crop {list(crop_px or ())} leaves the picture of {source_width} x {source_height} pixels")
+    width, height = 2 * image_px[0], 2 * image_px[1]
+    scale = max(width / crop_width, height / crop_height)
+    scaled_width = max(_even(source_width * scale), width)
+    scaled_height = max(_even(source_height * scale), height)
+    left = _even((x + crop_width / 2) * scaled_width / source_width - width / 2)
+    top = _even((y + crop_height / 2) * scaled_height / source_height - height / 2)
+    left, top = min(max(left, 0), scaled_width - width), min(max(top, 0), scaled_height - height)
+    return Fit((scaled_width, scaled_height), left, top, (image_px[0], image_px[1]))
+
+
+def rgb_of_planar(planar: NDArray[np.uint8], image_px: tuple[int, int]) -> NDArray[np.uint8]:
+    """The (H, W, 3) picture, mean of 2 x 2 pixels, of a (3H, 2W) planar YUV 4:2:0 one (BT.601, limited range)."""
+    return np.asarray(cv2.resize(cv2.cvtColor(planar, cv2.COLOR_YUV2RGB_I420), image_px, interpolation=cv2.INTER_AREA))
+
+
+def mean_frames(rgb: NDArray[np.uint8], first: NDArray[np.int64], length: int) -> NDArray[np.uint8]:
+    """(N, H, W, 3) the time average, rounded, of the rows first[n] to first[n] + length of a stream (T, H, W, 3)."""
+    means = np.empty((len(first), *rgb.shape[1:]), dtype=np.uint8)
+    for window, row in enumerate(first.tolist()):
+        total = rgb[row : row + length].sum(axis=0, dtype=np.uint32)
+        means[window] = (total + length // 2) // length
+    return means
+
+
+def _even(value: float) -> int:
+    return 2 * round(value / 2)

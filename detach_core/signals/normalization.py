@@ -1,0 +1,98 @@
+"""The normal form of a sensor window and its activation vector (paper, Sec. 3.1 and Sec. 4; decisions.md, D9a).
+
+`centred`: the deviation from the window's own median over time, in standard deviations of the pretraining windows.
+`z`: the paper's z-score. A channel that is constant over the pretraining windows is 0 in both forms.
+The activation vector says how strongly each channel moved: a high quantile over time of the absolute value.
+Arrays are (N, C, L): windows, channels, time. These functions are the reference of the torch code in the encoders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.split import ChannelStatistics, Normalisation
+
+# Turns a deviation of a third of a standard deviation into log1p(1): below it the form is linear, above it logarithmic.
+DEVIATION_GAIN = 3.0
+
+FloatArray = NDArray[np.float32] | NDArray[np.float64]
+
+
+def fit(sensor: FloatArray, *, quantile: float) -> Normalisation:
+    """The statistics of `sensor` (N, C, L) in native units, and of its activation vectors in each form.
+
+    The `z` form uses its activation vector as it is, so its statistics are mean 0 and deviation 1.
+
+    Raises:
+        ValueError: `sensor` is not (N, C, L), is empty, or holds values that are not finite.
+    """
+    _check(sensor)
+    if not np.isfinite(sensor).all():
+        raise ValueError("sensor windows hold values that are not finite")
+    channels = sensor.shape[1]
+    by_channel = np.moveaxis(sensor.astype(np.float64), 1, 0).reshape(channels, -1)
+    sensor_statistics = _statistics(by_channel)
+    identity = ChannelStatistics(np.zeros(channels), np.ones(channels))
+    start = Normalisation(sensor_statistics.mean, sensor_statistics.std, {"centred": identity, "z": identity})
+    strength = activation_vector(sensor, start, form="centred", quantile=quantile)
+    return Normalisation(start.mean, start.std, {"centred": _statistics(strength.T), "z": identity})
+
+
+def apply_form(sensor: FloatArray, normalisation: Normalisation, form: str) -> NDArray[np.float64]:
+    """The normal form of `sensor` (N, C, L); the median of an even number of values is the mean of the middle two.
+
+    Raises:
+        ValueError: `sensor` does not fit the statistics, or `form` is neither `centred` nor `z`.
+    """
+    _check(sensor, channels=len(normalisation.mean))
+    sensor = sensor.astype(np.float64)
+    if form == "centred":
+        deviation = sensor - np.median(sensor, axis=2, keepdims=True)
+    elif form == "z":
+        deviation = sensor - normalisation.mean[:, None]
+    else:
+        raise ValueError(f"form must be 'centred' or 'z', got {form!r}")
+    return _divide(deviation, normalisation.std[:, None])
+
+
+def activation_vector(
+    sensor: FloatArray, normalisation: Normalisation, *, form: str, quantile: float
+) -> NDArray[np.float64]:
+    """How strongly each channel of each window moved, (N, C), from native `sensor` (N, C, L).
+
+    `z`: the quantile over time of the absolute value. `centred`: `log1p(3 quantile)`, standardised per channel.
+
+    Raises:
+        ValueError: as `apply_form`.
+    """
+    strength = np.quantile(np.abs(apply_form(sensor, normalisation, form)), quantile, axis=2)
+    if form == "centred":
+        strength = np.log1p(DEVIATION_GAIN * strength)
+    statistics = normalisation.activation[form]
+    return _divide(strength - statistics.mean, statistics.std)
+
+
+def undo(values: FloatArray, normalisation: Normalisation) -> NDArray[np.float64]:
+    """Native units from the `z` form (N, C, L); a channel that was constant gets its constant.
+
+    Raises:
+        ValueError: `values` does not fit the statistics.
+    """
+    _check(values, channels=len(normalisation.mean))
+    return values.astype(np.float64) * normalisation.std[:, None] + normalisation.mean[:, None]
+
+
+def _statistics(values: NDArray[np.float64]) -> ChannelStatistics:
+    # Rounding in the mean gives a constant channel a tiny deviation, and a division by it would be noise.
+    constant = np.ptp(values, axis=1) == 0.0
+    return ChannelStatistics(values.mean(axis=1), np.where(constant, 0.0, values.std(axis=1)))
+
+
+def _divide(values: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(values, std, out=np.zeros_like(values), where=std > 0.0)
+
+
+def _check(sensor: FloatArray, channels: int | None = None) -> None:
+    if sensor.ndim != 3 or sensor.size == 0 or (channels is not None and sensor.shape[1] != channels):
+        raise ValueError(f"expected windows of shape (N, {channels or 'C'}, L), got {sensor.shape}")

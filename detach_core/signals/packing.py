@@ -1,0 +1,86 @@
+"""The windows of one recording: where its sensors and its video both exist, cut and labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.recording import Recording
+from detach_core.signals.labels import centre_annotation, dominant_location
+from detach_core.signals.missing import fill_missing
+from detach_core.signals.windowing import first_rows, rows_per_window, window_starts
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingWindows:
+    """One recording's windows: sensor (N, C, L) f32 without NaN, and a row of each table column (N,) per window.
+
+    `annotation` is the position of the window's annotation in the recording's list, -1 for none of the classes;
+    `location` the true one, -1 where none is in use, absent where nobody knows.
+    """
+
+    sensor: NDArray[np.float32]
+    start_s: NDArray[np.float64]
+    first_frame: NDArray[np.int64]
+    label: NDArray[np.int64]
+    annotation: NDArray[np.int64]
+    location: NDArray[np.int64] | None
+
+    def only(self, kept: NDArray[np.bool_]) -> RecordingWindows:
+        """The windows where `kept` is true."""
+        location = None if self.location is None else self.location[kept]
+        return RecordingWindows(
+            self.sensor[kept],
+            self.start_s[kept],
+            self.first_frame[kept],
+            self.label[kept],
+            self.annotation[kept],
+            location,
+        )
+
+
+def cut_windows(
+    recording: Recording,
+    *,
+    num_frames: int,
+    working_hz: float,
+    length_s: float,
+    stride_s: float,
+    max_nan_share: float,
+) -> RecordingWindows:
+    """All windows of `recording` that lie inside both its sensors and its video of `num_frames` at `working_hz`."""
+    origin_s, sensor_hz = float(recording.time_s[0]), recording.sensor_hz
+    length, frames = rows_per_window(length_s, sensor_hz), rows_per_window(length_s, working_hz)
+    start_s = window_starts(
+        begin_s=max(origin_s, 0.0),
+        end_s=min(origin_s + len(recording.sensor) / sensor_hz, num_frames / working_hz),
+        length_s=length_s,
+        stride_s=stride_s,
+    )
+    # Rounding to the nearest row may leave the stream by one row at its end.
+    first = first_rows(start_s, origin_s=origin_s, rate_hz=sensor_hz)
+    first_frame = first_rows(start_s, origin_s=0.0, rate_hz=working_hz)
+    whole = (first >= 0) & (first + length <= len(recording.sensor)) & (first_frame + frames <= num_frames)
+    start_s, first, first_frame = start_s[whole], first[whole], first_frame[whole]
+    samples = recording.sensor[first[:, None] + np.arange(length)]
+    label, annotation = _labels(recording, start_s + length_s / 2)
+    return RecordingWindows(
+        sensor=fill_missing(samples.transpose(0, 2, 1), max_nan_share=max_nan_share),
+        start_s=start_s,
+        first_frame=first_frame,
+        label=label,
+        annotation=annotation,
+        location=None
+        if recording.location is None
+        else dominant_location(recording.location.astype(np.int64), first, length),
+    )
+
+
+def _labels(recording: Recording, centre_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    events = recording.annotations
+    annotation = centre_annotation(centre_s, [event.start_s for event in events], [event.end_s for event in events])
+    # The last entry answers for annotation -1.
+    label = np.array([*(event.label for event in events), -1], dtype=np.int64)[annotation]
+    return label, np.where(label >= 0, annotation, -1)

@@ -1,0 +1,77 @@
+"""Stage `ingest`: native sensor and annotation files of one shard -> `sensor.h5`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.recording import Recording, write_recordings
+from detach_core.contracts.truth import read_truth
+from detach_core.datasets import build_adapter
+from detach_core.datasets.sensor_checks import check_channels
+from detach_core.signals.windowing import first_rows
+
+
+def ingest(
+    *,
+    dataset: str,
+    settings: str,
+    recordings: Sequence[str],
+    root_path: Path | str,
+    sensor_path: Path | str,
+    log_path: Path | str,
+) -> None:
+    """Read the `recordings` of `dataset` below `root_path` and write them to `sensor_path`."""
+    root = Path(root_path)
+    with stage_log(log_path, "ingest") as log:
+        values = json.loads(settings)
+        adapter = build_adapter(values["adapter"], values["native"], classes=values["classes"])
+        captures = []
+        for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="ingest"):
+            capture = adapter.read_recording(root, name)
+            if values["missing"]["all_nan_channel"] == "refuse":
+                check_channels(adapter.find_files(root, name).sensor, capture)
+            for remark in capture.remarks:
+                log.warning("%s: %s", name, remark)
+            if values["source"] == "simulated":
+                capture = _with_truth(capture, root / "truth" / f"{name}.h5")
+            captures.append(capture)
+            lost = float(np.isnan(capture.sensor).mean())
+            log.info(
+                "%s: %d samples, %d annotations, %.2f %% lost",
+                name,
+                len(capture.sensor),
+                len(capture.annotations),
+                100 * lost,
+            )
+        write_recordings(
+            sensor_path,
+            captures,
+            dataset=dataset,
+            class_names=adapter.class_names,
+            places=adapter.places,
+            provenance=make_provenance(
+                stage="ingest", source=values["source"], settings=[values, dataset, list(recordings)]
+            ),
+        )
+        log.info("wrote %s", sensor_path)
+
+
+def _with_truth(capture: Recording, path: Path) -> Recording:
+    if not path.is_file():
+        return capture
+    truth = read_truth(path)
+    # The truth lies on the true clock from 0 on; by time, so that the sensors' own clock may differ.
+    rows = first_rows(capture.time_s, origin_s=0.0, rate_hz=truth.sensor_hz)
+    inside = (rows >= 0) & (rows < len(truth.location))
+    location = np.full(len(rows), -1, dtype=np.int16)
+    location[inside] = truth.location[rows[inside]]
+    return replace(capture, location=location, location_names=truth.location_names)

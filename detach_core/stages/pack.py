@@ -1,0 +1,143 @@
+"""Stage `pack`: all shards of a dataset -> `windows.h5`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.streams import StreamSource
+from detach_core.contracts.windows import Windows, write_windows
+from detach_core.datasets.shard import Shard, check_coverage, open_shards
+from detach_core.signals.frames import mean_frames
+from detach_core.signals.locations import locate_windows
+from detach_core.signals.packing import RecordingWindows, cut_windows
+from detach_core.signals.windowing import rows_per_window
+
+
+def pack(
+    *,
+    dataset: str,
+    settings: str,
+    sensor_paths: Sequence[Path | str],
+    frames_paths: Sequence[Path | str],
+    flow_paths: Sequence[Path | str],
+    windows_path: Path | str,
+    log_path: Path | str,
+) -> None:
+    """Cut every recording of the shards into windows, label them and write them to `windows_path`."""
+    with stage_log(log_path, "pack") as log:
+        values = json.loads(settings)
+        shards = open_shards(sensor_paths, frames_paths, flow_paths, class_names=values["classes"])
+        parts: list[RecordingWindows] = []
+        means = []
+        for shard in tqdm(shards, file=sys.stderr, mininterval=5, desc="pack"):
+            for recording in shard.sensors.recordings:
+                stream = shard.frames.streams[recording.recording_id]
+                check_coverage(recording, stream, shard.frames.working_hz, values["video"]["length_tolerance_s"])
+                part = cut_windows(
+                    recording,
+                    num_frames=stream.num_frames,
+                    working_hz=shard.frames.working_hz,
+                    length_s=values["window"]["length_s"],
+                    stride_s=values["window"]["stride_s"],
+                    max_nan_share=values["missing"]["max_nan_share"],
+                )
+                found = len(part.start_s)
+                if values["null_windows"] == "drop":
+                    part = part.only(part.label >= 0)
+                length = rows_per_window(values["window"]["length_s"], shard.frames.working_hz)
+                means.append(mean_frames(stream.rgb, part.first_frame, length))
+                parts.append(part)
+                log.info("%s: %d windows, %d kept", recording.recording_id, found, len(part.start_s))
+        if not sum(len(part.start_s) for part in parts):
+            raise UserError(
+                f"dataset {dataset}: no window is left of {len(parts)} recordings; check their annotations and "
+                "lengths, or set `null_windows: keep`"
+            )
+        windows = _join(dataset, values, shards, parts, np.concatenate(means), Path(windows_path))
+        write_windows(windows_path, windows)
+        log.info("wrote %d windows to %s", windows.num_windows, windows_path)
+
+
+def _join(
+    dataset: str,
+    values: dict[str, Any],
+    shards: Sequence[Shard],
+    parts: Sequence[RecordingWindows],
+    mean_frame: np.ndarray[Any, np.dtype[np.uint8]],
+    path: Path,
+) -> Windows:
+    recordings = [recording for shard in shards for recording in shard.sensors.recordings]
+    sensors, frames = shards[0].sensors, shards[0].frames
+    recording = np.repeat(np.arange(len(parts)), [len(part.start_s) for part in parts])
+    subject_names = tuple(dict.fromkeys(item.subject for item in recordings))
+    subject = np.array([subject_names.index(item.subject) for item in recordings])[recording]
+    sensor = np.concatenate([part.sensor for part in parts])
+    label = np.concatenate([part.label for part in parts])
+    instance = recording
+    if values["label_unit"] == "window":
+        offset = np.cumsum([0, *(len(item.annotations) for item in recordings)])[recording]
+        annotation = np.concatenate([part.annotation for part in parts])
+        instance = np.where(annotation >= 0, offset + annotation, -1)
+    truths = [part.location for part in parts if part.location is not None]
+    location, location_names, location_source = locate_windows(
+        sensor,
+        label,
+        truth=np.concatenate(truths) if len(truths) == len(parts) else None,
+        truth_names=recordings[0].location_names,
+        places=sensors.places,
+    )
+    inputs = {
+        f"{role}{index}": artifact.provenance.artifact_id
+        for index, shard in enumerate(shards)
+        for role, artifact in (("sensor", shard.sensors), ("frames", shard.frames), ("flow", shard.flow))
+    }
+    return Windows(
+        path=path,
+        sensor=sensor,
+        mean_frame=mean_frame,
+        recording=recording.astype(np.int32),
+        subject=subject.astype(np.int32),
+        start_s=np.concatenate([part.start_s for part in parts]),
+        first_frame=np.concatenate([part.first_frame for part in parts]),
+        label=label.astype(np.int32),
+        instance=instance.astype(np.int32),
+        location=location,
+        dataset=dataset,
+        source=values["source"],
+        label_unit=values["label_unit"],
+        class_names=sensors.class_names,
+        location_names=location_names,
+        location_source=location_source,
+        channel_names=recordings[0].channel_names,
+        channel_units=recordings[0].channel_units,
+        recording_names=tuple(item.recording_id for item in recordings),
+        subject_names=subject_names,
+        sensor_hz=recordings[0].sensor_hz,
+        working_hz=frames.working_hz,
+        window_s=values["window"]["length_s"],
+        stride_s=values["window"]["stride_s"],
+        frames_per_window=rows_per_window(values["window"]["length_s"], frames.working_hz),
+        flow_max_px=shards[0].flow.max_px,
+        streams=tuple(
+            StreamSource(
+                item.recording_id,
+                os.path.relpath(shard.frames.path, path.parent),
+                os.path.relpath(shard.flow.path, path.parent),
+                shard.frames.streams[item.recording_id].num_frames,
+            )
+            for shard in shards
+            for item in shard.sensors.recordings
+        ),
+        provenance=make_provenance(stage="pack", source=values["source"], settings=[values, dataset], inputs=inputs),
+    )

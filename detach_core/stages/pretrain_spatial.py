@@ -1,0 +1,66 @@
+"""Stage `pretrain_spatial`: DETACH's Stage 1, spatial features and pseudo-labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from detach_core.contracts.checkpoint import write_checkpoint
+from detach_core.contracts.history import write_history
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.training.session import make_checkpoint, run_session
+
+METHOD = "detach_spatial"
+
+
+def pretrain_spatial(
+    *,
+    settings: str,
+    windows_path: str | Path,
+    split_path: str | Path,
+    checkpoint_path: str | Path,
+    history_path: str | Path,
+    seed: int,
+    log_path: str | Path,
+) -> None:
+    """Write Stage 1's `checkpoint.safetensors` and `history.jsonl`.
+
+    Args:
+        settings: JSON of the Stage-1 section with input, augmentation, encoders, optimizer, device, threads.
+        windows_path: `windows.h5`.
+        split_path: `split.json`.
+        checkpoint_path: where to write the weights, the memory's features, labels and centroids.
+        history_path: where to write what each epoch reported.
+        seed: of weights, order and augmentation.
+        log_path: the log.
+    """
+    with stage_log(log_path, "pretrain_spatial") as log:
+        values = json.loads(settings)
+        windows, split = read_windows(windows_path), read_split(split_path)
+        provenance = make_provenance(
+            stage="pretrain_spatial",
+            source=windows.source,
+            settings=values,
+            seed=seed,
+            inputs={"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id},
+        )
+        session = run_session(
+            METHOD,
+            place="spatial.default",
+            settings=values,
+            windows=windows,
+            split=split,
+            spatial=None,
+            seed=seed,
+            log=log,
+        )
+        checkpoint = make_checkpoint(
+            METHOD, session, settings=values, windows=windows, split=split, provenance=provenance
+        )
+        write_checkpoint(checkpoint_path, checkpoint)
+        write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
+        clusters = session.run.rows[-1]["clusters"]
+        log.info("clusters against %s: %s", session.run.facts["location_source"], json.dumps(clusters))

@@ -1,0 +1,65 @@
+"""Stage `split`: who is pretrained on, probed and held out, with the normalisation and what the parts share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import Split, write_split
+from detach_core.contracts.windows import read_windows
+from detach_core.signals.normalization import fit
+from detach_core.signals.overlap import audit, refuse_leaks
+from detach_core.signals.partition import build_protocols, partition
+
+
+def split(*, settings: str, windows_path: str | Path, split_path: str | Path, log_path: str | Path) -> None:
+    """Write `split.json`.
+
+    Args:
+        settings: JSON of name, seed, hold_out, held_out, pretrain, folds, activation_quantile.
+        windows_path: `windows.h5`.
+        split_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "split") as log:
+        values = json.loads(settings)
+        windows = read_windows(windows_path)
+        seed, hold_out = values["seed"], values["hold_out"]
+        # Parts and folds draw from their own generators: another number of folds leaves the parts as they are.
+        parts = partition(
+            windows,
+            hold_out=hold_out,
+            held_out=values["held_out"],
+            pretrain=values["pretrain"],
+            rng=np.random.default_rng([seed, 1]),
+        )
+        folds_rng = np.random.default_rng([seed, 2])
+        protocols = build_protocols(windows, parts, hold_out=hold_out, num_folds=values["folds"], rng=folds_rng)
+        overlap = audit(windows, parts, protocols)
+        refuse_leaks(overlap, label_unit=windows.label_unit, path=windows_path)
+        write_split(
+            split_path,
+            Split(
+                dataset=windows.dataset,
+                name=values["name"],
+                seed=seed,
+                parts=parts,
+                normalisation=fit(windows.sensor[parts["pretrain"]], quantile=values["activation_quantile"]),
+                protocols=protocols,
+                overlap=overlap,
+                provenance=make_provenance(
+                    stage="split",
+                    source=windows.source,
+                    settings=values,
+                    seed=seed,
+                    inputs={"windows": windows.provenance.artifact_id},
+                ),
+            ),
+        )
+        log.info("%s", ", ".join(f"{part}: {len(ids)} windows" for part, ids in parts.items()))
+        shared = overlap[0]
+        log.info("%s and %s share %g s, %d instances", shared.a, shared.b, shared.shared_s, shared.shared_instances)

@@ -1,0 +1,83 @@
+"""Stage `table`: one table as csv, md and tex, from metrics or from the prepared data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from detach_core.contracts.errors import ContractError, UserError
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.metrics import Metrics, read_metrics
+from detach_core.contracts.split import read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.reports import dataset_statistics as statistics
+from detach_core.reports import results_table as results
+from detach_core.reports.aggregate import aggregate
+from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.tables import write_table
+
+Paths = Sequence[str | Path]
+
+
+def table(
+    *,
+    name: str,
+    settings: str,
+    metrics_paths: Paths,
+    windows_paths: Paths,
+    split_paths: Paths,
+    csv_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write the table at `csv_path` and beside it as `.md` and `.tex`.
+
+    Args:
+        name: `table1`, ...; names the paper's table whose values stand beside ours.
+        settings: JSON of the table's section. With `rows`, a results table; without, statistics of the datasets.
+        metrics_paths: `metrics.json` of every dataset, variant and seed of a results table.
+        windows_paths: `windows.h5` of every dataset, for statistics.
+        split_paths: `split.json` of every dataset in the same order, for statistics.
+        csv_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "table") as log:
+        values = json.loads(settings)
+        if "rows" in values:
+            _write_results(name, values, metrics_paths, csv_path)
+        else:
+            _write_statistics(name, windows_paths, split_paths, csv_path)
+        log.info("the table is %s (.md and .tex beside it)", csv_path)
+
+
+def _write_results(name: str, values: Mapping[str, Any], paths: Paths, csv_path: str | Path) -> None:
+    if not paths:
+        raise UserError(f"{name}: there is no metrics.json to make a table of; give it rows and datasets in the config")
+    runs = [read_metrics(path) for path in paths]
+    refuse_mixed_sources(paths, [run.source for run in runs])
+    for path, run in zip(paths, runs, strict=True):
+        if run.variant not in values["rows"] or run.dataset not in values["datasets"]:
+            found = f"{run.variant} on {run.dataset}"
+            remedy = "correct the table's rows and datasets in the config"
+            raise ContractError(path, "variant", expected=f"a row of {name}", found=found, remedy=remedy)
+
+    def place(run: Metrics) -> tuple[int, int]:
+        return values["datasets"].index(run.dataset), values["rows"].index(run.variant)
+
+    frame = results.results_frame(name, aggregate(sorted(runs, key=place)))
+    caption = results.results_caption(frame, runs[0].interval.confidence)
+    write_table(csv_path, title=_title(name), caption=caption, frame=frame, shown=results.readable(frame))
+
+
+def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_path: str | Path) -> None:
+    pairs = [(read_windows(a), read_split(b)) for a, b in zip(windows_paths, split_paths, strict=True)]
+    refuse_mixed_sources(windows_paths, [windows.source for windows, _ in pairs])
+    frame = statistics.statistics_frame(pairs)
+    caption = statistics.statistics_caption(frame)
+    shown = statistics.readable_statistics(frame)
+    write_table(csv_path, title=_title(name), caption=caption, frame=frame, shown=shown)
+
+
+def _title(name: str) -> str:
+    return f"Table {name.removeprefix('table')}" if name.removeprefix("table").isdigit() else name

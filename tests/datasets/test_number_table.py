@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detach_core.contracts.errors import BadInputError
+from detach_core.datasets.number_table import read_number_table
+
+GOOD = b"0 1.5 NaN -3\n33 2.5 7 1e3\n67 3.5 8 -0.25\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def run(content, columns=(1, 2, 3, 4)):
+        path = tmp_path / "S1-Drill.dat"
+        path.write_bytes(content)
+        return read_number_table(path, num_columns=4, columns=columns)
+
+    return run
+
+
+def refusal(read, content, columns=(1, 2, 3, 4)):
+    with pytest.raises(BadInputError) as error:
+        read(content, columns)
+    return str(error.value)
+
+
+def test_the_wanted_columns_come_in_the_wanted_order(read):
+    np.testing.assert_array_equal(read(GOOD, (3, 1)), [[np.nan, 0], [7, 33], [8, 67]])
+    np.testing.assert_array_equal(read(GOOD)[:, 3], [-3, 1000, -0.25])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.rstrip(b"\n"),
+        GOOD.replace(b"\n", b"\r\n"),
+        GOOD.replace(b" ", b"\t"),
+        GOOD + b"\n\n",
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.replace(b" ", b"   "),
+        b"\n" + GOOD,
+    ],
+)
+def test_line_ends_tabs_and_blank_lines_do_not_matter(read, content):
+    np.testing.assert_array_equal(read(content), read(GOOD))
+
+
+def test_a_short_line_is_named(read):
+    message = refusal(read, GOOD.replace(b"33 2.5 7 1e3", b"33 2.5 7"))
+    assert "line 2" in message
+    assert "3 values" in message
+    assert "expected 4" in message
+
+
+def test_a_short_and_a_long_line_do_not_make_up_for_each_other(read):
+    assert "line 2" in refusal(read, GOOD.replace(b"1e3\n67", b"\n1e3 67"))
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown"),
+    [(b"2x5", "'2x5'"), (b"--5", "'--5'"), (b"inf", "'inf'"), (b"\xff", "xff"), (b"1_0", "'1_0'"), (b"1,5", "1,5")],
+)
+def test_what_is_no_number_is_named_by_line_and_column(read, bad, shown):
+    message = refusal(read, GOOD.replace(b"2.5", bad))
+    assert "line 2, column 2" in message
+    assert shown in message
+    assert "S1-Drill.dat" in message
+
+
+def test_a_letter_in_a_column_that_nobody_asked_for_is_named_too(read):
+    assert "line 3, column 3" in refusal(read, GOOD.replace(b" 8 ", b" q "), columns=(1, 2))
+
+
+def test_empty_and_missing_files_are_refused(read, tmp_path):
+    assert "an empty file" in refusal(read, b" \n")
+    with pytest.raises(BadInputError, match="found nothing"):
+        read_number_table(tmp_path / "no.dat", num_columns=4, columns=[1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(st.lists(st.floats(allow_infinity=False, width=64), min_size=3, max_size=3), min_size=1, max_size=6)
+)
+def test_every_float_comes_back_exactly(rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "t.dat"
+    path.write_text("\n".join(" ".join(repr(value) for value in row) for row in rows))
+    np.testing.assert_array_equal(read_number_table(path, num_columns=3, columns=[1, 2, 3]), np.array(rows))

@@ -1,0 +1,63 @@
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+from detach_core.contracts.checkpoint import read_checkpoint
+from detach_core.contracts.history import read_history
+from detach_core.stages.pretrain_spatial import pretrain_spatial
+
+_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
+home, toy = _TOY["home"], _TOY["toy"]
+
+
+def run(toy, home, folder, seed=0, **changes):
+    pretrain_spatial(
+        settings=toy.as_text(toy.SPATIAL, **changes),
+        windows_path=home / "windows.h5",
+        split_path=home / "split.json",
+        checkpoint_path=folder / "checkpoint.safetensors",
+        history_path=folder / "history.jsonl",
+        seed=seed,
+        log_path=folder / "log.txt",
+    )
+    return folder
+
+
+def test_weights_memory_and_history_are_written_and_repeat_bit_for_bit(toy, home, tmp_path):
+    first, second = (run(toy, home, tmp_path / name) for name in ("a", "b"))
+    assert (first / "checkpoint.safetensors").read_bytes() == (second / "checkpoint.safetensors").read_bytes()
+    checkpoint = read_checkpoint(first / "checkpoint.safetensors")
+    assert checkpoint.method == "detach_spatial"
+    assert checkpoint.tensors["memory.feature"].shape == (72, 32)
+    assert checkpoint.tensors["memory.label"].dtype == torch.int64
+    assert checkpoint.tensors["memory.centroid"].shape == (4, 32)
+    assert checkpoint.provenance.seed == 0
+    assert set(checkpoint.provenance.inputs) == {"windows", "split"}
+    history = read_history(first / "history.jsonl")
+    assert [row["epoch"] for row in history.epochs] == [0, 1, 2, 3, 4, 5]
+    assert len(history.column("change_rate")) == 5
+    assert "epoch 5/5" in (first / "log.txt").read_text()
+
+
+def test_fewer_windows_than_a_batch_are_one_line_and_leave_nothing(toy, home, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(toy, home, tmp_path, batch_size=512)
+    message = capsys.readouterr().err
+    assert "spatial.default.batch_size: 512 windows make a batch" in message
+    assert "N = 72" in message
+    assert "Traceback" not in message
+    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
+
+
+@pytest.mark.slow
+def test_stage_1_finds_the_places_well_above_chance(toy, tmp_path):
+    home = toy.write_toy(tmp_path / "home", num_recordings=8, per_recording=48, noise=0.4)
+    changes = {"warmup_epochs": 2, "joint_epochs": 5, "refinement_epochs": 5}
+    history = read_history(run(toy, home, tmp_path / "run", **changes) / "history.jsonl")
+    last = history.epochs[-1]
+    assert last["clusters"]["hungarian"] > 0.8
+    assert last["clusters"]["hungarian"] > history.run["shuffled_clusters"]["hungarian"] + 0.4
+    assert last["clusters_confident"]["hungarian"] >= last["clusters_ambiguous"]["hungarian"]
+    assert last["video_accuracy_unseen"] > 0.8

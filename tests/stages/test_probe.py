@@ -1,0 +1,119 @@
+import dataclasses
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detach_core.contracts.embeddings import Embeddings, write_embeddings
+from detach_core.contracts.metrics import read_metrics
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.windows import write_windows
+from detach_core.stages.probe import probe
+from detach_core.stages.split import split
+
+make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
+
+PROBE = {"kind": "logistic", "c": [0.1, 1.0], "inner_folds": 3, "bootstrap": 200, "confidence": 0.95}
+SPLIT = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99}
+
+
+def prepare(folder, windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), folds=4):
+    write_windows(folder / "windows.h5", windows)
+    settings = SPLIT | {"hold_out": hold_out, "held_out": list(held_out), "folds": folds}
+    split(
+        settings=json.dumps(settings),
+        windows_path=folder / "windows.h5",
+        split_path=folder / "split.json",
+        log_path=folder / "split.log",
+    )
+
+
+def embed(windows, **changes):
+    rng = np.random.default_rng(0)
+    features = (np.eye(5)[windows.label] + 0.3 * rng.normal(size=(windows.num_windows, 5))).astype(np.float32)
+    embeddings = Embeddings(
+        features={"sensor": features},
+        method="detach",
+        variant="detach",
+        split="default",
+        seed=0,
+        probed="spatial and temporal",
+        dataset=windows.dataset,
+        source="simulated",
+        video_init="scratch",
+        provenance=make_provenance(stage="embed", source="simulated", settings={}, seed=0),
+    )
+    return dataclasses.replace(embeddings, **changes)
+
+
+def run(folder, embeddings, name="metrics.json", **changes):
+    write_embeddings(folder / "embeddings.h5", embeddings)
+    probe(
+        settings=json.dumps({"probe": PROBE | changes, "device": "cpu", "threads": 1}),
+        windows_path=folder / "windows.h5",
+        split_path=folder / "split.json",
+        embeddings_path=folder / "embeddings.h5",
+        metrics_path=folder / name,
+        log_path=folder / "probe.log",
+    )
+    return folder / name
+
+
+def test_metrics_name_what_was_probed_and_hold_both_protocols(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    metrics = read_metrics(run(tmp_path, embed(windows)))
+    assert (metrics.method, metrics.probed, metrics.video_init) == ("detach", "spatial and temporal", "scratch")
+    assert metrics.null_windows == "drop"
+    assert set(metrics.protocols) == {"paper", "by_recording"}
+    assert metrics.protocols["by_recording"].f1_weighted > 0.9
+    assert metrics.provenance.inputs.keys() == {"windows", "split", "embeddings"}
+    assert "by_recording: F1" in (tmp_path / "probe.log").read_text()
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    one, again = (run(tmp_path, embed(windows), name).read_bytes() for name in ("a.json", "b.json"))
+    assert one == again
+
+
+def test_sequences_are_the_units_of_a_dataset_that_is_labelled_by_recording(tmp_path):
+    windows = make_windows("recording", num_recordings=24, num_subjects=4)
+    prepare(tmp_path, windows, "subjects", ["S4"], folds=3)
+    metrics = read_metrics(run(tmp_path, embed(windows)))
+    assert metrics.protocols["by_subject"].n_test == 6
+    assert metrics.null_windows == "keep"
+
+
+def test_windows_without_a_label_are_told(tmp_path):
+    windows = make_windows()
+    windows.label[::7] = -1
+    prepare(tmp_path, windows, folds=3)
+    assert read_metrics(run(tmp_path, embed(windows))).null_windows == "keep"
+
+
+def test_the_authors_probe_is_named(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    assert read_metrics(run(tmp_path, embed(windows), kind="authors")).probe == "authors"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"split": "other"}, "split: found other, expected default"),
+        ({"dataset": "hwu_usp"}, "dataset: found hwu_usp"),
+        ({"source": "local"}, "source: found local"),
+        ({"features": {"sensor": np.zeros((3, 2), np.float32)}}, "sensor: found 3 rows, expected 144 rows"),
+    ],
+)
+def test_embeddings_of_something_else_are_refused(tmp_path, capfd, changes, words):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    with pytest.raises(SystemExit):
+        run(tmp_path, embed(windows, **changes))
+    assert words in capfd.readouterr().err
+    assert not (tmp_path / "metrics.json").exists()

@@ -1,0 +1,108 @@
+import json
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from detach_core.contracts.metrics import write_metrics
+from detach_core.contracts.windows import write_windows
+from detach_core.stages.split import split
+from detach_core.stages.table import table
+
+HAND_MADE = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))
+make_windows, make_metrics = HAND_MADE["make_windows"], HAND_MADE["make_metrics"]
+
+TABLE1 = {"rows": ["detach", "statistics"], "datasets": ["opportunity", "hwu_usp"], "split": "default"}
+
+
+def run(folder, runs=(), name="table1", settings=None, windows_paths=(), split_paths=()):
+    paths = []
+    for number, changes in enumerate(runs):
+        paths.append(folder / f"{number}.json")
+        write_metrics(paths[-1], make_metrics(**changes))
+    table(
+        name=name,
+        settings=json.dumps(settings or TABLE1),
+        metrics_paths=paths,
+        windows_paths=windows_paths,
+        split_paths=split_paths,
+        csv_path=folder / f"{name}.csv",
+        log_path=folder / "table.log",
+    )
+    return pd.read_csv(folder / f"{name}.csv")
+
+
+def test_rows_stand_in_the_order_of_the_config_whatever_the_order_of_the_files(tmp_path):
+    runs = [
+        {"dataset": dataset, "variant": variant, "method": variant, "seed": seed}
+        for seed in (1, 0)
+        for dataset in ("hwu_usp", "opportunity")
+        for variant in ("statistics", "detach")
+    ]
+    frame = run(tmp_path, runs)
+    found = list(zip(frame["dataset"], frame["variant"], frame["protocol"], strict=True))
+    assert found[:3] == [
+        ("opportunity", "detach", "paper"),
+        ("opportunity", "detach", "by_recording"),
+        ("opportunity", "statistics", "paper"),
+    ]
+    assert len(found) == 8
+    assert (frame["n_seeds"] == 2).all()
+    assert frame["f1_weighted_sd"].notna().all()
+
+
+def test_the_log_ends_with_where_the_table_is(tmp_path):
+    run(tmp_path, [{}])
+    assert str(tmp_path / "table1.csv") in (tmp_path / "table.log").read_text().splitlines()[-1]
+    assert "simulated data" in (tmp_path / "table1.md").read_text()
+    assert r"\toprule" in (tmp_path / "table1.tex").read_text()
+
+
+def test_the_same_metrics_give_the_same_bytes(tmp_path):
+    run(tmp_path, [{"seed": 0}, {"seed": 1}])
+    before = [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex")]
+    run(tmp_path, [{"seed": 0}, {"seed": 1}])
+    assert before == [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex")]
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([{}, {"dataset": "hwu_usp", "source": "downloaded"}], "source: found downloaded, expected simulated"),
+        ([{"variant": "primus"}], "found primus on opportunity, expected a row of table1"),
+        ([], "there is no metrics.json"),
+    ],
+)
+def test_what_cannot_make_one_table_is_refused_and_nothing_is_written(tmp_path, capfd, runs, words):
+    with pytest.raises(SystemExit):
+        run(tmp_path, runs)
+    assert words in capfd.readouterr().err
+    assert not list(tmp_path.glob("table1.*"))
+
+
+def prepare(folder, windows, held_out, hold_out):
+    folder.mkdir()
+    write_windows(folder / "windows.h5", windows)
+    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3}
+    split(
+        settings=json.dumps(settings | {"hold_out": hold_out, "held_out": held_out}),
+        windows_path=folder / "windows.h5",
+        split_path=folder / "split.json",
+        log_path=folder / "split.log",
+    )
+    return folder / "windows.h5", folder / "split.json"
+
+
+def test_table_7_is_computed_from_the_prepared_data(tmp_path):
+    homes = [
+        prepare(tmp_path / "a", make_windows(), ["S1-R2"], "recordings"),
+        prepare(tmp_path / "b", make_windows("recording", num_recordings=24, num_subjects=4), ["S4"], "subjects"),
+    ]
+    windows_paths, split_paths = zip(*homes, strict=True)
+    settings = {"datasets": ["opportunity", "hwu_usp"], "split": "default"}
+    frame = run(tmp_path, (), "table7", settings, windows_paths, split_paths)
+    lines = frame.set_index(["dataset", "attribute"])
+    assert lines.loc[("opportunity", "windows"), "value"] == "144"
+    assert lines.loc[("hwu_usp", "windows"), "paper"] == "3485"
+    assert (tmp_path / "table7.tex").exists()
