@@ -1,0 +1,189 @@
+"""One file fetched over http(s): resumed where it broke off, tried again when that can help, checked, placed whole."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
+from urllib3.exceptions import HTTPError
+
+from detach_core import __version__
+from detach_core.acquisition.partial import Fetched, Partial, Whole, hash_file
+from detach_core.acquisition.plan import Patience, public_url
+from detach_core.acquisition.progress import byte_progress
+from detach_core.acquisition.reply import TransientError, check_answer, judge_failure, part_start, whole_of
+from detach_core.contracts.errors import BadInputError, UserError
+
+CHUNK = 1 << 18
+MAX_REDIRECTS = 5
+
+
+def fetch(
+    url: str, target: Path, *, sha256: str | None, max_bytes: int, patience: Patience, log: logging.Logger
+) -> Fetched:
+    """Bring `url`'s file to `target`, unless it is there already.
+
+    Args:
+        url: http or https.
+        target: takes its name only when all has come and been checked; the part of a broken transfer stays hidden
+            beside it and the next attempt or run goes on from there.
+        sha256: what the file must be; `None` takes what comes and logs its sum.
+        max_bytes: a larger file is refused.
+        patience: attempts, waits and time limits.
+        log: told of attempts and progress.
+
+    Raises:
+        BadInputError: the file that came has another SHA-256; it is removed.
+        UserError: the file is not there, may not be read, is too large, has no room, or did not come in time.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Partial(target)
+    if here := partial.finished(public_url(url), sha256):
+        log.info("%s is here already", target)
+        return here
+    transfer = _Transfer(url, partial, sha256, max_bytes, time.monotonic() + patience.limit_s, patience.timeout_s, log)
+
+    def wait_s(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        wished = error.retry_after_s if isinstance(error, TransientError) else 0.0
+        doubled = patience.backoff_s * 2.0 ** min(state.attempt_number - 1, 30)
+        seconds = min(max(doubled, wished), patience.max_backoff_s)
+        log.warning("%s: %s; attempt %d in %.1f s", public_url(url), error, state.attempt_number + 1, seconds)
+        return seconds
+
+    attempts = Retrying(
+        stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.limit_s),
+        wait=wait_s,
+        retry=retry_if_exception_type(TransientError),
+        reraise=True,
+    )
+    try:
+        return attempts(transfer.attempt)
+    except TransientError as error:
+        raise UserError(
+            f"{public_url(url)}: {error}; gave up after {attempts.statistics['attempt_number']} attempts; the "
+            f"{partial.size()} bytes that came are kept, and running again goes on from there"
+        ) from error
+
+
+class _Transfer:
+    """The attempts at one file."""
+
+    def __init__(
+        self,
+        url: str,
+        partial: Partial,
+        sha256: str | None,
+        max_bytes: int,
+        deadline: float,
+        timeout_s: float,
+        log: logging.Logger,
+    ) -> None:
+        self.url, self.partial, self.expected, self.max_bytes = url, partial, sha256, max_bytes
+        self.deadline, self.timeout_s, self.log = deadline, timeout_s, log
+
+    def attempt(self) -> Fetched:
+        """Go on with the file, or begin anew, to its end."""
+        before = self.partial.whole(public_url(self.url))
+        if before and not (self.expected or before.validator or before.length):
+            self.partial.discard()  # nothing would tell whether the rest belongs to it
+            before = None
+        have = self.partial.size()
+        if before and before.length == have:
+            return self._finish(hash_file(self.partial.path), resumed=True)
+        return self._receive(before, have)
+
+    def _receive(self, before: Whole | None, have: int) -> Fetched:
+        headers = {"User-Agent": f"detach-core/{__version__}", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if before and before.validator:
+                headers["If-Range"] = before.validator
+        try:
+            with requests.Session() as session:
+                session.max_redirects = MAX_REDIRECTS
+                with session.get(self.url, headers=headers, stream=True, timeout=self.timeout_s) as response:
+                    return self._take(response, before, have)
+        except (requests.RequestException, HTTPError) as error:
+            raise judge_failure(error, self.url) from error
+
+    def _take(self, response: requests.Response, before: Whole | None, have: int) -> Fetched:
+        if response.status_code == 416 and have:
+            self.partial.discard()
+            raise TransientError("the file ends before the part that had come, so it is fetched anew")
+        check_answer(response, self.url)
+        whole, start = whole_of(response, self.url), part_start(response)
+        if start not in (0, have) or (start and before and whole.contradicts(before)):
+            self.partial.discard()
+            raise TransientError("the file has changed since its first part came, so it is fetched anew")
+        self._check_room(whole, start)
+        self.partial.begin(whole)
+        size, sha256 = start, hash_file(self.partial.path) if start else hashlib.sha256()
+        with (
+            self.partial.path.open("ab" if start else "wb") as file,
+            byte_progress(self.log, self.partial.target.name, total=whole.length, done=start) as advance,
+        ):
+            # read1 gives what has come: a slow server cannot hold the clock still inside one long read.
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                size += len(chunk)
+                if size > self.max_bytes:
+                    raise self._too_large(f"more than {self.max_bytes} bytes")
+                if time.monotonic() > self.deadline:
+                    raise TransientError("it did not come in the time that download.max_hours gives")
+                try:
+                    file.write(chunk)
+                except OSError as error:
+                    raise UserError(f"{self.partial.path}: cannot be written ({error.strerror}); make room") from error
+                sha256.update(chunk)
+                advance(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+        if whole.length is not None and size != whole.length:
+            raise TransientError(f"the connection broke off after {size} of {whole.length} bytes")
+        return self._finish(sha256, resumed=start > 0)
+
+    def _finish(self, sha256: hashlib._Hash, *, resumed: bool) -> Fetched:
+        size, found = self.partial.size(), sha256.hexdigest()
+        if self.expected in (None, found):
+            note = "as expected" if self.expected else "not checked: put it into download.files to have it checked"
+            self.log.info("%s: %d bytes, sha256 %s, %s", public_url(self.url), size, found, note)
+            return self.partial.finish(Fetched(public_url(self.url), size, found))
+        with self.partial.path.open("rb") as file:
+            is_page = file.read(64).lstrip().lower().startswith((b"<!doctype", b"<html"))
+        self.partial.discard()
+        if resumed:
+            raise TransientError("the pieces of several attempts do not fit together, so it is fetched anew")
+        raise BadInputError(
+            public_url(self.url),
+            "sha256",
+            found=f"{found} ({size} bytes{', a web page' if is_page else ''})",
+            expected=str(self.expected),
+            remedy="what came was removed; check url and sha256 in download.files, or fetch the file by hand and use "
+            "`source: local`",
+        )
+
+    def _check_room(self, whole: Whole, start: int) -> None:
+        if whole.length is None:
+            return
+        if whole.length > self.max_bytes:
+            raise self._too_large(f"{whole.length} bytes")
+        free = shutil.disk_usage(self.partial.path.parent).free
+        if free < whole.length - start:
+            raise UserError(
+                f"{self.partial.path.parent}: found room for {free} bytes, expected {whole.length - start} for "
+                f"{public_url(self.url)}; make room or move the checkout to a larger disk"
+            )
+
+    def _too_large(self, found: str) -> UserError:
+        self.partial.discard()
+        limit = f"at most {self.max_bytes / 1e9:g} GB"
+        return UserError(
+            f"{public_url(self.url)}: found {found}, expected {limit}; if the file is right, raise "
+            f"`download.max_unpacked_gb` in the dataset's section"
+        )

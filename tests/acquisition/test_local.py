@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from detach_core.acquisition.local import MissingFile, check_local, missing_message
+from detach_core.contracts.errors import UserError
+
+NATIVE = {
+    "sensor_glob": ["**/{recording}_sensors_data.txt", "**/{recording}.dat"],
+    "video_glob": ["**/{recording}.mp4", "**/{recording}_*.mp4"],
+}
+RECORDINGS = [f"S{subject}-{take}" for subject in (1, 2, 3, 4) for take in ("Drill", "ADL4")]
+
+
+def put(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+
+
+def check(root, recordings=RECORDINGS, adapter="opportunity", native=NATIVE):
+    return check_local(dataset="opportunity", adapter=adapter, root=root, recordings=recordings, native=native)
+
+
+def tell(missing, root, adapter="opportunity", recordings=RECORDINGS):
+    return missing_message(missing, dataset="opportunity", adapter=adapter, root=root, recordings=recordings)
+
+
+def test_a_complete_folder_lacks_nothing(tmp_path):
+    for recording in RECORDINGS:
+        put(tmp_path, f"data/{recording}/{recording}_sensors_data.txt", f"data/{recording}/{recording}.mp4")
+    assert check(tmp_path) == []
+
+
+def test_each_missing_file_is_listed_with_its_recording_and_kind(tmp_path):
+    put(tmp_path, "S1-Drill.dat", "S1-ADL4.dat", "S1-ADL4.mp4")
+    missing = check(tmp_path, ["S1-Drill", "S1-ADL4"])
+    assert missing == [MissingFile("S1-Drill", "video", ("**/S1-Drill.mp4", "**/S1-Drill_*.mp4"), ())]
+
+
+def test_several_fitting_files_are_listed(tmp_path):
+    put(tmp_path, "S1-Drill.dat", "a/S1-Drill_1.mp4", "a/S1-Drill_2.mp4")
+    (missing,) = check(tmp_path, ["S1-Drill"])
+    assert missing.matches == ("a/S1-Drill_1.mp4", "a/S1-Drill_2.mp4")
+    message = tell([missing], tmp_path, recordings=["S1-Drill"])
+    assert "2 files fit (a/S1-Drill_1.mp4, a/S1-Drill_2.mp4)" in message
+    assert "narrow the pattern" in message
+    assert "come from" not in message
+
+
+def test_a_folder_in_a_files_place_counts_as_missing(tmp_path):
+    put(tmp_path, "S1-Drill.dat")
+    (tmp_path / "S1-Drill.mp4").mkdir()
+    assert [file.kind for file in check(tmp_path, ["S1-Drill"])] == ["video"]
+
+
+def test_a_dangling_link_counts_as_missing(tmp_path):
+    put(tmp_path, "S1-Drill.dat")
+    (tmp_path / "S1-Drill.mp4").symlink_to(tmp_path / "gone.mp4")
+    assert [file.kind for file in check(tmp_path, ["S1-Drill"])] == ["video"]
+
+
+def test_the_message_for_sensors_only_sends_to_ieee_and_says_that_uci_has_no_videos(tmp_path):
+    put(tmp_path, *(f"dataset/{recording}.dat" for recording in RECORDINGS))
+    message = tell(check(tmp_path), tmp_path)
+    assert "8 of the 16 files of this run" in message
+    assert "8 files (8 .dat), such as dataset/S1-ADL4.dat" in message
+    assert "S1-Drill: video file like **/S1-Drill.mp4" in message
+    assert "ieee-dataport.org" in message
+    assert "login" in message
+    assert "UCI gives out the sensors only" in message
+    assert "native.video_glob" in message
+    assert "The sensor files come from" not in message
+
+
+def test_the_message_for_an_empty_folder_names_both_places(tmp_path):
+    message = tell(check(tmp_path), tmp_path)
+    assert "an empty folder" in message
+    assert "10.24432/C5M027" in message
+    assert "ieee-dataport.org" in message
+    assert str(tmp_path) in message
+
+
+def test_a_folder_that_does_not_exist_lacks_everything(tmp_path):
+    missing = check(tmp_path / "absent")
+    assert len(missing) == 16
+    assert "which does not exist" in tell(missing, tmp_path / "absent")
+
+
+def test_hwu_usp_sends_to_heriot_watt(tmp_path):
+    native = {"sensor_glob": ["**/{recording}*.csv"], "video_glob": ["**/{recording}*.mp4"]}
+    missing = check(tmp_path, ["tea_s01"], "hwu_usp", native)
+    assert "Heriot-Watt University" in tell(missing, tmp_path, "hwu_usp", ["tea_s01"])
+
+
+def test_the_message_stays_short_however_much_is_missing(tmp_path):
+    recordings = [f"tea_s{number:02d}" for number in range(500)]
+    put(tmp_path, "tea_s00.dat", "tea_s00_1.mp4", "tea_s00_2.mp4")
+    message = tell(check(tmp_path, recordings), tmp_path, recordings=recordings)
+    assert "and 990 more" in message
+    assert "2 files fit" in message
+    assert len(message) < 4000
+
+
+def test_a_root_that_is_not_set_is_refused_by_its_key():
+    with pytest.raises(UserError, match=r"datasets\.opportunity\.root: found null"):
+        check(None)
+
+
+def test_the_folder_is_never_written_to(tmp_path):
+    put(tmp_path, "S1-Drill.dat")
+    before = sorted((path, path.stat().st_mtime_ns) for path in [tmp_path, *tmp_path.rglob("*")])
+    tmp_path.chmod(0o555)
+    try:
+        tell(check(tmp_path), tmp_path)
+    finally:
+        tmp_path.chmod(0o755)
+    assert sorted((path, path.stat().st_mtime_ns) for path in [tmp_path, *tmp_path.rglob("*")]) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_folder_is_refused(tmp_path):
+    put(tmp_path, "closed/S1-Drill.dat")
+    (tmp_path / "closed").chmod(0)
+    try:
+        with pytest.raises(UserError, match="a readable folder"):
+            check(tmp_path)
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+
+
+def test_the_check_imports_nothing_heavy():
+    code = (
+        "import sys, detach_core.acquisition.local\n"
+        "heavy = {'numpy', 'torch', 'h5py', 'requests', 'pandas', 'cv2', 'av', 'tqdm'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
