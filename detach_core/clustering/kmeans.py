@@ -1,0 +1,99 @@
+"""k-means on the unit sphere: the clusters' start, and the split of a cluster in two. Deterministic for a seed."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import Tensor
+from torch.nn.functional import normalize, one_hot
+
+MAX_ITERATIONS = 100
+
+
+@torch.no_grad()
+def spherical_kmeans(feature: Tensor, num_clusters: int, *, num_starts: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Cluster of each row (N,) int64 and the centres (K, d), unit rows.
+
+    scikit-learn finds the best of `num_starts` seeded starts on the unit rows; then centres on the sphere are settled.
+
+    Args:
+        feature: (N, d), of any length.
+        num_clusters: K, at most N.
+        num_starts: k-means++ starts to choose from.
+        seed: of the starts.
+
+    Raises:
+        ValueError: if there are fewer windows than clusters, or a feature is not finite.
+    """
+    if feature.ndim != 2 or len(feature) < num_clusters:
+        raise ValueError(
+            f"{num_clusters} clusters need (N, d) with at least as many windows, got {tuple(feature.shape)}"
+        )
+    if not bool(torch.isfinite(feature).all()):
+        raise ValueError("features must be finite")
+    unit = normalize(feature, dim=1)
+    kmeans = KMeans(n_clusters=num_clusters, n_init=num_starts, random_state=seed)
+    # One thread: sums of several threads differ in their last bits. Too few distinct windows are no error here.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans.fit(unit.double().cpu().numpy())
+    centre = torch.from_numpy(kmeans.cluster_centers_).to(unit)
+    return settle_centres(unit, centre)
+
+
+@torch.no_grad()
+def settle_centres(unit: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels and centres after alternating nearest-centre and normalised-mean steps until no label changes.
+
+    Args:
+        unit: (N, d), unit rows.
+        centre: (K, d) to start from. A centre without members stays.
+    """
+    centre = normalize(centre, dim=1)
+    label = (unit @ centre.T).argmax(dim=1)
+    for _ in range(MAX_ITERATIONS):
+        member = one_hot(label, len(centre)).to(unit)
+        total = member.T @ unit
+        centre = torch.where(
+            torch.linalg.vector_norm(total, dim=1, keepdim=True) > 1e-12, normalize(total, dim=1), centre
+        )
+        previous, label = label, (unit @ centre.T).argmax(dim=1)
+        if torch.equal(label, previous):
+            break
+    return label, centre
+
+
+@torch.no_grad()
+def split_in_two(unit: Tensor, *, min_members: int) -> Tensor:
+    """Which of two halves each row belongs to, (N,) bool.
+
+    2-means from the two sides of the main axis. If that leaves a side with fewer than `min_members`, the rows are
+    halved in their order along the axis between the two centres; rows that are all equal are thereby halved by index.
+
+    Args:
+        unit: (N, d), unit rows, N >= 2.
+        min_members: the smallest side that is accepted.
+
+    Raises:
+        ValueError: if there are fewer than two rows.
+    """
+    if len(unit) < 2:
+        raise ValueError(f"at least two rows are needed for a split, got {len(unit)}")
+    offset = (unit - unit.mean(dim=0)).double()
+    axis = torch.linalg.eigh(offset.T @ offset).eigenvectors[:, -1]
+    side: Tensor = offset @ axis > 0
+    if bool(side.any()) and not bool(side.all()):
+        label, centre = settle_centres(unit, torch.stack([unit[~side].mean(dim=0), unit[side].mean(dim=0)]))
+        side, axis = label == 1, (centre[1] - centre[0]).double()
+    if min(int(side.sum()), int((~side).sum())) >= max(min_members, 1):
+        return side
+    # Rounded, so that rows which are equal but for their last bits keep the order of their index.
+    position = (offset @ axis * 1e5).round()
+    order = position.argsort(stable=True)
+    half = torch.zeros_like(side)
+    half[order[len(unit) // 2 :]] = True
+    return half

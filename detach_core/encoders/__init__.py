@@ -1,0 +1,1 @@
+"""Networks from a window to a feature vector."""

@@ -1,0 +1,1 @@
+"""Frozen features -> a linear probe -> figures with their intervals."""

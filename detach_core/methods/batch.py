@@ -1,0 +1,96 @@
+"""What a method may know of its windows: batches without file formats, and without names unless it asks for them.
+
+Names of classes reach a method only as `label` in its batches if it `uses_labels`; `Truth` is for monitoring alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+SENSOR, MEAN_FRAME, MOTION, FRAMES = "sensor", "mean_frame", "motion", "frames"
+
+
+@dataclass(frozen=True)
+class InputShape:
+    """What a method must know of its windows to build its networks."""
+
+    channels: int
+    length: int
+    frames: int
+    height: int
+    width: int
+    sensor_hz: float
+    working_hz: float
+    num_classes: int
+    label_unit: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """This shape as plain values, for the checkpoint."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """Windows of one part, decoded. A modality that the method did not ask for is None.
+
+    Attributes:
+        position: (B,) int64, place of each window in its part: stable over epochs, 0 to part size - 1.
+        recording: (B,) int64, index of the recording.
+        start_s: (B,) float64, start on the recording's clock.
+        sensor: (B, C, L) float32 in the normal form of `input.form`.
+        mean_frame: (B, 3, H, W) float32 in [0, 1].
+        motion: (B, 5, F-1, H, W) float32: RGB differences in [-1, 1], then flow in quarter pixels within [-4, 4].
+        frames: (B, 3, F, H, W) float32 in [0, 1].
+        label: (B,) int64 class, -1 for none; only for methods that use labels.
+    """
+
+    position: Tensor
+    recording: Tensor
+    start_s: Tensor
+    sensor: Tensor | None = None
+    mean_frame: Tensor | None = None
+    motion: Tensor | None = None
+    frames: Tensor | None = None
+    label: Tensor | None = None
+
+    def __len__(self) -> int:
+        """How many windows."""
+        return len(self.position)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is really in each window of a part. For monitoring only: no loss may see it.
+
+    Attributes:
+        location: (N,) int64, the fixture in use, -1 unknown.
+        action: (N,) int64, opening or closing, -1 unknown.
+        source: where the locations come from, as `windows.h5` says.
+    """
+
+    location: Tensor
+    action: Tensor
+    source: str
+
+
+class WindowsAccess(Protocol):
+    """What `before_training` gets: the pretraining windows (part `pretrain`) and those to monitor on (`monitor`)."""
+
+    def num_windows(self, part: str) -> int:
+        """How many windows the part has."""
+
+    def truth(self, part: str) -> Truth:
+        """Places and classes of the part, for monitoring only."""
+
+    def gather(self, part: str, position: Tensor, *, modalities: Collection[str], augment: bool) -> WindowBatch:
+        """The windows of a part at `position`."""
+
+    def batches(self, part: str, *, modalities: Collection[str], limit: int | None = None) -> Iterator[WindowBatch]:
+        """All windows of a part in order, unaugmented, or the `limit` that are evenly spread over it."""
+
+    def shuffled(self, batch_size: int) -> Iterator[Tensor]:
+        """Positions of the pretraining windows in a new random order, in full batches."""

@@ -1,0 +1,123 @@
+"""What the training loop knows of a method: the protocol of all methods and controls."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from detach_core.encoders.decomposition import decomposed_feature
+from detach_core.losses.unit_rows import unit_rows
+from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess
+
+# Per-channel `mean` and `std` of the pretraining windows' activation vector; None where a checkpoint brings them.
+ActivationStatistics = Mapping[str, Sequence[float]] | None
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Features of a batch, (B, D): the whole, and its spatial and temporal halves where a method has them."""
+
+    whole: Tensor
+    spatial: Tensor | None = None
+    temporal: Tensor | None = None
+
+
+def join_halves(spatial: Tensor, temporal: Tensor) -> Embedding:
+    """Eqs. 5-6: both halves at unit length, and the whole that they make side by side (B, d + e)."""
+    return Embedding(decomposed_feature(spatial, temporal), unit_rows(spatial), unit_rows(temporal))
+
+
+class Method(nn.Module, ABC):
+    """One way to learn a sensor encoder. The loop, the rules, the probe and the tables know no more than this.
+
+    Attributes:
+        probed: which of its features the probe reads, as the tables print it.
+        uses_labels: whether its losses see class labels.
+        needs_spatial: whether it starts from a Stage-1 checkpoint.
+        modalities: what its batches must hold in training.
+        batch_unit: `window`, or `recording` for batches of whole sequences.
+        num_epochs: how long to train; 0 for methods that do not.
+        batch_size: windows in a batch.
+        video_init: where the video network starts: `scratch`, a path, or `none`.
+    """
+
+    probed: ClassVar[str]
+    uses_labels: ClassVar[bool] = False
+    needs_spatial: ClassVar[bool] = False
+    modalities: frozenset[str] = frozenset({SENSOR})
+    batch_unit: str = "window"
+    num_epochs: int = 0
+    batch_size: int = 1
+    video_init: str = "none"
+
+    def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
+        """Args: settings: the resolved section with the shared ones; activation: of the split, None on rebuilding."""
+        super().__init__()
+        del activation
+        self.settings = settings
+        self.shape = shape
+
+    @abstractmethod
+    def embed_sensor(self, sensor: Tensor) -> Embedding:
+        """What the probe reads of normalised sensor windows (B, C, L)."""
+
+    @property
+    @abstractmethod
+    def embedding_dim(self) -> int:
+        """D of the whole sensor embedding."""
+
+    def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
+        """Named scalar terms, already weighted; the loop minimises their sum."""
+        raise NotImplementedError(f"{type(self).__name__} is not trained")
+
+    def embed_video(self, batch: WindowBatch) -> Embedding | None:
+        """The video's features in the space of `embed_sensor`, or None where there is no such space."""
+        del batch
+        return None
+
+    @property
+    def video_modalities(self) -> frozenset[str]:
+        """What `embed_video` needs of a batch."""
+        return self.modalities - {SENSOR}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the weights and buffers that `state_dict` gave to a checkpoint."""
+        self.load_state_dict(dict(tensors))
+
+    def load_spatial(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the networks of a Stage-1 checkpoint."""
+        raise NotImplementedError(f"{type(self).__name__} does not start from Stage 1")
+
+    def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
+        """Look at all windows once before the first step; returns facts of the run for the history's header."""
+        del windows, num_steps
+        return {}
+
+    def before_epoch(self, epoch: int) -> None:
+        """Called before each epoch, which counts from 1."""
+
+    def after_step(self) -> None:
+        """Called after each optimiser step: momentum copies, queues."""
+
+    def after_epoch(self, epoch: int) -> dict[str, Any]:
+        """What the history gets of this epoch; epoch 0 is the state before any step."""
+        del epoch
+        return {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training may end before `num_epochs`."""
+        return False
+
+    def learning_rate_factor(self, share: float) -> float:
+        """Factor of the learning rate when `share` of all steps is done; constant as the paper's."""
+        del share
+        return 1.0
+
+    def snapshot_state(self) -> dict[str, Tensor]:
+        """The tensors that training changes."""
+        return self.state_dict()

@@ -1,0 +1,1 @@
+"""Tables from metrics and prepared data, beside the values that the paper printed."""

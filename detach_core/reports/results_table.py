@@ -1,0 +1,118 @@
+"""The results tables: a row for each dataset, variant and protocol, the paper's values beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from detach_core.reports.aggregate import Figure, Row
+from detach_core.reports.paper import PublishedFigures, published_figures
+
+FIGURES = ("f1_weighted", "map")
+
+
+def results_frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
+    """One line a row. Gaps to the paper are there only where the recordings are real (decisions.md, D15)."""
+    return pd.DataFrame([_line(table, row) for row in rows])
+
+
+def _line(table: str, row: Row) -> dict[str, object]:
+    run = row.run
+    published = published_figures(table, run.variant, run.dataset)
+    if published is None and table == "table1":
+        published = published_figures(table, run.method, run.dataset)
+    line: dict[str, object] = {
+        "dataset": run.dataset,
+        "method": run.method,
+        "variant": run.variant,
+        "protocol": row.protocol,
+        "source": run.source,
+        "probed": run.probed,
+        "n_seeds": len(row.seeds),
+        "n_test": row.n_test,
+    }
+    for name in FIGURES:
+        figure: Figure = getattr(row, name)
+        line |= {name: figure.mean, f"{name}_low": figure.low, f"{name}_high": figure.high, f"{name}_sd": figure.sd}
+    for name in FIGURES:
+        line[f"paper_{name}"] = None if published is None else getattr(published, name)
+    if run.source != "simulated":
+        line |= _comparison(row, published)
+    return line | {
+        "video_init": run.video_init,
+        "null_windows": run.null_windows,
+        "probe": run.probe,
+        "split": run.split,
+        "seeds": " ".join(map(str, row.seeds)),
+        "absent_classes": ", ".join(row.absent_classes),
+        "commit": " ".join(row.commits),
+    }
+
+
+def _comparison(row: Row, published: PublishedFigures | None) -> dict[str, object]:
+    """Ours minus the paper's, and whether the paper's lies in our interval; only under the paper's own protocol."""
+    line: dict[str, object] = {}
+    for name in FIGURES:
+        figure: Figure = getattr(row, name)
+        printed = None if published is None or not row.protocol.startswith("paper") else getattr(published, name)
+        line[f"gap_{name}"] = None if printed is None else figure.mean - printed
+        line[f"paper_{name}_inside"] = None if printed is None else bool(figure.low <= printed <= figure.high)
+    return line
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows for readers: figure and interval in one cell, only columns that tell rows apart or give figures."""
+    cells = {
+        "Dataset": frame["dataset"],
+        "Method": frame["variant"],
+        "Protocol": frame["protocol"],
+        "Probed": frame["probed"],
+        "n": frame["n_test"].map(str),
+        "Weighted F1": [_cell(line, "f1_weighted") for line in frame.to_dict("records")],
+        "mAP": [_cell(line, "map") for line in frame.to_dict("records")],
+        "Paper F1": frame["paper_f1_weighted"].map(_published),
+        "Paper mAP": frame["paper_map"].map(_published),
+    }
+    if "gap_f1_weighted" in frame:
+        cells["Gap F1"] = frame["gap_f1_weighted"].map(_gap)
+        cells["Gap mAP"] = frame["gap_map"].map(_gap)
+    return pd.DataFrame(cells)
+
+
+def results_caption(frame: pd.DataFrame, confidence: float) -> str:
+    """What one must know to read the figures: data, protocols, seeds, intervals, null windows, code."""
+    source = frame["source"].iloc[0]
+    data = "simulated data" if source == "simulated" else f"recordings: {source}"
+    dropped = sorted(frame.loc[frame["null_windows"] == "drop", "dataset"].unique())
+    several = frame["n_seeds"].max() > 1
+    parts = [
+        f"Weighted F1 and macro mAP of a linear probe on frozen features; {data}",
+        f"protocols: {_join(frame['protocol'])} (the paper's own is `paper`)",
+        f"split: {_join(frame['split'])}",
+        f"seeds: {_join(frame['seeds'])}",
+        f"brackets: {confidence:.0%} bootstrap interval over gestures or sequences" + (" and seeds" * bool(several)),
+        f"probe: {_join(frame['probe'])}",
+        f"video: {_join(frame['video_init'])}",
+    ]
+    if dropped:
+        parts.append(f"windows without a label dropped, a use of labels: {', '.join(dropped)}")
+    return "; ".join([*parts, f"commit: {_join(frame['commit'])}"]) + "."
+
+
+def _join(column: pd.Series) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in column))
+
+
+def _cell(line: dict[str, object], name: str) -> str:
+    sd = line[f"{name}_sd"]
+    spread = "" if sd is None or pd.isna(sd) else f" ± {sd:.3f}"
+    return f"{line[name]:.3f}{spread} [{line[f'{name}_low']:.3f}, {line[f'{name}_high']:.3f}]"
+
+
+def _published(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.2f}"
+
+
+def _gap(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:+.3f}"

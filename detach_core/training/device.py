@@ -1,0 +1,37 @@
+"""Where training runs: the device, its threads and its determinism."""
+
+from __future__ import annotations
+
+import torch
+
+from detach_core.contracts.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one.
+
+    Raises:
+        UserError: `cuda` on a machine without it, or another name.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device: expected auto, cpu or cuda, got {name!r}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("device: cuda was asked for but this machine offers none to torch; set `device: auto` or `cpu`")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def prepare(device: torch.device, *, threads: int) -> str:
+    """Fix threads and determinism for this process; returns the device in words, for the log and the history.
+
+    On the CPU every operation is deterministic: the thread count is the config's, never the machine's, because another
+    count sums in another order.
+    """
+    torch.set_num_threads(threads)
+    if device.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+        return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    return torch.cuda.get_device_name(device)

@@ -1,0 +1,57 @@
+"""From a checkpoint back to a method, and from a method to the features of all windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detach_core.contracts.checkpoint import Checkpoint
+from detach_core.contracts.windows import Windows
+from detach_core.methods import build_method
+from detach_core.methods.batch import FRAMES, MOTION, SENSOR, InputShape
+from detach_core.methods.method import Embedding, Method
+from detach_core.methods.networks import required
+from detach_core.training.batches import ResidentWindows
+from detach_core.training.session import normalisation_from_dict
+
+
+def rebuild(checkpoint: Checkpoint) -> Method:
+    """The checkpoint's method, frozen and in evaluation mode."""
+    method = build_method(checkpoint.method, settings=checkpoint.settings, shape=InputShape(**checkpoint.shape))
+    method.restore(checkpoint.tensors)
+    return method.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def embed_windows(
+    method: Method, checkpoint: Checkpoint, windows: Windows, *, device: torch.device
+) -> dict[str, NDArray[np.float32]]:
+    """Features of all windows in order, each (N, D), under the names of `embeddings.h5`."""
+    modalities = method.video_modalities | {SENSOR}
+    resident = ResidentWindows(
+        windows,
+        {"all": np.arange(windows.num_windows)},
+        normalisation_from_dict(checkpoint.normalisation),
+        form=checkpoint.settings["input"]["form"],
+        augmentation=None,
+        device=device,
+        seed=0,
+        with_labels=False,
+        with_streams=bool(modalities & {MOTION, FRAMES}),
+    )
+    parts: dict[str, list[Tensor]] = {}
+    for batch in resident.batches("all", modalities=modalities):
+        sides = {"sensor": method.embed_sensor(required(batch.sensor)), "video": method.embed_video(batch)}
+        for side, embedding in sides.items():
+            for name, value in _named(side, embedding).items():
+                parts.setdefault(name, []).append(value)
+    return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
+
+
+def _named(side: str, embedding: Embedding | None) -> dict[str, Tensor]:
+    if embedding is None:
+        return {}
+    halves = {f"{side}_spatial": embedding.spatial, f"{side}_temporal": embedding.temporal}
+    return {side: embedding.whole, **{name: half for name, half in halves.items() if half is not None}}

@@ -1,0 +1,53 @@
+import ast
+import json
+
+import pytest
+
+from detach_core.config import load_config
+from detach_core.config.yaml_file import read_yaml
+
+ARGUMENTS = {
+    "split": ("hwu_usp", "default"),
+    "pretrain_spatial": ("default",),
+    "pretrain": ("detach",),
+    "embed": ("detach",),
+    "probe": (),
+    "table": ("table1",),
+}
+ASKED = {"pretrain_spatial": "spatial", "pretrain": "pretraining", "embed": "embedding", "probe": "probing"}
+
+
+def keys_read(path):
+    """The keys of the settings that a stage's own file reads by name: (`a`,) or (`a`, `b`) for `values["a"]["b"]`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and node.value
+        and ast.unparse(node.value) == "json.loads(settings)"
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    }
+    assert names, f"{path.name} reads no settings"
+
+    def chain(node):
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            above = chain(node.value)
+            return None if above is None else (*above, node.slice.value)
+        return () if isinstance(node, ast.Name) and node.id in names else None
+
+    return {found for node in ast.walk(tree) if isinstance(node, ast.Subscript) and (found := chain(node))}
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS],
+)
+def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
+    config = load_config(read_yaml(root / "config.yaml"))
+    settings = json.loads(getattr(config, ASKED.get(stage, stage))(*ARGUMENTS.get(stage, ("hwu_usp",))))
+    for keys in keys_read(root / "detach_core" / "stages" / f"{stage}.py"):
+        value = settings
+        for key in keys:
+            assert key in value, f"{stage} reads {'.'.join(keys)}, which its settings lack"
+            value = value[key]

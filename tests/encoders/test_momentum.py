@@ -1,0 +1,101 @@
+import pytest
+import torch
+from torch import nn
+
+from detach_core.encoders.momentum import MomentumEncoder, momentum_for, share_of_start_left
+
+
+def network():
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2))
+
+
+def test_it_starts_as_an_exact_copy_that_shares_nothing():
+    online = network()
+    slow = MomentumEncoder(online)
+    for copied, original in zip(slow.encoder.parameters(), online.parameters(), strict=True):
+        assert torch.equal(copied, original)
+        assert copied.data_ptr() != original.data_ptr()
+        assert not copied.requires_grad
+        assert original.requires_grad
+
+
+def test_three_updates_are_the_exact_formula():
+    online = network().double()
+    slow = MomentumEncoder(online)
+    expected = [parameter.detach().clone() for parameter in online.parameters()]
+    for _ in range(3):
+        for parameter in online.parameters():
+            parameter.data.add_(torch.randn_like(parameter))
+        slow.update(online, 0.9)
+        expected = [0.9 * old + 0.1 * new.detach() for old, new in zip(expected, online.parameters(), strict=True)]
+    for found, wanted in zip(slow.encoder.parameters(), expected, strict=True):
+        assert float((found - wanted).abs().max()) < 1e-12
+
+
+def test_the_start_fades_as_the_share_says():
+    online = nn.Linear(1, 1, bias=False)
+    online.weight.data.fill_(1.0)
+    slow = MomentumEncoder(online)
+    online.weight.data.fill_(0.0)
+    for _ in range(20):
+        slow.update(online, 0.9)
+    assert abs(float(slow.encoder.weight) - share_of_start_left(0.9, 20)) < 1e-6
+
+
+def test_batch_norm_statistics_are_its_own_and_never_averaged():
+    online = network().train()
+    slow = MomentumEncoder(online)
+    online(10 + torch.randn(16, 3))
+    before = slow.encoder[1].running_mean.clone()
+    slow.update(online, 0.5)
+    assert torch.equal(slow.encoder[1].running_mean, before)
+    slow(5 + torch.randn(16, 3))
+    assert not torch.equal(slow.encoder[1].running_mean, before)
+
+
+def test_in_training_its_batch_norm_works_but_nothing_is_dropped():
+    slow = MomentumEncoder(network().train())
+    assert slow.training
+    assert slow.encoder[1].training
+    assert not slow.encoder[2].training
+    batch = torch.randn(8, 3)
+    assert torch.equal(slow(batch), slow(batch))
+    assert not slow(batch).requires_grad
+    slow.eval()
+    assert not slow.training
+    assert not slow.encoder[1].training
+    before = slow.encoder[1].running_mean.clone()
+    slow(batch)
+    assert torch.equal(slow.encoder[1].running_mean, before)
+
+
+def test_a_checkpoint_brings_parameters_and_statistics_back():
+    slow = MomentumEncoder(network().train())
+    slow(torch.randn(8, 3))
+    other = MomentumEncoder(network())
+    other.load_state_dict(slow.state_dict())
+    batch = torch.randn(4, 3)
+    assert torch.equal(other.eval()(batch), slow.eval()(batch))
+
+
+def test_a_wrong_momentum_or_another_network_is_refused():
+    slow = MomentumEncoder(network())
+    with pytest.raises(ValueError, match="momentum"):
+        slow.update(network(), 1.1)
+    with pytest.raises(ValueError, match="argument"):
+        slow.update(nn.Linear(3, 4), 0.9)
+
+
+def test_the_papers_momentum_leaves_45_percent_after_the_papers_steps():
+    assert abs(share_of_start_left(0.999, 800) - 0.449) < 1e-3
+    assert abs(share_of_start_left(0.999, 450) - 0.637) < 1e-3
+
+
+def test_momentum_is_lowered_only_where_too_much_of_the_start_would_be_left():
+    lowered = momentum_for(0.999, 210, 0.1)
+    assert abs(share_of_start_left(lowered, 210) - 0.1) < 1e-9
+    assert momentum_for(0.999, 5000, 0.1) == 0.999
+    assert momentum_for(0.999, 210, None) == 0.999
+    assert momentum_for(0.999, 0, 0.1) == 0.999
+    with pytest.raises(ValueError, match="left_at_most"):
+        momentum_for(0.999, 210, 0.0)

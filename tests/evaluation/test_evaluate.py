@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+
+from detach_core.contracts.metrics import Interval
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import Split
+from detach_core.evaluation import evaluate as evaluation
+from detach_core.evaluation.evaluate import Units, evaluate_protocols
+from detach_core.signals.normalization import fit
+from detach_core.signals.partition import build_protocols, partition
+
+
+def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pretrain=0.5, folds=4):
+    parts = partition(
+        windows, hold_out=hold_out, held_out=list(held_out), pretrain=pretrain, rng=np.random.default_rng(1)
+    )
+    protocols = build_protocols(windows, parts, hold_out=hold_out, num_folds=folds, rng=np.random.default_rng(2))
+    provenance = make_provenance(stage="split", source="simulated", settings={})
+    norm = fit(windows.sensor, quantile=0.99)
+    return Split(windows.dataset, "default", 0, parts, norm, protocols, (), provenance)
+
+
+def evaluate(windows, split, features, **changes):
+    options = {
+        "kind": "logistic",
+        "strengths": [0.1, 1.0],
+        "num_inner_folds": 3,
+        "interval": Interval(200, 0.9, 0),
+        "device": torch.device("cpu"),
+    }
+    return evaluate_protocols(windows, split, features.astype(np.float32), **(options | changes))
+
+
+def telling(windows, noise=0.3):
+    rng = np.random.default_rng(4)
+    return np.eye(5)[windows.label] + rng.normal(size=(windows.num_windows, 5)) * noise
+
+
+def test_telling_features_are_found_and_noise_is_not(make_windows):
+    windows = make_windows(repeats=6)
+    split = make_split(windows)
+    good = evaluate(windows, split, telling(windows))
+    bad = evaluate(windows, split, np.random.default_rng(0).normal(size=(windows.num_windows, 5)))
+    for protocol in ("paper", "by_recording"):
+        assert good[protocol].f1_weighted > 0.9
+        assert bad[protocol].f1_weighted < 0.55
+        assert good[protocol].f1_weighted_low <= good[protocol].f1_weighted <= good[protocol].f1_weighted_high
+        assert good[protocol].map_low <= good[protocol].map <= good[protocol].map_high
+
+
+def test_the_papers_protocol_pools_one_prediction_for_each_downstream_window(make_windows):
+    windows = make_windows()
+    split = make_split(windows)
+    result = evaluate(windows, split, telling(windows))["paper"]
+    assert (result.predictions.unit == split.downstream).all()
+    assert (result.predictions.label == windows.label[split.downstream]).all()
+    assert result.n_test == len(split.downstream)
+    assert result.n_units == len(np.unique(windows.instance[split.downstream]))
+    assert len(result.c) == 4
+    assert result.confusion.sum() == result.n_test
+    np.testing.assert_allclose(result.predictions.probabilities.sum(1), 1.0, atol=1e-12)
+
+
+def test_sequences_are_classified_by_the_mean_of_their_windows(make_windows):
+    windows = make_windows("recording", num_recordings=48, num_subjects=4)
+    split = make_split(windows, "subjects", ["S4"])
+    result = evaluate(windows, split, telling(windows, noise=1.0))
+    assert set(result["by_subject"].predictions.unit) == set(windows.recording[split.held_out])
+    assert result["by_subject"].n_test == 12
+    assert result["by_subject"].f1_weighted > 0.8
+    assert result["paper"].n_test == len(np.unique(windows.recording[split.downstream]))
+
+
+def test_nothing_but_the_training_windows_makes_the_probe(make_windows):
+    windows = make_windows()
+    split = make_split(windows)
+    features = telling(windows)
+    changed = features.copy()
+    changed[split.held_out] = 100.0
+    before, after = (evaluate(windows, split, one) for one in (features, changed))
+    np.testing.assert_array_equal(before["paper"].predictions.probabilities, after["paper"].predictions.probabilities)
+    assert before["by_recording"].c == after["by_recording"].c
+    untouched = split.downstream[0]
+    changed = features.copy()
+    changed[split.pretrain] = 100.0
+    assert untouched not in split.pretrain
+    after = evaluate(windows, split, changed)
+    np.testing.assert_array_equal(before["paper"].predictions.probabilities, after["paper"].predictions.probabilities)
+
+
+def test_windows_of_one_gesture_share_an_inner_fold_under_held_out_protocols_only(make_windows):
+    windows = make_windows(repeats=8)
+    units = Units(windows, telling(windows).astype(np.float32))
+    rows = np.arange(60)
+    grouped, loose = (evaluation._inner_folds(units, rows, 3, by, np.random.default_rng(0)) for by in (True, False))
+    by_instance = [len(set(grouped[windows.instance[rows] == one])) for one in np.unique(windows.instance[rows])]
+    assert set(by_instance) == {1}
+    assert any(len(set(loose[windows.instance[rows] == one])) > 1 for one in np.unique(windows.instance[rows]))
+
+
+def test_a_class_absent_from_the_test_is_reported_and_left_out(make_windows):
+    windows = make_windows()
+    held_out = windows.recording >= 2
+    windows.label[held_out & (windows.label == 2)] = -1
+    split = make_split(windows)
+    result = evaluate(windows, split, telling(windows))["by_recording"]
+    assert result.absent_classes == ("Class 2",)
+    assert result.per_class["Class 2"].average_precision is None
+    assert np.isfinite(result.map)
+
+
+def test_the_same_input_gives_the_same_figures(make_windows):
+    windows = make_windows()
+    split = make_split(windows)
+    one, again = (evaluate(windows, split, telling(windows))["paper"] for _ in range(2))
+    assert (one.f1_weighted_low, one.map_high, one.c) == (again.f1_weighted_low, again.map_high, again.c)
+
+
+def test_the_authors_probe_can_be_asked_for(make_windows):
+    windows = make_windows()
+    result = evaluate(windows, make_split(windows), telling(windows), kind="authors")
+    assert result["paper"].c == ()
+
+
+def test_features_that_do_not_fit_and_unknown_kinds_are_refused(make_windows):
+    windows = make_windows()
+    split = make_split(windows)
+    with pytest.raises(ValueError, match="features"):
+        evaluate(windows, split, telling(windows)[:-1])
+    with pytest.raises(ValueError, match="'svm'"):
+        evaluate(windows, split, telling(windows), kind="svm")

@@ -1,0 +1,53 @@
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from detach_core.evaluation.logistic import build_training_sets
+from detach_core.evaluation.selection import select_c
+
+F64 = torch.float64
+GRID = [0.001, 0.01, 0.1, 1.0, 10.0]
+
+
+def make_sets(noise, seed=0, count=60):
+    rng = np.random.default_rng(seed)
+    label = np.arange(count) % 3
+    features = rng.normal(size=(3, 8))[label] * 2 + rng.normal(size=(count, 8)) * noise
+    sets = build_training_sets(torch.tensor(features, dtype=F64), torch.tensor(label), [torch.arange(count)])
+    return sets, torch.tensor(rng.permutation(np.arange(count) % 4))[None]
+
+
+def test_the_choice_is_that_of_a_loop_over_folds_with_scikit_learn():
+    for noise in (0.5, 2.0, 8.0):
+        sets, inner = make_sets(noise)
+        inputs, label = sets.axes[0, :, :-1].numpy(), sets.label[0].numpy()
+        losses = []
+        for c in GRID:
+            total = 0.0
+            for fold in range(4):
+                out = (inner[0] == fold).numpy()
+                model = LogisticRegression(C=c, tol=1e-8, max_iter=10_000).fit(inputs[~out], label[~out])
+                total -= model.predict_log_proba(inputs[out])[np.arange(out.sum()), label[out]].sum()
+            losses.append(total)
+        assert float(select_c(sets, inner, GRID, 3)) == GRID[int(np.argmin(losses))]
+
+
+def test_noise_calls_for_a_stronger_penalty():
+    clean, noisy = (float(select_c(*make_sets(noise), GRID, 3)) for noise in (0.3, 20.0))
+    assert clean > noisy
+
+
+def test_one_strength_needs_no_choice():
+    sets, inner = make_sets(1.0)
+    assert select_c(sets, inner, [0.5], 3).tolist() == [0.5]
+
+
+def test_one_inner_fold_gives_the_strongest_penalty():
+    sets, inner = make_sets(1.0)
+    assert select_c(sets, torch.zeros_like(inner), GRID, 3).tolist() == [0.001]
+
+
+def test_a_class_that_only_the_left_out_fold_has_does_not_decide():
+    sets, inner = make_sets(1.0)
+    sets.label[0, :1] = 3
+    assert float(select_c(sets, inner, GRID, 4)) in GRID

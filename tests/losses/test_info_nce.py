@@ -1,0 +1,35 @@
+import math
+
+import pytest
+import torch
+
+from detach_core.losses.info_nce import info_nce
+
+
+def test_equal_cosines_give_the_logarithm_of_the_batch():
+    assert abs(float(info_nce(torch.ones(6, 2), torch.ones(6, 2), 0.1)) - math.log(6)) < 1e-5
+
+
+def test_the_loss_is_the_mean_of_both_directions_written_out():
+    video = torch.tensor([[2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    sensor = torch.tensor([[1.0, 0.0], [3.0, 3.0]], dtype=torch.float64)
+    root = math.sqrt(0.5)
+    cosine = [[1.0, root], [0.0, root]]
+    rows = sum(math.log(sum(math.exp(c) for c in cosine[i])) - cosine[i][i] for i in range(2)) / 2
+    columns = sum(math.log(sum(math.exp(cosine[i][j]) for i in range(2))) - cosine[j][j] for j in range(2)) / 2
+    assert abs(float(info_nce(video, sensor, 1.0)) - (rows + columns) / 2) < 1e-12
+
+
+def test_a_learned_temperature_gets_a_gradient():
+    temperature = torch.tensor(0.1, requires_grad=True)
+    info_nce(torch.randn(4, 3), torch.randn(4, 3), temperature).backward()
+    assert float(temperature.grad.abs()) > 0
+
+
+def test_one_pair_alone_costs_nothing():
+    assert float(info_nce(torch.randn(1, 3), torch.randn(1, 3), 0.1)) == 0.0
+
+
+def test_features_that_do_not_pair_are_refused():
+    with pytest.raises(ValueError, match="video and sensor"):
+        info_nce(torch.randn(4, 3), torch.randn(5, 3), 0.1)

@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from detach_core.methods.batch import InputShape, WindowBatch
+from detach_core.methods.method import Embedding, Method, join_halves
+
+SHAPE = InputShape(2, 60, 10, 24, 32, 30.0, 5.0, 3, "window")
+
+
+class Smallest(Method):
+    probed = "nothing"
+    embedding_dim = 1
+
+    def embed_sensor(self, sensor):
+        return Embedding(sensor.mean(dim=(1, 2))[:, None])
+
+
+def test_halves_are_brought_to_length_1_before_they_are_joined():
+    embedding = join_halves(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 0.5]]))
+    torch.testing.assert_close(embedding.whole, torch.tensor([[0.6, 0.8, 0.0, 1.0]]))
+    torch.testing.assert_close(embedding.spatial, torch.tensor([[0.6, 0.8]]))
+    torch.testing.assert_close(embedding.temporal, torch.tensor([[0.0, 1.0]]))
+
+
+def test_what_a_method_need_not_say_has_a_harmless_default():
+    method = Smallest({}, SHAPE, None)
+    batch = WindowBatch(torch.zeros(1, dtype=torch.int64), torch.zeros(1), torch.zeros(1))
+    assert method.before_training(None, num_steps=0) == {}
+    assert method.after_epoch(0) == {}
+    assert method.embed_video(batch) is None
+    assert method.video_modalities == frozenset()
+    assert method.learning_rate_factor(0.5) == 1.0
+    assert not method.is_finished
+
+
+def test_losses_and_stage_1_are_refused_where_there_are_none():
+    method = Smallest({}, SHAPE, None)
+    with pytest.raises(NotImplementedError, match="is not trained"):
+        method.losses(None)
+    with pytest.raises(NotImplementedError, match="Stage 1"):
+        method.load_spatial({})
+
+
+def test_the_protocol_cannot_be_built_bare():
+    with pytest.raises(TypeError):
+        Method({}, SHAPE, None)

@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from detach_core.training.augmentation_video import VideoAugmentation
+
+OFF = {"brightness": 0.0, "contrast": 0.0, "colour": 0.0, "blur_probability": 0.0, "shift_px": 0, "noise": 0.0}
+
+
+def make(**settings):
+    generator = torch.Generator().manual_seed(0)
+    return VideoAugmentation({**OFF, **settings}, generator=generator, device=torch.device("cpu"))
+
+
+@pytest.fixture
+def frames():
+    return torch.rand(6, 4, 8, 10, 3, generator=torch.Generator().manual_seed(1)) * 0.4 + 0.3
+
+
+def test_with_everything_at_zero_nothing_changes(frames):
+    augmentation = make()
+    change = augmentation.draw(6)
+    torch.testing.assert_close(augmentation.change_frames(frames, change), frames)
+    assert not change.shift.any()
+
+
+def test_the_difference_of_changed_frames_is_the_changed_difference(frames):
+    augmentation = make(brightness=0.1, contrast=0.2, colour=0.1, blur_probability=0.5)
+    change = augmentation.draw(6)
+    changed = augmentation.change_frames(frames, change)
+    motion = torch.cat([frames.diff(dim=1), torch.zeros(6, 3, 8, 10, 2)], dim=-1)
+    torch.testing.assert_close(
+        augmentation.change_motion(motion, change)[..., :3], changed.diff(dim=1), atol=1e-5, rtol=0
+    )
+
+
+def test_a_change_is_the_same_for_all_frames_of_a_window(frames):
+    augmentation = make(brightness=0.1, contrast=0.2, colour=0.1)
+    still = frames[:, :1].expand(-1, 4, -1, -1, -1)
+    changed = augmentation.change_frames(still, augmentation.draw(6))
+    assert float(changed.diff(dim=1).abs().max()) < 1e-6
+    assert float((changed - still).abs().max()) > 0.01
+
+
+def test_flow_keeps_its_size(frames):
+    augmentation = make(brightness=0.1, contrast=0.5, colour=0.3, noise=0.1)
+    motion = torch.cat([frames.diff(dim=1), torch.full((6, 3, 8, 10, 2), 1.5)], dim=-1)
+    changed = augmentation.change_motion(motion, augmentation.draw(6))
+    torch.testing.assert_close(changed[..., 3:], motion[..., 3:])
+    assert not torch.allclose(changed[..., :3], motion[..., :3])
+
+
+def test_noise_of_a_mean_frame_is_that_of_a_mean(frames):
+    augmentation = make(noise=0.05)
+    grey = torch.full((64, 16, 16, 3), 0.5)
+    change = augmentation.draw(64)
+    one = augmentation.change_frames(grey.clone(), change).std()
+    mean = augmentation.change_frames(grey.clone(), change, averaged=4).std()
+    assert float(one) == pytest.approx(0.05, rel=0.1)
+    assert float(mean) == pytest.approx(0.025, rel=0.1)
+
+
+def test_noise_of_differences_is_that_of_two_frames():
+    augmentation = make(noise=0.05)
+    changed = augmentation.change_motion(torch.zeros(32, 5, 8, 8, 5), augmentation.draw(32))
+    assert float(changed[..., :3].std()) == pytest.approx(0.05 * 2**0.5, rel=0.1)
+
+
+def test_blur_averages_neighbours_and_keeps_a_flat_picture(frames):
+    augmentation = make(blur_probability=1.0)
+    change = augmentation.draw(6)
+    blurred = augmentation.change_frames(frames, change)
+    expected = (frames[0, 0, 2, 3] + frames[0, 0, 3, 3] + frames[0, 0, 2, 4] + frames[0, 0, 3, 4]) / 4
+    torch.testing.assert_close(blurred[0, 0, 2, 3], expected)
+    flat = torch.full((6, 4, 8, 10, 3), 0.4)
+    torch.testing.assert_close(augmentation.change_frames(flat, change), flat)
+
+
+def test_values_stay_within_0_and_1():
+    augmentation = make(brightness=0.9, contrast=0.9, colour=0.5, noise=0.3)
+    changed = augmentation.change_frames(torch.rand(8, 4, 4, 3), augmentation.draw(8))
+    assert 0.0 <= float(changed.min()) <= float(changed.max()) <= 1.0
+
+
+def test_translations_stay_within_their_limit_and_vary():
+    shift = make(shift_px=2).draw(200).shift
+    assert sorted(shift.unique().tolist()) == [-2, -1, 0, 1, 2]

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+import torch
+
+from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR, WindowsAccess
+from detach_core.signals.normalization import apply_form
+from detach_core.training.batches import input_shape
+
+EVERYTHING = {SENSOR, MEAN_FRAME, MOTION, FRAMES}
+
+
+def test_the_shape_is_what_the_windows_say(windows):
+    shape = input_shape(windows)
+    assert (shape.channels, shape.length, shape.frames, shape.height, shape.width) == (8, 60, 10, 24, 32)
+    assert (shape.num_classes, shape.label_unit, shape.sensor_hz, shape.working_hz) == (8, "window", 30.0, 5.0)
+
+
+def test_sensor_windows_come_in_their_normal_form(resident, windows, split):
+    position = torch.tensor([5, 0, 3])
+    batch = resident.gather("monitor", position, modalities={SENSOR}, augment=False)
+    expected = apply_form(windows.sensor[split.held_out[[5, 0, 3]]], split.normalisation, "centred")
+    np.testing.assert_allclose(batch.sensor.numpy(), expected, atol=1e-5)
+
+
+def test_video_comes_from_the_window_that_was_asked_for(resident, windows, split):
+    batch = resident.gather("pretrain", torch.tensor([30, 2]), modalities=EVERYTHING, augment=False)
+    streams = windows.load_streams()
+    for row, position in enumerate((30, 2)):
+        window = split.pretrain[position]
+        first = streams.first[window]
+        rgb = streams.rgb[first : first + 10].astype(np.float32) / 255.0
+        np.testing.assert_allclose(batch.frames[row].permute(1, 2, 3, 0).numpy(), rgb, atol=1e-6)
+        difference = batch.motion[row, :3].permute(1, 2, 3, 0).numpy()
+        np.testing.assert_allclose(difference, np.diff(rgb, axis=0), atol=1e-6)
+        mean = windows.mean_frame[window] / 255.0
+        np.testing.assert_allclose(batch.mean_frame[row].permute(1, 2, 0).numpy(), mean, atol=1e-6)
+    assert batch.motion.shape == (2, 5, 9, 24, 32)
+
+
+def test_only_what_is_asked_for_is_decoded(resident):
+    batch = resident.gather("pretrain", torch.tensor([0]), modalities={SENSOR}, augment=False)
+    assert batch.mean_frame is None
+    assert batch.motion is None
+    assert batch.frames is None
+
+
+def test_labels_reach_only_who_may_see_them(windows, split, make_resident):
+    for allowed in (False, True):
+        resident = make_resident(windows, split, with_labels=allowed)
+        batch = resident.gather("pretrain", torch.tensor([1]), modalities={SENSOR}, augment=False)
+        assert (batch.label is not None) == allowed
+
+
+def test_batches_give_each_window_once_in_order(resident, split):
+    positions = torch.cat([batch.position for batch in resident.batches("pretrain", modalities={SENSOR})])
+    assert positions.tolist() == list(range(len(split.pretrain)))
+
+
+def test_a_limit_spreads_over_the_part(resident, split):
+    positions = torch.cat([batch.position for batch in resident.batches("monitor", modalities={SENSOR}, limit=5)])
+    assert len(positions) == 5
+    assert positions[0] == 0
+    assert positions[-1] == len(split.held_out) - 1
+
+
+def test_truth_is_that_of_the_windows(resident, windows, split):
+    truth = resident.truth("monitor")
+    np.testing.assert_array_equal(truth.location.numpy(), windows.location[split.held_out])
+    # Classes 0 to 3 close, 4 to 7 open; kinds.ACTIONS has opening first.
+    np.testing.assert_array_equal(truth.action.numpy(), (windows.label[split.held_out] < 4).astype(int))
+    assert truth.source == "simulation truth"
+
+
+def test_augmentation_changes_training_batches_alone_and_repeats_with_the_seed(windows, split, make_resident, toy):
+    changes = toy.NETWORK["augmentation"]
+    position = torch.arange(6)
+    plain = make_resident(windows, split).gather("pretrain", position, modalities=EVERYTHING, augment=True)
+    first, second = (
+        make_resident(windows, split, augmentation=changes).gather(
+            "pretrain", position, modalities=EVERYTHING, augment=True
+        )
+        for _ in range(2)
+    )
+    untouched = make_resident(windows, split, augmentation=changes).gather(
+        "pretrain", position, modalities=EVERYTHING, augment=False
+    )
+    for name in EVERYTHING:
+        assert torch.equal(getattr(first, name), getattr(second, name))
+        assert torch.equal(getattr(untouched, name), getattr(plain, name))
+        assert not torch.allclose(getattr(first, name), getattr(plain, name))
+
+
+def test_the_off_switch_switches_off(windows, split, make_resident, toy):
+    off = {**toy.NETWORK["augmentation"], "enabled": False}
+    plain, switched = (make_resident(windows, split, augmentation=value) for value in (None, off))
+    first, second = (
+        resident.gather("pretrain", torch.arange(3), modalities=EVERYTHING, augment=True)
+        for resident in (plain, switched)
+    )
+    assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in EVERYTHING)
+
+
+def test_mean_frame_and_motion_of_a_window_move_together(windows, split, make_resident, toy):
+    video = dict.fromkeys(toy.NETWORK["augmentation"]["video"], 0.0) | {"shift_px": 2}
+    changes = {**toy.NETWORK["augmentation"], "video": video}
+    batch = make_resident(windows, split, augmentation=changes).gather(
+        "pretrain", torch.arange(8), modalities=EVERYTHING, augment=True
+    )
+    torch.testing.assert_close(batch.motion[:, :3], batch.frames.diff(dim=2), atol=1e-6, rtol=0)
+    torch.testing.assert_close(batch.mean_frame, batch.frames.mean(dim=2), atol=3e-3, rtol=0)
+
+
+@pytest.mark.parametrize("unit", ["window", "recording"])
+def test_shuffled_positions_are_those_of_the_pretraining_part(resident, split, unit):
+    positions = torch.cat(list(resident.shuffled(16, unit)))
+    assert len(positions.unique()) == len(positions)
+    assert int(positions.max()) < len(split.pretrain)
+    assert resident.steps_per_epoch(16, unit) == len(list(resident.shuffled(16, unit)))
+
+
+def test_resident_windows_are_what_methods_expect(resident):
+    access: WindowsAccess = resident
+    assert access.num_windows("pretrain") == 72

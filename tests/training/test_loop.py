@@ -1,0 +1,157 @@
+import pytest
+import torch
+from torch import nn
+
+from detach_core.contracts.errors import UserError
+from detach_core.methods.batch import SENSOR
+from detach_core.methods.method import Embedding, Method
+from detach_core.training.batches import input_shape
+from detach_core.training.loop import train
+
+SETTINGS = {"optimizer": {"lr": 1e-2, "weight_decay": 0.0, "max_lr": 1.0}}
+
+
+class Recorder(Method):
+    """Fits one number to the mean of the sensor; writes down every call."""
+
+    probed = "test"
+    modalities = frozenset({SENSOR})
+
+    def __init__(self, shape, *, epochs=4, batch_size=16, finished_after=99, factor=1.0):
+        super().__init__({}, shape, None)
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.num_epochs, self.batch_size = epochs, batch_size
+        self.finished_after, self.factor, self.calls, self.seen = finished_after, factor, [], []
+
+    embedding_dim = 1
+
+    def embed_sensor(self, sensor):
+        return Embedding(sensor.mean(dim=(1, 2))[:, None] * self.weight)
+
+    def before_training(self, windows, *, num_steps):
+        self.calls.append(f"before {num_steps}")
+        return {"fact": 1}
+
+    def before_epoch(self, epoch):
+        self.calls.append(f"epoch {epoch}")
+
+    def losses(self, batch):
+        assert self.training
+        assert batch.label is None
+        self.seen.append(batch.position)
+        return {"near": (self.weight - 1.0).square().sum(), "small": 0.5 * self.weight.square().sum()}
+
+    def after_step(self):
+        self.calls.append("step")
+
+    def after_epoch(self, epoch):
+        self.calls.append(f"after {epoch}")
+        self.last = epoch
+        return {"mine": epoch}
+
+    @property
+    def is_finished(self):
+        return self.last >= self.finished_after
+
+    def learning_rate_factor(self, share):
+        return self.factor if share > 0 else 1.0
+
+
+def run(method, resident, **changes):
+    arguments = {
+        "settings": SETTINGS,
+        "place": "methods.test",
+        "report": lambda line: None,
+        "snapshots": (0.0, 0.5, 1.0),
+    }
+    return train(method, resident, **{**arguments, **changes})
+
+
+def test_the_protocol_is_called_in_order(resident, windows):
+    method = Recorder(input_shape(windows), epochs=2)
+    run(method, resident)
+    steps = ["step"] * 4
+    assert method.calls == ["before 8", "after 0", "epoch 1", *steps, "after 1", "epoch 2", *steps, "after 2"]
+
+
+def test_terms_are_added_and_minimised(resident, windows):
+    method = Recorder(input_shape(windows), epochs=60)
+    training = run(method, resident)
+    assert float(method.weight.detach()) == pytest.approx(2 / 3, abs=0.05)
+    first, last = training.rows[1]["losses"], training.rows[-1]["losses"]
+    assert first["total"] == pytest.approx(first["near"] + first["small"])
+    assert last["total"] < first["total"]
+
+
+def test_rows_hold_what_the_history_needs(resident, windows):
+    training = run(Recorder(input_shape(windows)), resident)
+    assert [row["epoch"] for row in training.rows] == [0, 1, 2, 3, 4]
+    row = training.rows[-1]
+    assert (row["steps"], row["windows"], row["mine"]) == (4, 64, 4)
+    assert row["windows_per_s"] > 0
+    assert training.facts["fact"] == 1
+    assert training.facts["learning_rate"] == 1e-2
+
+
+def test_weights_are_kept_before_any_step_and_at_the_shares_asked_for(resident, windows):
+    training = run(Recorder(input_shape(windows)), resident)
+    assert sorted(training.snapshots) == [0, 2, 4]
+    values = [float(training.snapshots[epoch]["weight"]) for epoch in (0, 2, 4)]
+    assert values[0] == 0.0
+    assert values[0] < values[1] < values[2]
+
+
+def test_a_method_may_finish_early(resident, windows):
+    training = run(Recorder(input_shape(windows), finished_after=2), resident)
+    assert training.num_epochs == 2
+    assert training.rows[-1]["epoch"] == 2
+
+
+def test_a_method_that_is_not_trained_takes_no_step(resident, windows):
+    method = Recorder(input_shape(windows), epochs=0)
+    training = run(method, resident)
+    assert method.calls == ["before 0", "after 0"]
+    assert training.num_epochs == 0
+    assert "learning_rate" not in training.facts
+
+
+def test_a_method_may_bend_its_learning_rate(resident, windows):
+    still = Recorder(input_shape(windows), factor=0.0)
+    rows = run(still, resident).rows
+    assert rows[-1]["lr"] == 0.0
+    assert float(still.weight.detach()) == pytest.approx(1e-2, rel=0.05)
+
+
+def test_fewer_windows_than_a_batch_are_one_clear_line(resident, windows):
+    with pytest.raises(UserError) as caught:
+        run(Recorder(input_shape(windows), batch_size=100), resident)
+    for part in ("methods.test.batch_size", "100", "N = 72"):
+        assert part in str(caught.value)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(resident, windows):
+    class Broken(Recorder):
+        def losses(self, batch):
+            return {"broken": self.weight.sum() * float("nan")}
+
+    with pytest.raises(UserError, match="`broken` is nan in epoch 1"):
+        run(Broken(input_shape(windows)), resident)
+
+
+def test_a_warning_of_the_method_is_said_aloud(resident, windows):
+    class Anxious(Recorder):
+        def after_epoch(self, epoch):
+            return super().after_epoch(epoch) | {"warning": "all one class"}
+
+    lines = []
+    run(Anxious(input_shape(windows), epochs=1), resident, report=lines.append)
+    assert "warning: all one class" in lines[0]
+
+
+def test_the_order_repeats_with_the_seed(windows, split, make_resident):
+    orders = []
+    for seed in (0, 0, 1):
+        method = Recorder(input_shape(windows), epochs=1)
+        run(method, make_resident(windows, split, seed=seed))
+        orders.append(torch.cat(method.seen).tolist())
+    assert orders[0] == orders[1] != orders[2]

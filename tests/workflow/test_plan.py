@@ -1,0 +1,127 @@
+"""What the targets ask for before anything has run, and what is refused then."""
+
+from collections import Counter
+
+import pytest
+import yaml
+
+from detach_core.config import load_config
+from detach_core.config.yaml_file import read_layers
+
+DATA = ("simulate_home", "download", "ingest", "extract_frames", "flow", "pack", "split")
+
+
+def counts(plan):
+    return Counter(job.split()[0] for job in plan)
+
+
+def test_the_demo_needs_these_jobs(fresh):
+    found = counts(fresh.plan())
+    assert found == {
+        "simulate_home": 4,
+        "ingest": 4,
+        "extract_frames": 4,
+        "flow": 4,
+        "pack": 2,
+        "split": 2,
+        "pretrain_spatial": 2,
+        "pretrain": 8,
+        "embed": 8,
+        "probe": 8,
+        "table": 1,
+    }
+    assert sum(found[stage] for stage in DATA) <= 24
+
+
+def test_table_7_needs_no_training(fresh):
+    assert not set(counts(fresh.plan("results/table7.csv"))) & {"pretrain", "pretrain_spatial", "embed", "probe"}
+
+
+def test_without_a_target_every_table_is_made(fresh):
+    assert counts(fresh.plan("all"))["table"] == 2
+
+
+def test_variants_share_stage_1_and_seeds_do_not(fresh):
+    changes = {
+        "seeds": [0, 1],
+        "variants": {"plain": {"method": "detach", "spatial": "default", "contrastive": "infonce"}},
+        "tables": {"table1": {"rows": ["detach", "plain"], "datasets": ["opportunity"]}},
+    }
+    found = counts(fresh.plan(changes=changes))
+    assert (found["pretrain_spatial"], found["pretrain"], found["probe"], found["table"]) == (2, 4, 4, 1)
+
+
+@pytest.mark.parametrize("overlay", ["full", "evidence"])
+def test_a_scale_overlay_plans(fresh, overlay):
+    found = counts(fresh.plan(layers=("config.yaml", f"config/{overlay}.yaml")))
+    assert found["table"] == 1
+    assert found["simulate_home"] > 4
+
+
+def fake_datasets(folder, config):
+    """A folder for each dataset with empty files under the names that its recordings need."""
+    for dataset, section in config.document.datasets.items():
+        for recording in config.recordings(dataset):
+            for pattern in (section.native.sensor_glob[0], section.native.video_glob[-2]):
+                name = pattern.replace("{recording}", recording).replace("**/", "").replace("*", "")
+                path = folder / "data" / "local" / dataset / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+
+
+@pytest.mark.parametrize("overlay", ["real", "paper"])
+def test_an_overlay_for_your_own_folders_plans_when_the_files_are_there(workflow, overlay):
+    layers = ("config.yaml", f"config/{overlay}.yaml")
+    text = workflow.run("results/table1.csv", "-n", "--configfile", *layers, check=False)
+    assert "files of this run are not in data/local/" in text
+    assert "Traceback" not in text
+    fake_datasets(workflow.folder, load_config(read_layers(workflow.folder / layer for layer in layers)))
+    found = counts(workflow.plan(layers=layers))
+    assert found["simulate_home"] == 0
+    assert found["ingest"] > 0
+
+
+def test_a_downloaded_dataset_is_fetched_once(fresh):
+    files = [{"url": "http://127.0.0.1:9/a.zip", "path": "a.zip", "sha256": None, "unpack": True}]
+    changes = {"datasets": {"hwu_usp": {"source": "download", "download": {"files": files}}}}
+    found = counts(fresh.plan(changes=changes))
+    assert (found["download"], found["simulate_home"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"methods": {"detach": {"hardnes": 2.0}}}, "methods.detach.hardnes: unknown key, did you mean `hardness`?"),
+        (
+            {"variants": {"soft": {"method": "detach", "spatial": "default", "hardness": 0.5}}},
+            "variants.soft.hardness: must be > 1, got 0.5",
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line_without_a_traceback(fresh, changes, line):
+    text = fresh.run("results/table1.csv", "-n", *fresh.overlay(changes), check=False)
+    assert line in text.splitlines()
+    assert "Traceback" not in text
+
+
+def test_a_repeated_key_is_refused(fresh):
+    (fresh.folder / "twice.yaml").write_text("seeds: [0]\nseeds: [1]\n")
+    text = fresh.run("-n", "--configfile", "config.yaml", "twice.yaml", check=False)
+    assert "line 2: the key `seeds` stands twice" in text
+    assert "Traceback" not in text
+
+
+def test_the_snakefile_has_nothing_to_complain_about(fresh):
+    assert "Congratulations" in fresh.run("--lint")
+
+
+def test_every_rule_says_what_it_does(fresh):
+    text = fresh.run("--list")
+    for stage in (*DATA, "pretrain_spatial", "pretrain", "embed", "probe", "table"):
+        (line,) = (line for line in text.splitlines() if line.split() and line.split()[0] == stage)
+        assert len(line.split()) > 3, line
+
+
+def test_overlays_hold_what_config_yaml_lays_out(fresh):
+    for path in sorted((fresh.folder / "config").glob("*.yaml")):
+        assert set(yaml.safe_load(path.read_text())) <= set(yaml.safe_load((fresh.folder / "config.yaml").read_text()))
