@@ -1,0 +1,54 @@
+"""Raw recordings of a home -> DETACH and its rivals -> tables. Start with ./run; `snakemake --list` names the rules."""
+
+from detach_core.config import ConfigError, load_config
+from detach_core.config.code_digest import CodeDigest
+from detach_core.config.yaml_file import read_yaml
+from snakemake.exceptions import WorkflowError
+
+
+configfile: f"{workflow.basedir}/config.yaml"  # also found with --directory
+
+
+try:
+    for path in workflow.configfiles:
+        read_yaml(path)  # refuses a key that stands twice, which Snakemake would forget
+    CONFIG = load_config(config)
+except ConfigError as error:
+    raise WorkflowError(f"the configuration is refused:\n{error}") from None
+
+CODE = CodeDigest(workflow.basedir, ".snakemake/code_digest.json")
+
+
+wildcard_constraints:
+    dataset="|".join(CONFIG.document.datasets),
+    shard=r"shard\d+",
+    split="|".join(CONFIG.document.splits),
+    spatial="|".join(CONFIG.document.spatial),
+    variant="|".join(CONFIG.document.variants),
+    seed=r"\d+",
+    table="|".join(CONFIG.document.tables),
+
+
+include: "rules/common.smk"
+include: "rules/acquire.smk"
+include: "rules/prepare.smk"
+include: "rules/pretrain.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+include: "rules/session.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """Every configured table."""
+    default_target: True
+    input:
+        expand("results/{table}.csv", table=CONFIG.document.tables),
+
+
+onsuccess:
+    for line in closing_lines():
+        print(line)

@@ -1,0 +1,188 @@
+"""Video to windows: this project's stages against the obvious chain, measured in one run on one core.
+
+    ./run python benchmarks/ingest.py [--seconds 20] [--grid 112 112] [--preset fast]
+
+The obvious chain: OpenCV reads, full-size JPEG files, read again, resize, Farneback, one .npy file a frame, windows in
+HDF5 with gzip and float32 flow. Ours: the stages extract_frames, flow and pack. Both keep every frame. Figures are
+native frames per CPU-second, so that other work on the machine disturbs them little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import h5py
+import numpy as np
+from scene import write_scene
+
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings
+from detach_core.stages.extract_frames import extract_frames
+from detach_core.stages.flow import flow
+from detach_core.stages.pack import pack
+
+LENGTH_S, STRIDE_S, SENSOR_HZ = 2.0, 1.0, 30.0
+
+
+def obvious(video: Path, folder: Path, *, hz: int, grid: tuple[int, int]) -> None:
+    """The chain that one writes first."""
+    capture = cv2.VideoCapture(str(video))
+    count = 0
+    while True:
+        there, picture = capture.read()
+        if not there:
+            break
+        cv2.imwrite(str(folder / f"{count:06d}.jpg"), picture)
+        count += 1
+    before = None
+    for number in range(count):
+        small = cv2.resize(cv2.imread(str(folder / f"{number:06d}.jpg")), grid, interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        motion = np.zeros((*grey.shape, 2), np.float32)
+        if before is not None:
+            motion = cv2.calcOpticalFlowFarneback(before, grey, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+        np.save(folder / f"{number:06d}_rgb.npy", small[..., ::-1])
+        np.save(folder / f"{number:06d}_flow.npy", motion)
+        before = grey
+    length, stride = round(LENGTH_S * hz), round(STRIDE_S * hz)
+    starts = range(0, count - length + 1, stride)
+    with h5py.File(folder / "windows.h5", "w") as file:
+        shape = (len(starts), length, grid[1], grid[0])
+        for name, depth, dtype in (("rgb", 3, "u1"), ("flow", 2, "f4")):
+            windows = file.create_dataset(
+                name, (*shape, depth), dtype, chunks=(1, *shape[1:], depth), compression="gzip", compression_opts=4
+            )
+            for window, start in enumerate(starts):
+                windows[window] = [np.load(folder / f"{start + k:06d}_{name}.npy") for k in range(length)]
+
+
+def ours(video: Path, folder: Path, *, hz: int, grid: tuple[int, int], preset: str, num_frames: int) -> None:
+    """The project's stages."""
+    native = {
+        "sensor_hz": SENSOR_HZ,
+        "video_hz": hz,
+        "rate_tolerance": 0.05,
+        "annotation_tolerance_s": 0.5,
+        "deckchair": False,
+        "sensor_glob": ["**/{recording}.dat"],
+        "video_glob": ["**/{recording}.mp4"],
+        "annotation_glob": ["**/{recording}.srt"],
+    }
+    settings = json.dumps(
+        {
+            "adapter": "opportunity",
+            "source": "local",
+            "native": native,
+            "classes": ["Open Fridge"],
+            "video": {
+                "working_hz": hz,
+                "image_px": grid,
+                "crop_px": None,
+                "rate_tolerance": 0.05,
+                "length_tolerance_s": 1,
+            },
+            "flow": {"method": "dis", "preset": preset, "max_px": 16.0},
+            "window": {"length_s": LENGTH_S, "stride_s": STRIDE_S},
+            "missing": {"max_nan_share": 0.5, "all_nan_channel": "refuse"},
+            "null_windows": "keep",
+            "label_unit": "window",
+        }
+    )
+    paths = {name: folder / f"{name}.h5" for name in ("sensor", "frames", "flow", "windows")}
+    log_path = folder / "log"
+    count = round(num_frames / hz * SENSOR_HZ)
+    recording = Recording(
+        "S1-Drill", "S1", np.zeros((count, 34), np.float32), np.arange(count) / SENSOR_HZ, SENSOR_HZ,
+        tuple(f"channel {k}" for k in range(34)), ("g",) * 34, (Annotation(0, 5, 0),), None, hz,
+    )  # fmt: skip
+    write_recordings(
+        paths["sensor"],
+        [recording],
+        dataset="opportunity",
+        class_names=["Open Fridge"],
+        places=Places((), (-1,), ()),
+        provenance=make_provenance(stage="ingest", source="local", settings={}),
+    )
+    extract_frames(
+        dataset="opportunity",
+        settings=settings,
+        recordings=["S1-Drill"],
+        root_path=video.parent,
+        frames_path=paths["frames"],
+        log_path=log_path,
+    )
+    flow(settings=settings, frames_path=paths["frames"], flow_path=paths["flow"], log_path=log_path)
+    pack(
+        dataset="opportunity",
+        settings=settings,
+        sensor_paths=[paths["sensor"]],
+        frames_paths=[paths["frames"]],
+        flow_paths=[paths["flow"]],
+        windows_path=paths["windows"],
+        log_path=log_path,
+    )
+
+
+def decode(video: Path) -> None:
+    """The floor under any chain."""
+    with av.open(str(video)) as container:
+        container.streams.video[0].thread_count = 1
+        for _ in container.decode(video=0):
+            pass
+
+
+def frames_per_second(action: Callable[[Path], None], num_frames: int) -> float:
+    """Native frames per CPU-second of `action`, which gets an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        action(Path(folder))
+        return num_frames / (time.process_time() - began)
+
+
+def main() -> None:
+    """Measure both codecs and print a line each."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--grid", type=int, nargs=2, default=[112, 112])
+    parser.add_argument("--preset", default="fast")
+    options = parser.parse_args()
+    logging.disable(logging.INFO)
+    cv2.setNumThreads(1)
+    grid = (options.grid[0], options.grid[1])
+    with tempfile.TemporaryDirectory() as folder:
+        for codec, hz in (("libx264", 25), ("mpeg4", 10)):
+            video = Path(folder) / codec / "S1-Drill.mp4"
+            num_frames = options.seconds * hz
+            write_scene(video, num_frames=num_frames, hz=hz, codec=codec)
+            video.with_suffix(".dat").touch()
+            limit = frames_per_second(lambda _, video=video: decode(video), num_frames)
+            chains = {
+                "obvious": lambda out, video=video, hz=hz: obvious(video, out, hz=hz, grid=grid),
+                "ours": lambda out, video=video, hz=hz, num_frames=num_frames: ours(
+                    video, out, hz=hz, grid=grid, preset=options.preset, num_frames=num_frames
+                ),
+            }
+            # Interleaved and repeated: the machine's speed wanders.
+            speeds = {name: [] for name in chains}
+            for _ in range(3):
+                for name, chain in chains.items():
+                    speeds[name].append(frames_per_second(chain, num_frames))
+            slow, fast = (float(np.median(speeds[name])) for name in ("obvious", "ours"))
+            print(
+                f"{codec} 640x480 {hz} fps -> {grid[0]}x{grid[1]}, {options.preset}: obvious {slow:.0f}, "
+                f"ours {fast:.0f}, decode alone {limit:.0f} frames/CPU-s; ratio {fast / slow:.1f}"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

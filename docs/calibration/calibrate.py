@@ -1,0 +1,91 @@
+"""How hard the simulated homes are, told by controls alone (never by the methods under test).
+
+    ./run snakemake results/table1.csv --cores 2 --directory build/calibration --configfile config.yaml \
+        docs/calibration/calibration.yaml
+    ./run python docs/calibration/calibrate.py build/calibration
+
+The first line simulates recordings of full length and evaluates the controls with whole units held out; the second adds
+the video-only control and writes `docs/calibration/figures.json` and the table in `docs/simulation.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from video_control import measure
+
+from detach_core.config.yaml_file import read_yaml
+from detach_core.contracts.provenance import commit
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTROLS = ("statistics", "random_encoder", "supervised")
+BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+AIMS = {
+    "statistics": "0.55 to 0.75",
+    "random_encoder": "at least 0.05 below statistics",
+    "supervised": "at least 0.10 above statistics",
+    "video: fixture": "at least 0.80",
+    "video: open or close": "at least 0.65",
+}
+
+
+def control_figures(folder: Path, dataset: str) -> dict[str, list[float]]:
+    """Weighted F1 of each control and seed under the held-out protocol."""
+    figures: dict[str, list[float]] = {}
+    for control in CONTROLS:
+        for path in sorted(folder.glob(f"results/{dataset}/default/{control}/seed*/metrics.json")):
+            protocols = json.loads(path.read_text())["protocols"]
+            held_out = next(value for name, value in protocols.items() if name.startswith("by_"))
+            figures.setdefault(control, []).append(held_out["f1_weighted"])
+    return figures
+
+
+def main(folder: Path) -> None:
+    """Measure, write and print."""
+    config = read_yaml(ROOT / "config.yaml")
+    overlay = read_yaml(ROOT / "docs" / "calibration" / "calibration.yaml")
+    report: dict[str, Any] = {"commit": commit(), "seeds": overlay["seeds"], "datasets": {}}
+    for dataset in config["datasets"]:
+        figures = control_figures(folder, dataset)
+        for seed in overlay["seeds"]:
+            video = measure(
+                folder / "results" / dataset, augmentation=config["augmentation"], epochs=overlay_epochs(overlay), seed=seed
+            )
+            figures.setdefault("video: fixture", []).append(video.fixture)
+            if video.direction is not None:
+                figures.setdefault("video: open or close", []).append(video.direction)
+        report["datasets"][dataset] = {name: [round(one, 4) for one in values] for name, values in figures.items()}
+    (ROOT / "docs" / "calibration" / "figures.json").write_text(json.dumps(report, indent=1) + "\n")
+    table = as_table(report)
+    page = ROOT / "docs" / "simulation.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
+    print(table)
+
+
+def overlay_epochs(overlay: dict[str, Any]) -> int:
+    """Epochs of the supervised controls."""
+    return int(overlay["methods"]["supervised"]["epochs"])
+
+
+def as_table(report: dict[str, Any]) -> str:
+    """The figures as Markdown: mean and range over seeds."""
+    datasets = list(report["datasets"])
+    lines = ["| control | aim | " + " | ".join(datasets) + " |", "| --- | --- |" + " --- |" * len(datasets)]
+    for name, aim in AIMS.items():
+        cells = []
+        for dataset in datasets:
+            values = report["datasets"][dataset].get(name)
+            cells.append(f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else "no such label")
+        lines.append(f"| {name} | {aim} | " + " | ".join(cells) + " |")
+    lines.append("")
+    lines.append(f"Weighted F1 for sensors, share of windows for video; simulated data; seeds {report['seeds']}, commit {report['commit']}.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,60 @@
+"""Pretrain on paired windows without labels.
+
+Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json
+Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors, history.jsonl   Stage 1, shared by variants
+          {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, history.jsonl, snapshots.safetensors
+"""
+
+
+rule pretrain_spatial:
+    """Learn spatial features and pseudo-labels (DETACH, Stage 1)."""
+    input:
+        windows=WINDOWS,
+        split=SPLIT,
+    output:
+        checkpoint=f"{SPATIAL}/checkpoint.safetensors",
+        history=f"{SPATIAL}/history.jsonl",
+    log:
+        f"{SPATIAL}/pretrain_spatial.log",
+    benchmark:
+        f"{SPATIAL}/pretrain_spatial.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=720,
+        gpu=GPUS,
+    params:
+        settings=lambda w: CONFIG.spatial(w.spatial),
+        code=CODE.of_stage("pretrain_spatial"),
+    script:
+        "../workflow_scripts/pretrain_spatial.py"
+
+
+rule pretrain:
+    """Learn a sensor encoder from paired windows."""
+    input:
+        windows=WINDOWS,
+        split=SPLIT,
+        spatial=spatial_checkpoint,
+    output:
+        checkpoint=f"{RUN}/checkpoint.safetensors",
+        history=f"{RUN}/history.jsonl",
+        snapshots=f"{RUN}/snapshots.safetensors",
+    log:
+        f"{RUN}/pretrain.log",
+    benchmark:
+        f"{RUN}/pretrain.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=720,
+        gpu=GPUS,
+    params:
+        settings=lambda w: CONFIG.pretraining(w.variant),
+        code=CODE.of_stage("pretrain"),
+    script:
+        "../workflow_scripts/pretrain.py"
