@@ -1,6 +1,6 @@
 """Video to windows: this project's stages against the obvious chain, measured in one run on one core.
 
-    ./run python benchmarks/ingest.py [--seconds 20] [--grid 112 112] [--preset fast]
+    ./run python benchmarks/ingest.py [--seconds 20] [--grid 112 112] [--presets ultrafast fast]
 
 The obvious chain: OpenCV reads, full-size JPEG files, read again, resize, Farneback, one .npy file a frame, windows in
 HDF5 with gzip and float32 flow. Ours: the stages extract_frames, flow and pack. Both keep every frame. Figures are
@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--grid", type=int, nargs=2, default=[112, 112])
-    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--presets", nargs="+", default=["ultrafast", "fast"])
     options = parser.parse_args()
     logging.disable(logging.INFO)
     cv2.setNumThreads(1)
@@ -165,22 +165,20 @@ def main() -> None:
             write_scene(video, num_frames=num_frames, hz=hz, codec=codec)
             video.with_suffix(".dat").touch()
             limit = frames_per_second(lambda _, video=video: decode(video), num_frames)
-            chains = {
-                "obvious": lambda out, video=video, hz=hz: obvious(video, out, hz=hz, grid=grid),
-                "ours": lambda out, video=video, hz=hz, num_frames=num_frames: ours(
-                    video, out, hz=hz, grid=grid, preset=options.preset, num_frames=num_frames
-                ),
-            }
+            chains = {"obvious": lambda out, video=video, hz=hz: obvious(video, out, hz=hz, grid=grid)}
+            for preset in options.presets:
+                chains[preset] = lambda out, video=video, hz=hz, preset=preset, num_frames=num_frames: ours(
+                    video, out, hz=hz, grid=grid, preset=preset, num_frames=num_frames
+                )
             # Interleaved and repeated: the machine's speed wanders.
-            speeds = {name: [] for name in chains}
+            speeds: dict[str, list[float]] = {name: [] for name in chains}
             for _ in range(3):
                 for name, chain in chains.items():
                     speeds[name].append(frames_per_second(chain, num_frames))
-            slow, fast = (float(np.median(speeds[name])) for name in ("obvious", "ours"))
-            print(
-                f"{codec} 640x480 {hz} fps -> {grid[0]}x{grid[1]}, {options.preset}: obvious {slow:.0f}, "
-                f"ours {fast:.0f}, decode alone {limit:.0f} frames/CPU-s; ratio {fast / slow:.1f}"
-            )
+            middle = {name: float(np.median(values)) for name, values in speeds.items()}
+            print(f"{codec} 640x480 {hz} fps -> {grid[0]}x{grid[1]}: decode alone {limit:.0f} frames/CPU-s")
+            for name, speed in middle.items():
+                print(f"  {name}: {speed:.0f} frames/CPU-s, ratio {speed / middle['obvious']:.1f}")
             sys.stdout.flush()
 
 

@@ -45,7 +45,11 @@ def write_scene(path: Path, *, num_frames: int, hz: int, codec: str, size: tuple
         stream = container.add_stream(codec, rate=hz)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.bit_rate = 3_000_000
+        if codec == "libx264":
+            stream.options = {"crf": "23"}
+        else:
+            # Opportunity++ is 2.37 GB for 8 hours.
+            stream.bit_rate = 650_000
         for picture in scene(num_frames, size=size):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import normalized_mutual_info_score
 
 Labels = NDArray[Any]
 
@@ -29,6 +27,8 @@ def hungarian_accuracy(cluster: Labels, reference: Labels) -> float:
     counts = _counts(cluster, reference)
     if not counts.sum():
         return float("nan")
+    from scipy.optimize import linear_sum_assignment  # late: see kmeans.py
+
     row, column = linear_sum_assignment(counts, maximize=True)
     return float(counts[row, column].sum() / counts.sum())
 
@@ -38,6 +38,8 @@ def mutual_information(cluster: Labels, reference: Labels) -> float:
     known = np.asarray(reference) >= 0
     if not known.any():
         return float("nan")
+    from sklearn.metrics import normalized_mutual_info_score  # late: see kmeans.py
+
     return float(normalized_mutual_info_score(np.asarray(reference)[known], np.asarray(cluster)[known]))
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import warnings
 
 import torch
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
@@ -29,6 +26,11 @@ def spherical_kmeans(feature: Tensor, num_clusters: int, *, num_starts: int, see
     Raises:
         ValueError: if there are fewer windows than clusters, or a feature is not finite.
     """
+    # Imported late: scikit-learn takes seconds, and every training job imports this module.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     if feature.ndim != 2 or len(feature) < num_clusters:
         raise ValueError(
             f"{num_clusters} clusters need (N, d) with at least as many windows, got {tuple(feature.shape)}"

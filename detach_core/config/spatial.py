@@ -39,7 +39,7 @@ class SpatialSection(Section):
     memory_momentum: float = Field(gt=0, le=1, description="weight of the new feature in the memory")
     centroid_every_epochs: int = Field(ge=1, description="epochs from one update of the centroids to the next")
     min_size: Share = Field(description="of N / K: a smaller cluster is repaired; 0 switches the repair off")
-    reweight: Literal["sum_k", "none"] = Field(description="class weights of Eq. 1")
+    reweight: Literal["sum_k", "literal", "none"] = Field(description="class weights of Eq. 1")
     activation: Literal["abs", "signed", "range"] = Field(description="what the activation vector is a quantile of")
     freeze_video: bool = Field(description="keep the video encoder fixed in the refinement")
     batch_size: int = Field(ge=2, le=65_536, description="windows of a step")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +14,7 @@ from detach_core.contracts.errors import BadInputError
 _ALLOWED = np.zeros(256, dtype=bool)
 _ALLOWED[np.frombuffer(b"0123456789.+-eE NaNnan\t\r\n\v\f", dtype=np.uint8)] = True
 _WIDEST = 24  # characters of a number in float64, sign and exponent included
+_BLOCK_BYTES = 1 << 20
 _REMEDY = "mend the line, or bring the file again"
 
 
@@ -28,21 +29,41 @@ def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[i
     if not path.is_file():
         raise BadInputError(path, "file", found="nothing", expected="a table of numbers", remedy="put the file there")
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    characters = np.frombuffer(content, dtype=np.uint8)
-    inside = characters > ord(" ")
-    if not inside.any():
+    if not content.strip():
         remedy = "bring the file again"
         raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
+    blocks = []
+    for block in _blocks(content):
+        values = _read_block(block, num_columns, np.asarray(columns, dtype=np.int64) - 1)
+        if values is None:
+            _diagnose(path, content, num_columns)
+        blocks.append(values)
+    return np.concatenate(blocks)
+
+
+def _blocks(content: bytes) -> Iterator[bytes]:
+    """`content` in pieces of whole lines, so that a file of an hour needs little memory besides its own."""
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def _read_block(block: bytes, num_columns: int, wanted: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """The wanted columns of some lines; None when anything about them is wrong."""
+    characters = np.frombuffer(block, dtype=np.uint8)
+    inside = characters > ord(" ")
     before = np.concatenate([[False], inside[:-1]])
     starts = np.flatnonzero(inside & ~before)
     # The end of a value is the character behind it; one more for a file without a last line break.
-    ends = np.append(np.flatnonzero(~inside & before), [len(content)] if inside[-1] else []).astype(np.int64)
+    ends = np.append(np.flatnonzero(~inside & before), [len(block)] if inside[-1] else []).astype(np.int64)
+    if not len(starts):
+        return np.empty((0, len(wanted)))
     if not _ALLOWED[characters].all() or not _is_rectangular(starts, characters, num_columns):
-        _diagnose(path, content, num_columns)
-    wanted = np.asarray(columns, dtype=np.int64) - 1
+        return None
     starts, ends = (edges.reshape(-1, num_columns)[:, wanted] for edges in (starts, ends))
-    values = _parse(characters, starts, ends)
-    return _diagnose(path, content, num_columns) if values is None else values
+    return _parse(characters, starts, ends)
 
 
 def _is_rectangular(starts: NDArray[np.int64], characters: NDArray[np.uint8], num_columns: int) -> bool:

@@ -25,15 +25,15 @@ class SensorAugmentation:
 
     def __call__(self, sensor: Tensor) -> Tensor:
         """A changed copy of `sensor` (B, C, L)."""
-        batch, channels, length = sensor.shape
+        batch, channels = sensor.shape[:2]
         device = sensor.device
         if self._noise is None:
-            self._noise = NoisePool(channels * length, generator=self.generator, device=device)
+            self._noise = NoisePool(generator=self.generator, device=device)
         changed = self._retime(sensor)
         scale = 1.0 + self.settings["scale"] * torch.randn(batch, channels, 1, generator=self.generator)
         kept = torch.rand(batch, channels, 1, generator=self.generator) >= self.settings["channel_dropout"]
         changed = changed * scale.to(device)
-        changed = changed + self._noise.draw(batch).view_as(changed) * self.settings["jitter"]
+        changed = changed.add_(self._noise.draw(changed.shape), alpha=self.settings["jitter"])
         # A lost channel reads as a channel at rest, so it is set after the noise.
         return changed * kept.to(device)
 

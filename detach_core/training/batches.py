@@ -21,7 +21,7 @@ from detach_core.signals.normalization import apply_form
 from detach_core.training import order
 from detach_core.training.augmentation_sensor import SensorAugmentation
 from detach_core.training.augmentation_video import VideoAugmentation, VideoChange
-from detach_core.training.input_form import channels_first, decode_frames, decode_motion
+from detach_core.training.input_form import channels_first, decode_differences, decode_flow, decode_frames, join_motion
 from detach_core.training.seed import make_generator
 from detach_core.training.streams import ByteStream
 
@@ -139,27 +139,31 @@ class ResidentWindows:
 
     def _decode_video(self, ids: Tensor, modalities: Collection[str], *, augment: bool) -> dict[str, Tensor]:
         wanted = {MEAN_FRAME, MOTION, FRAMES} & set(modalities)
-        if not wanted:
-            return {}
-        changer = self._change_video if augment else None
-        change = changer.draw(len(ids)) if changer is not None else None
-        shift = change.shift if change is not None else None
+        change = self._change_video.draw(len(ids)) if augment and wanted and self._change_video is not None else None
         video: dict[str, Tensor] = {}
         if MEAN_FRAME in wanted:
-            frame = decode_frames(self._mean_frame.gather(ids, 1, shift)[:, 0])
-            video[MEAN_FRAME] = self._changed_frames(frame, change, averaged=self.num_frames)
+            pictures = self._pictures(self._mean_frame, ids, 1, change)[:, 0]
+            video[MEAN_FRAME] = self._frames(pictures, change, averaged=self.num_frames)
         if wanted & {MOTION, FRAMES}:
             first = self._first[ids]
-            rgb = self._rgb.gather(first, self.num_frames, shift)
+            rgb = self._pictures(self._rgb, first, self.num_frames, change)
             if FRAMES in wanted:
-                video[FRAMES] = self._changed_frames(decode_frames(rgb), change)
+                video[FRAMES] = self._frames(rgb, change)
             if MOTION in wanted:
-                flow = self._flow.gather(first, self.num_frames, shift)
-                motion = decode_motion(rgb, flow, self._max_px)
-                video[MOTION] = motion if changer is None or change is None else changer.change_motion(motion, change)
+                differences = decode_differences(rgb)
+                if self._change_video is not None and change is not None:
+                    differences = self._change_video.change_differences(differences, change)
+                code = self._flow.gather(first, self.num_frames, change.shift if change is not None else None)
+                video[MOTION] = join_motion(differences, decode_flow(code, self._max_px))
         return video
 
-    def _changed_frames(self, frames: Tensor, change: VideoChange | None, *, averaged: int = 1) -> Tensor:
+    def _pictures(self, stream: ByteStream, first: Tensor, count: int, change: VideoChange | None) -> Tensor:
+        if self._change_video is None or change is None:
+            return stream.gather(first, count)
+        return self._change_video.blur(stream.gather(first, count, change.shift), change)
+
+    def _frames(self, pictures: Tensor, change: VideoChange | None, *, averaged: int = 1) -> Tensor:
+        frames = decode_frames(pictures)
         if self._change_video is None or change is None:
             return frames
         return self._change_video.change_frames(frames, change, averaged=averaged)

@@ -11,7 +11,6 @@ from torch import Tensor
 FLOW_UNIT_PX = 4.0
 FLOW_LIMIT = 4.0
 CODE_RANGE = 127.0
-MOTION_CHANNELS = 5
 
 
 def decode_frames(rgb: Tensor) -> Tensor:
@@ -25,30 +24,37 @@ def decode_flow(code: Tensor, max_px: float) -> Tensor:
     The same values as `contracts.flow.flow_table` over four pixels; computed, because a table look-up needs
     eight bytes of index for one byte of code.
     """
-    value = code.to(torch.float32)
-    value = value.abs().mul_(value).mul_(max_px / (CODE_RANGE * CODE_RANGE * FLOW_UNIT_PX))
+    value = code.to(torch.float32).mul_((max_px / FLOW_UNIT_PX) ** 0.5 / CODE_RANGE)
+    value = value.abs().mul_(value)
     # The companding never exceeds max_px, so at the usual range there is nothing to clip.
     return value if max_px <= FLOW_UNIT_PX * FLOW_LIMIT else value.clamp_(-FLOW_LIMIT, FLOW_LIMIT)
 
 
-def decode_motion(rgb: Tensor, flow: Tensor, max_px: float) -> Tensor:
-    """Motion between consecutive frames, (B, F-1, H, W, 5) float32.
-
-    Args:
-        rgb: (B, F, H, W, 3) uint8.
-        flow: (B, F, H, W, 2) int8, from the frame before to each frame; the first frame's lies outside the window.
-        max_px: the companding range of the flow.
+def decode_differences(rgb: Tensor) -> Tensor:
+    """RGB of each frame minus that of the frame before, (B, F-1, H, W, 3) in [-1, 1], from bytes (B, F, H, W, 3).
 
     Raises:
-        ValueError: fewer than two frames, or shapes that do not fit.
+        ValueError: fewer than two frames, or another shape.
     """
-    if rgb.ndim != 5 or rgb.shape[1] < 2 or flow.shape[:4] != rgb.shape[:4]:
-        raise ValueError(f"expected (B, F >= 2, H, W, 3) and (B, F, H, W, 2), got {rgb.shape} and {flow.shape}")
-    motion = torch.empty((rgb.shape[0], rgb.shape[1] - 1, *rgb.shape[2:4], MOTION_CHANNELS), device=rgb.device)
+    if rgb.ndim != 5 or rgb.shape[1] < 2:
+        raise ValueError(f"expected (B, F >= 2, H, W, 3), got {tuple(rgb.shape)}")
     value = decode_frames(rgb)
-    torch.sub(value[:, 1:], value[:, :-1], out=motion[..., :3])
-    motion[..., 3:] = decode_flow(flow[:, 1:], max_px)
-    return motion
+    return value[:, 1:] - value[:, :-1]
+
+
+def join_motion(differences: Tensor, flow: Tensor) -> Tensor:
+    """Motion (B, F-1, H, W, 5): differences of frames, then the flow between the same frames.
+
+    Args:
+        differences: (B, F-1, H, W, 3).
+        flow: (B, F, H, W, 2), into each frame; what led into the first frame lies outside the window.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if flow.ndim != 5 or flow[:, 1:].shape[:4] != differences.shape[:4]:
+        raise ValueError(f"expected flow of one frame more than {tuple(differences.shape)}, got {tuple(flow.shape)}")
+    return torch.cat([differences, flow[:, 1:]], dim=-1)
 
 
 def channels_first(video: Tensor) -> Tensor:

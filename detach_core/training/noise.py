@@ -1,24 +1,26 @@
-"""Gaussian noise by the window from a pool drawn once: fresh numbers for every pixel would double a step's time."""
+"""Gaussian noise from a pool drawn once: fresh numbers for every pixel would double a step's time."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Enough starts that two windows of a run hardly ever share one, in 4 MB.
+# Enough starts that two batches of a run hardly ever share one, in 4 MB beside the batch itself.
 NUM_STARTS = 1 << 20
 
 
 class NoisePool:
-    """Standard normal noise of `size` values per window, cut from one pool at random starts."""
+    """Standard normal noise, cut from one pool at a random start for each batch."""
 
-    def __init__(self, size: int, *, generator: torch.Generator, device: torch.device) -> None:
+    def __init__(self, *, generator: torch.Generator, device: torch.device) -> None:
         self.generator = generator
         self.device = device
-        pool = torch.randn(size + NUM_STARTS, generator=generator).to(device)
-        self._windows = pool.unfold(0, size, 1)
+        self._pool = torch.empty(0)
 
-    def draw(self, count: int) -> Tensor:
-        """(count, size) float32."""
-        starts = torch.randint(len(self._windows), (count,), generator=self.generator)
-        return self._windows[starts.to(self.device)]
+    def draw(self, shape: torch.Size) -> Tensor:
+        """Noise of `shape`, float32: a view of the pool, not to be written to."""
+        size = shape.numel()
+        if len(self._pool) < size + NUM_STARTS:
+            self._pool = torch.randn(size + NUM_STARTS, generator=self.generator).to(self.device)
+        start = int(torch.randint(NUM_STARTS, (1,), generator=self.generator))
+        return self._pool[start : start + size].view(shape)

@@ -13,7 +13,11 @@ class ByteStream:
         if stream.ndim != 4:
             raise ValueError(f"expected (T, H, W, C), got {tuple(stream.shape)}")
         self.height, self.width, self.channels = stream.shape[1:]
-        self._lines = stream.reshape(-1, self.width * self.channels)
+        self._size = self.width * self.channels
+        # A line's width of padding before and after, so that a moved first or last line can be read as well.
+        flat = stream.new_zeros(stream.numel() + 2 * self._size)
+        flat[self._size : -self._size] = stream.reshape(-1)
+        self._from = flat.unfold(0, self._size, 1)
 
     def gather(self, first: Tensor, num_frames: int, shift: Tensor | None = None) -> Tensor:
         """The `num_frames` pictures from each row of `first` on, (B, F, H, W, C) in the stream's type.
@@ -21,28 +25,25 @@ class ByteStream:
         Args:
             first: (B,) int64, row of each window's first picture.
             num_frames: F.
-            shift: (B, 2) int64, pixels by which the picture moves down and right; its border goes on. None: not at all.
+            shift: (B, 2) int64 on the CPU, pixels by which the picture moves down and right; its border goes on. None:
+                not at all.
         """
-        device = self._lines.device
-        line = torch.arange(self.height)
+        batch = len(first)
+        shift = torch.zeros(batch, 2, dtype=torch.int64) if shift is None else shift
         frame = first.cpu()[:, None] + torch.arange(num_frames)
-        if shift is None:
-            lines = (frame[:, :, None] * self.height + line).flatten()
-            return self._cut(lines.to(device), len(first), num_frames)
-        moved = (line - shift.cpu()[:, :1]).clamp_(0, self.height - 1)
-        lines = (frame[:, :, None] * self.height + moved[:, None, :]).flatten()
-        return self._move_right(self._cut(lines.to(device), len(first), num_frames), shift[:, 1])
+        row = (torch.arange(self.height) - shift[:, :1]).clamp_(0, self.height - 1)
+        line = frame[:, :, None] * self.height + row[:, None, :]
+        # A line read from some pixels earlier on is a line moved right: no pixel is copied twice.
+        start = (line + 1) * self._size - shift[:, 1, None, None] * self.channels
+        lines = self._from.index_select(0, start.flatten().to(self._from.device))
+        pictures = lines.view(batch, num_frames, self.height, self.width, self.channels)
+        return self._mend_borders(pictures, shift[:, 1].tolist())
 
-    def _cut(self, lines: Tensor, batch: int, num_frames: int) -> Tensor:
-        pictures = self._lines.index_select(0, lines)
-        return pictures.view(batch, num_frames, self.height, self.width, self.channels)
-
-    def _move_right(self, pictures: Tensor, columns: Tensor) -> Tensor:
-        """`pictures` moved by whole columns: one copy for each distance, which is faster than an index per pixel."""
-        moved = torch.empty_like(pictures)
-        for distance in torch.unique(columns).tolist():
-            chosen = (columns == distance).nonzero().squeeze(1).to(pictures.device)
-            column = (torch.arange(self.width) - distance).clamp_(0, self.width - 1).to(pictures.device)
-            part = pictures[chosen]
-            moved[chosen] = part if distance == 0 else part.index_select(3, column)
-        return moved
+    def _mend_borders(self, pictures: Tensor, shift: list[int]) -> Tensor:
+        """Where a moved line shows its neighbour's end, its own border goes on instead."""
+        for picture, right in zip(pictures, shift, strict=True):
+            if right > 0:
+                picture[..., :right, :] = picture[..., right : right + 1, :]
+            elif right < 0:
+                picture[..., right:, :] = picture[..., right - 1 : right, :]
+        return pictures

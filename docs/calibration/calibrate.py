@@ -53,7 +53,10 @@ def main(folder: Path) -> None:
         figures = control_figures(folder, dataset)
         for seed in overlay["seeds"]:
             video = measure(
-                folder / "results" / dataset, augmentation=config["augmentation"], epochs=overlay_epochs(overlay), seed=seed
+                folder / "results" / dataset,
+                augmentation=config["augmentation"],
+                epochs=overlay_epochs(overlay),
+                seed=seed,
             )
             figures.setdefault("video: fixture", []).append(video.fixture)
             if video.direction is not None:
@@ -80,10 +83,13 @@ def as_table(report: dict[str, Any]) -> str:
         cells = []
         for dataset in datasets:
             values = report["datasets"][dataset].get(name)
-            cells.append(f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else "no such label")
+            cells.append(
+                f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})" if values else "no such label"
+            )
         lines.append(f"| {name} | {aim} | " + " | ".join(cells) + " |")
     lines.append("")
-    lines.append(f"Weighted F1 for sensors, share of windows for video; simulated data; seeds {report['seeds']}, commit {report['commit']}.")
+    made_by = f"simulated data; seeds {report['seeds']}, commit {report['commit']}"
+    lines.append(f"Weighted F1 for sensors, share of windows for video; {made_by}.")
     return "\n".join(lines)
 
 

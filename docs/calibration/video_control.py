@@ -1,8 +1,8 @@
 """A control that no method is: a video-only encoder, trained on the labels, to see how much the pixels tell.
 
-The same video networks as DETACH's (small size) under a linear classifier, on the labels of pretrain + downstream, tested
-on the held-out units. Windows know their fixture and whether it opened or closed; sequences know neither, so for them
-the classes are the places where the simulation's truth says that something was in use.
+The same video networks as DETACH's (small size) under a classifier, on the labels of pretrain + downstream, tested on
+the held-out units. Windows know their fixture and whether it opened or closed; sequences know neither, so for them the
+classes are the places where the simulation's truth says that something was in use.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True)
 class VideoFigures:
-    """Shares of held-out windows: `fixture` named rightly; `direction` told rightly within the true fixture (or None)."""
+    """Shares of held-out windows: `fixture` named rightly; `direction` told rightly within the true fixture."""
 
     fixture: float
     direction: float | None

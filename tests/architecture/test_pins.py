@@ -1,6 +1,8 @@
 import re
 import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -46,7 +48,8 @@ def test_every_requirement_of_the_package_is_locked_inside_its_range(root, lock)
 def test_the_lock_resolves_to_a_gpu_install_where_the_index_offers_one(root, lock, tmp_path):
     wanted = tmp_path / "torch.in"
     wanted.write_text(f"torch=={lock['torch']}\ntorchvision=={lock['torchvision']}\n")
-    command = ["uv", "pip", "compile", "--system-certs", "-q", "--no-annotate", "--no-header", str(wanted)]
+    uv = str(Path(sys.executable).with_name("uv"))
+    command = [uv, "pip", "compile", "--system-certs", "-q", "--no-annotate", "--no-header", str(wanted)]
     command += ["--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.11"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)

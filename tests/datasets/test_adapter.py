@@ -32,7 +32,7 @@ def test_an_adapter_outside_the_package_is_reached_by_module_and_class(hwu_folde
     assert isinstance(adapter, HwuUsp)
 
 
-@pytest.mark.parametrize("name", ["opportunty", "no_such_module:Home", "detach_core.datasets.hwu_usp:Home"])
+@pytest.mark.parametrize("name", ["opportunity_2", "no_such_module:Home", "detach_core.datasets.hwu_usp:Home"])
 def test_an_unknown_adapter_is_refused(name, hwu_folder):
     with pytest.raises(UserError, match=r"unknown adapter|cannot be imported"):
         build_adapter(name, hwu_folder.native)

@@ -88,3 +88,14 @@ def test_every_float_comes_back_exactly(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "t.dat"
     path.write_text("\n".join(" ".join(repr(value) for value in row) for row in rows))
     np.testing.assert_array_equal(read_number_table(path, num_columns=3, columns=[1, 2, 3]), np.array(rows))
+
+
+def test_a_file_of_many_blocks_is_read_and_blamed_by_its_own_line_numbers(read):
+    rows = [f"{row} {row / 8} NaN {'9' * (row % 20 + 1)}" for row in range(90_000)]
+    content = "\n".join(rows).encode()
+    assert len(content) > 2 << 20
+    found = read(content)
+    np.testing.assert_array_equal(found[:, 0], np.arange(90_000))
+    np.testing.assert_array_equal(found[:, 1], np.arange(90_000) / 8)
+    rows[77_776] = "1 2 3"
+    assert "line 77777: found 3 values" in refusal(read, "\n".join(rows).encode())

@@ -24,13 +24,12 @@ def test_with_everything_at_zero_nothing_changes(frames):
 
 
 def test_the_difference_of_changed_frames_is_the_changed_difference(frames):
-    augmentation = make(brightness=0.1, contrast=0.2, colour=0.1, blur_probability=0.5)
+    augmentation = make(brightness=0.1, contrast=0.2, colour=0.1)
     change = augmentation.draw(6)
     changed = augmentation.change_frames(frames, change)
-    motion = torch.cat([frames.diff(dim=1), torch.zeros(6, 3, 8, 10, 2)], dim=-1)
-    torch.testing.assert_close(
-        augmentation.change_motion(motion, change)[..., :3], changed.diff(dim=1), atol=1e-5, rtol=0
-    )
+    found = augmentation.change_differences(frames.diff(dim=1), change)
+    torch.testing.assert_close(found, changed.diff(dim=1), atol=1e-5, rtol=0)
+    assert not torch.allclose(found, frames.diff(dim=1))
 
 
 def test_a_change_is_the_same_for_all_frames_of_a_window(frames):
@@ -39,14 +38,6 @@ def test_a_change_is_the_same_for_all_frames_of_a_window(frames):
     changed = augmentation.change_frames(still, augmentation.draw(6))
     assert float(changed.diff(dim=1).abs().max()) < 1e-6
     assert float((changed - still).abs().max()) > 0.01
-
-
-def test_flow_keeps_its_size(frames):
-    augmentation = make(brightness=0.1, contrast=0.5, colour=0.3, noise=0.1)
-    motion = torch.cat([frames.diff(dim=1), torch.full((6, 3, 8, 10, 2), 1.5)], dim=-1)
-    changed = augmentation.change_motion(motion, augmentation.draw(6))
-    torch.testing.assert_close(changed[..., 3:], motion[..., 3:])
-    assert not torch.allclose(changed[..., :3], motion[..., :3])
 
 
 def test_noise_of_a_mean_frame_is_that_of_a_mean(frames):
@@ -61,18 +52,31 @@ def test_noise_of_a_mean_frame_is_that_of_a_mean(frames):
 
 def test_noise_of_differences_is_that_of_two_frames():
     augmentation = make(noise=0.05)
-    changed = augmentation.change_motion(torch.zeros(32, 5, 8, 8, 5), augmentation.draw(32))
-    assert float(changed[..., :3].std()) == pytest.approx(0.05 * 2**0.5, rel=0.1)
+    changed = augmentation.change_differences(torch.zeros(32, 5, 8, 8, 3), augmentation.draw(32))
+    assert float(changed.std()) == pytest.approx(0.05 * 2**0.5, rel=0.1)
 
 
-def test_blur_averages_neighbours_and_keeps_a_flat_picture(frames):
+def test_blur_averages_neighbours_and_keeps_a_flat_picture():
     augmentation = make(blur_probability=1.0)
+    pictures = torch.randint(0, 256, (6, 4, 8, 10, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     change = augmentation.draw(6)
-    blurred = augmentation.change_frames(frames, change)
-    expected = (frames[0, 0, 2, 3] + frames[0, 0, 3, 3] + frames[0, 0, 2, 4] + frames[0, 0, 3, 4]) / 4
-    torch.testing.assert_close(blurred[0, 0, 2, 3], expected)
-    flat = torch.full((6, 4, 8, 10, 3), 0.4)
-    torch.testing.assert_close(augmentation.change_frames(flat, change), flat)
+    assert change.num_blurred == 6
+    blurred = augmentation.blur(pictures.clone(), change).double()
+    box = sum(pictures.double()[:, :, down : down + 7, right : right + 9] for down in (0, 1) for right in (0, 1)) / 4
+    difference = box - blurred[:, :, :7, :9]
+    assert 0.0 <= float(difference.min()) <= float(difference.max()) < 1.5
+    flat = torch.full((6, 4, 8, 10, 3), 201, dtype=torch.uint8)
+    assert torch.equal(augmentation.blur(flat.clone(), change), flat)
+
+
+def test_about_as_many_windows_are_blurred_as_the_probability_says():
+    augmentation = make(blur_probability=0.25)
+    change = augmentation.draw(400)
+    assert 60 < change.num_blurred < 140
+    pictures = torch.randint(0, 256, (400, 4, 4, 3), dtype=torch.uint8)
+    blurred = augmentation.blur(pictures.clone(), change)
+    assert torch.equal(blurred[change.num_blurred :], pictures[change.num_blurred :])
+    assert (blurred[: change.num_blurred] != pictures[: change.num_blurred]).flatten(1).any(dim=1).all()
 
 
 def test_values_stay_within_0_and_1():

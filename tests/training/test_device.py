@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -24,7 +27,14 @@ def test_another_name_is_refused():
         choose_device("tpu")
 
 
-def test_threads_are_those_of_the_config_and_the_cpu_is_deterministic():
+def test_threads_are_those_of_the_config():
     assert prepare(torch.device("cpu"), threads=1) == "cpu, 1 thread"
     assert torch.get_num_threads() == 1
-    assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_preparing_a_cpu_does_not_import_torchs_compiler():
+    script = "import sys, torch; from detach_core.training.device import prepare; prepare(torch.device('cpu'), threads=1)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; print('torch._dynamo' in sys.modules)"], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False", done.stderr

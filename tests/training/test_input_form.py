@@ -3,7 +3,11 @@ import pytest
 import torch
 
 from detach_core.contracts.flow import flow_table
-from detach_core.training.input_form import channels_first, decode_flow, decode_frames, decode_motion
+from detach_core.training.input_form import channels_first, decode_differences, decode_flow, decode_frames, join_motion
+
+
+def decode_motion(rgb, flow):
+    return join_motion(decode_differences(rgb), decode_flow(flow, 16.0))
 
 
 @pytest.mark.parametrize("max_px", [4.0, 16.0, 20.0, 64.0])
@@ -23,7 +27,7 @@ def test_motion_is_the_difference_to_the_next_frame_and_the_flow_into_it():
     rng = np.random.default_rng(0)
     rgb = rng.integers(0, 256, size=(2, 4, 3, 5, 3), dtype=np.uint8)
     flow = rng.integers(-127, 128, size=(2, 4, 3, 5, 2)).astype(np.int8)
-    motion = channels_first(decode_motion(torch.from_numpy(rgb), torch.from_numpy(flow), 16.0)).numpy()
+    motion = channels_first(decode_motion(torch.from_numpy(rgb), torch.from_numpy(flow))).numpy()
     assert motion.shape == (2, 5, 3, 3, 5)
     for batch, step, row, column in np.ndindex(2, 3, 3, 5):
         for colour in range(3):
@@ -36,10 +40,8 @@ def test_motion_is_the_difference_to_the_next_frame_and_the_flow_into_it():
 
 
 def test_channels_stay_last_in_memory():
-    motion = decode_motion(
-        torch.zeros(2, 3, 4, 4, 3, dtype=torch.uint8), torch.zeros(2, 3, 4, 4, 2, dtype=torch.int8), 16.0
-    )
-    assert channels_first(motion).is_contiguous(memory_format=torch.channels_last_3d)
+    rgb, flow = torch.zeros(2, 3, 4, 4, 3, dtype=torch.uint8), torch.zeros(2, 3, 4, 4, 2, dtype=torch.int8)
+    assert channels_first(decode_motion(rgb, flow)).is_contiguous(memory_format=torch.channels_last_3d)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +50,4 @@ def test_channels_stay_last_in_memory():
 def test_other_shapes_are_refused(shapes):
     rgb, flow = torch.zeros(shapes[0], dtype=torch.uint8), torch.zeros(shapes[1], dtype=torch.int8)
     with pytest.raises(ValueError, match="expected"):
-        decode_motion(rgb, flow, 16.0)
+        decode_motion(rgb, flow)

@@ -93,6 +93,11 @@ def copy_workflow(folder, snakemake):
 
 
 @pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def snakemake():
     """Snakemake, imported once."""
     server = Snakemake()
