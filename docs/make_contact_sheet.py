@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import cv2
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +20,8 @@ MOMENTS = 8
 TILE_PX = (320, 240)
 # One sheet: the videos, and the seconds between its moments.
 SHEETS = {
-    "opportunity": ("data/simulated/opportunity", "S1-Drill.mp4", 0.7),
-    "hwu": ("data/simulated/hwu_usp", "tea_s01.mp4", 0.9),
+    "opportunity": ("data/simulated/opportunity", "S2-Drill.mp4", 0.6),
+    "hwu": ("data/simulated/hwu_usp", "tea_s03.mp4", 0.6),
 }
 MAX_BYTES = 300_000
 
@@ -54,18 +55,12 @@ def contact_sheet(video_path: Path, times_s: Sequence[float], columns: int) -> N
     return np.asarray(np.vstack(rows), dtype=np.uint8)
 
 
-def liveliest_start(video_path: Path, length_s: float) -> float:
-    """The second at which `length_s` of video with the most change begins."""
-    with av.open(str(video_path)) as container:
-        rate = float(container.streams.video[0].average_rate)
-        grey = [
-            cv2.resize(frame.to_ndarray(format="gray"), (80, 60)).astype(np.int16)
-            for frame in container.decode(video=0)
-        ]
-    step = max(round(rate / 5), 1)
-    change = np.array([np.abs(b - a).mean() for a, b in zip(grey[::step], grey[step::step], strict=False)])
-    window = min(max(round(length_s * rate / step), 1), len(change))
-    return float(np.convolve(change, np.ones(window), "valid").argmax() * step / rate)
+def first_opening(truth_path: Path, before_s: float) -> float:
+    """`before_s` ahead of the first time that any fixture of the recording is half open."""
+    with h5py.File(truth_path) as file:
+        openings = np.stack([file[name][()] for name in file if name.startswith("opening_")])
+        open_at = np.flatnonzero((openings > 0.5).any(axis=0))
+        return max(float(open_at[0] / file.attrs["sensor_hz"]) - before_s, 0.0)
 
 
 def main() -> None:
@@ -76,7 +71,8 @@ def main() -> None:
         found = sorted((ROOT / folder).rglob(file)) or sorted((ROOT / folder).rglob("*.mp4"))
         if not found:
             raise SystemExit(f"{ROOT / folder} holds no video: run ./run first")
-        start = liveliest_start(found[0], every_s * MOMENTS)
+        truth = ROOT / folder / "truth" / f"{found[0].stem}.h5"
+        start = first_opening(truth, every_s * MOMENTS / 2)
         sheet = contact_sheet(found[0], [start + every_s * k for k in range(MOMENTS)], COLUMNS)
         path = images / f"contact_sheet_{name}.png"
         scale = 1.0

@@ -30,3 +30,26 @@ rule table:
         code=CODE.of_stage("table"),
     script:
         "../workflow_scripts/table.py"
+
+
+rule readme_table:
+    """Write Table 1 of the default run into the README."""
+    input:
+        table="results/table1.md",
+    output:
+        done="results/readme_table.done",
+    log:
+        "results/logs/readme_table.log",
+    benchmark:
+        "results/logs/readme_table.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        readme=f"{workflow.basedir}/README.md",
+        code=CODE.of_stage("readme_table"),
+    script:
+        "../workflow_scripts/readme_table.py"

@@ -1,6 +1,6 @@
 """How hard the simulated homes are, told by controls alone (never by the methods under test).
 
-    ./run snakemake results/table1.csv --cores 2 --directory build/calibration --configfile config.yaml \
+    ./run snakemake results/table1.csv --cores 2 --directory build/calibration --configfile \
         docs/calibration/calibration.yaml
     ./run python docs/calibration/calibrate.py build/calibration
 
