@@ -12,6 +12,7 @@ from detach_core.contracts.split import PARTS, Split
 from detach_core.contracts.windows import Windows
 from detach_core.reports.channels import sensor_types
 from detach_core.reports.paper import published_statistics
+from detach_core.signals.locations import NOWHERE
 from detach_core.signals.overlap import shared_seconds
 
 LABEL_LEVELS = {"window": "mid-level (a gesture)", "recording": "high-level (a sequence)"}
@@ -45,7 +46,7 @@ def dataset_statistics(windows: Windows, split: Split) -> dict[str, Any]:
     present = np.unique(windows.label[labelled])
     statistics: dict[str, Any] = {
         "sensor_types": sensor_types(windows.channel_names, windows.channel_units),
-        "sensor_locations": list(windows.location_names),
+        "sensor_locations": [name for name in windows.location_names if name != NOWHERE],
         "label_level": LABEL_LEVELS[windows.label_unit],
         "classes": len(present),
         "class_names": [windows.class_names[label] for label in present],

@@ -14,6 +14,7 @@ STAGES = {
     "embed",
     "probe",
     "table",
+    "readme_table",
 }
 
 
