@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.provenance import commit
 
 ROOT = Path(__file__).resolve().parents[2]
+WORKERS = 2
 CONTROLS = ("statistics", "random_encoder", "supervised")
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 AIMS = {
@@ -49,18 +52,18 @@ def main(folder: Path) -> None:
     config = read_yaml(ROOT / "config.yaml")
     overlay = read_yaml(ROOT / "docs" / "calibration" / "calibration.yaml")
     report: dict[str, Any] = {"commit": commit(), "seeds": overlay["seeds"], "datasets": {}}
+    cases = [(dataset, seed) for dataset in config["datasets"] for seed in overlay["seeds"]]
+    with ProcessPoolExecutor(max_workers=WORKERS) as pool:
+        folders = [folder / "results" / dataset for dataset, _ in cases]
+        measured = pool.map(partial(measure, augmentation=config["augmentation"]), folders, [seed for _, seed in cases])
+        video = list(zip(cases, measured, strict=True))
     for dataset in config["datasets"]:
         figures = control_figures(folder, dataset)
-        for seed in overlay["seeds"]:
-            video = measure(
-                folder / "results" / dataset,
-                augmentation=config["augmentation"],
-                epochs=overlay_epochs(overlay),
-                seed=seed,
-            )
-            figures.setdefault("video: fixture", []).append(video.fixture)
-            if video.direction is not None:
-                figures.setdefault("video: open or close", []).append(video.direction)
+        of_dataset = [found for (name, _), found in video if name == dataset]
+        figures["video: fixture"] = [found.fixture for found in of_dataset]
+        directions = [found.direction for found in of_dataset if found.direction is not None]
+        if directions:
+            figures["video: open or close"] = directions
         report["datasets"][dataset] = {name: [round(one, 4) for one in values] for name, values in figures.items()}
     (ROOT / "docs" / "calibration" / "figures.json").write_text(json.dumps(report, indent=1) + "\n")
     table = as_table(report)

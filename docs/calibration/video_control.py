@@ -24,7 +24,7 @@ from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
 from detach_core.negatives.kinds import split_class_names
 from detach_core.training.batches import ResidentWindows
 
-LEARNING_RATE = 1e-3
+LEARNING_RATE, EPOCHS = 1e-3, 10
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def video_targets(windows: Windows) -> tuple[np.ndarray[Any, np.dtype[np.int64]]
     return windows.location.astype(np.int64), list(range(len(windows.location_names)))
 
 
-def measure(folder: Path, *, augmentation: dict[str, Any], epochs: int, seed: int) -> VideoFigures:
+def measure(folder: Path, seed: int, *, augmentation: dict[str, Any]) -> VideoFigures:
     """Train and test on the packed windows of one dataset in `folder`."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -86,7 +86,7 @@ def measure(folder: Path, *, augmentation: dict[str, Any], epochs: int, seed: in
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
     label = torch.from_numpy(target[parts["pretrain"]])
     modalities = {MEAN_FRAME, MOTION}
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         network.train()
         for position in resident.shuffled(64):
             batch = resident.gather("pretrain", position, modalities=modalities, augment=True)

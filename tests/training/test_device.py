@@ -33,7 +33,9 @@ def test_threads_are_those_of_the_config():
 
 
 def test_preparing_a_cpu_does_not_import_torchs_compiler():
-    script = "import sys, torch; from detach_core.training.device import prepare; prepare(torch.device('cpu'), threads=1)"
+    script = (
+        "import sys, torch; from detach_core.training.device import prepare; prepare(torch.device('cpu'), threads=1)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{script}; print('torch._dynamo' in sys.modules)"], capture_output=True, text=True
     )
