@@ -73,11 +73,6 @@ def main(folder: Path) -> None:
     print(table)
 
 
-def overlay_epochs(overlay: dict[str, Any]) -> int:
-    """Epochs of the supervised controls."""
-    return int(overlay["methods"]["supervised"]["epochs"])
-
-
 def as_table(report: dict[str, Any]) -> str:
     """The figures as Markdown: mean and range over seeds."""
     datasets = list(report["datasets"])

@@ -81,6 +81,7 @@ def measure(folder: Path, seed: int, *, augmentation: dict[str, Any]) -> VideoFi
         device=torch.device("cpu"),
         seed=seed,
         with_labels=False,
+        with_streams=True,
     )
     network = VideoOnly(len(places))
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)

@@ -19,7 +19,7 @@ STAGES = {
 
 
 def stems(folder):
-    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    return {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
 
 
 def rules(root):

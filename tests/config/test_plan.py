@@ -1,0 +1,59 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+from detach_core.config import load_config
+from detach_core.config.plan import main, training_plan
+from detach_core.config.yaml_file import read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plan():
+    return training_plan(load_config(read_yaml(ROOT / "config.yaml")), "table1")
+
+
+def test_the_plan_holds_the_trainings_of_the_table_in_an_order_that_can_run():
+    steps = plan()
+    assert [step["stage"] for step in steps].count("pretrain_spatial") == 2
+    assert [step["stage"] for step in steps].count("probe") == 8
+    written: set[str] = set()
+    for step in steps:
+        arguments = step["arguments"]
+        needed = {"embed": ["checkpoint_path"], "probe": ["embeddings_path"], "pretrain": ["spatial_path"]}
+        for key in needed.get(step["stage"], []):
+            assert arguments[key] is None or arguments[key] in written
+        written |= {value for key, value in arguments.items() if key.endswith("_path") and value}
+
+
+def test_paths_and_settings_are_the_workflows():
+    patterns = (ROOT / "rules" / "common.smk").read_text()
+    assert 'RUN = "results/{dataset}/{split}/{variant}/seed{seed}"' in patterns
+    assert 'SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"' in patterns
+    config = load_config(read_yaml(ROOT / "config.yaml"))
+    first = next(step for step in plan() if step["stage"] == "pretrain")
+    assert first["arguments"]["settings"] == config.pretraining("detach")
+    assert first["arguments"]["checkpoint_path"] == "results/opportunity/default/detach/seed0/checkpoint.safetensors"
+
+
+def test_every_argument_is_one_of_the_stages_own():
+    import importlib
+    import inspect
+
+    for step in plan():
+        stage = getattr(importlib.import_module(f"detach_core.stages.{step['stage']}"), step["stage"])
+        assert set(inspect.signature(stage).parameters) == set(step["arguments"])
+
+
+def test_overlays_lie_over_the_default(capsys):
+    main(["table1", str(ROOT / "config.yaml"), str(ROOT / "config" / "evidence.yaml")])
+    steps = json.loads(capsys.readouterr().out)
+    assert sum(step["stage"] == "probe" for step in steps) == 40
+
+
+def test_the_module_is_a_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["plan", "table1", str(ROOT / "config.yaml")])
+    monkeypatch.delitem(sys.modules, "detach_core.config.plan")
+    runpy.run_module("detach_core.config.plan", run_name="__main__")
+    assert len(json.loads(capsys.readouterr().out)) == 26
