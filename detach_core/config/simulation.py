@@ -12,13 +12,21 @@ from detach_core.config.section import Name, Section, Share
 class HandlingSection(Section):
     """How fixtures are opened and closed."""
 
-    partial_stop: Share = Field(description="share of movements that halt on the way: people look or change their mind")
-    regrip: Share = Field(description="share with a second grip: a wide door outruns the arm")
-    overshoot: Share = Field(description="share that swings beyond its end and comes back")
-    slam: Share = Field(description="share that meets its stop at speed, at average vigour")
-    soft_close: Share = Field(description="share that a damper or a careful hand ends slowly")
-    half_open: Share = Field(description="share of openings that end about half way: enough to reach inside")
-    left_open: Share = Field(description="share of openings that are closed only after other things were handled")
+    partial_stop: float = Field(
+        ge=0,
+        le=0.6,
+        description="share of movements that halt on the way: people look or change their mind, mostly not",
+    )
+    regrip: float = Field(ge=0, le=0.5, description="share with a second grip: a wide door outruns the arm")
+    overshoot: float = Field(ge=0, le=0.5, description="share that swings beyond its end and comes back")
+    slam: float = Field(ge=0, le=0.5, description="share that meets its stop at speed, at average vigour")
+    soft_close: float = Field(ge=0, le=0.6, description="share that a damper or a careful hand ends slowly")
+    half_open: float = Field(
+        ge=0, le=0.5, description="share of openings that end about half way: enough to reach inside"
+    )
+    left_open: float = Field(
+        ge=0, le=0.8, description="share of openings that are closed only after other things were handled"
+    )
 
 
 class SwitchSection(Section):

@@ -10,7 +10,8 @@ PLAIN = {"partial_stop": 0, "regrip": 0, "overshoot": 0, "slam": 0, "soft_close"
 
 
 def _course(seed, *, start=0.0, end=1.0, count=250, **changes):
-    handling = HandlingSection.model_validate(PLAIN | changes)
+    # A share of 1, beyond what the config takes, makes sure that it happens.
+    handling = HandlingSection.model_validate(PLAIN).model_copy(update=changes)
     generator = np.random.default_rng(seed)
     return opening_motion(
         count, start=start, end=end, rate_hz=100.0, vigour=1.0, handling=handling, generator=generator
