@@ -24,9 +24,10 @@ wildcard_constraints:
     shard=r"shard\d+",
     split="|".join(CONFIG.document.splits),
     spatial="|".join(CONFIG.document.spatial),
-    variant="|".join(CONFIG.document.variants),
+    variant="|".join(CONFIG.runs).replace("+", r"\+"),  # a candidate of the search is its variant's name and +n
     seed=r"\d+",
     table="|".join(CONFIG.document.tables),
+    figure="|".join(CONFIG.document.figures),
 
 
 include: "rules/common.smk"
@@ -34,6 +35,7 @@ include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/pretrain.smk"
 include: "rules/evaluate.smk"
+include: "rules/analyze.smk"
 include: "rules/report.smk"
 include: "rules/session.smk"
 
@@ -43,10 +45,11 @@ localrules:
 
 
 rule all:
-    """Every configured table."""
+    """Every configured table and figure."""
     default_target: True
     input:
         expand("results/{table}.csv", table=CONFIG.document.tables),
+        expand("results/figures/{figure}.csv", figure=CONFIG.document.figures),
 
 
 onsuccess:

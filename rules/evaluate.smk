@@ -1,6 +1,7 @@
 """Embed all windows with a frozen encoder and probe the embeddings.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
+          and those of {variant}+{n}, of which the probe of {variant} chooses in each fold
 Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json
 """
 
@@ -26,7 +27,7 @@ rule embed:
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.embedding(w.variant),
-        code=CODE.of_stage("embed"),
+        code=lambda w: CODE.of_stage("embed", CONFIG.variant(w.variant).method),
     script:
         "../workflow_scripts/embed.py"
 
@@ -36,7 +37,7 @@ rule probe:
     input:
         windows=WINDOWS,
         split=SPLIT,
-        embeddings=f"{RUN}/embeddings.h5",
+        embeddings=lambda w: [f"{RUN}/embeddings.h5".replace("{variant}", run) for run in CONFIG.candidates(w.variant)],
     output:
         metrics=f"{RUN}/metrics.json",
     log:
@@ -50,7 +51,7 @@ rule probe:
         mem_mb=2000,
         runtime=60,
     params:
-        settings=lambda w: CONFIG.probing(),
+        settings=lambda w: CONFIG.probing(w.variant),
         code=CODE.of_stage("probe"),
     script:
         "../workflow_scripts/probe.py"

@@ -1,8 +1,9 @@
 """Pretrain on paired windows without labels.
 
-Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json
+Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, the weight file of `video.init` if there is one
 Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors, history.jsonl   Stage 1, shared by variants
           {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, history.jsonl, snapshots.safetensors
+          and the same under {variant}+{n} for each candidate of `search`
 """
 
 
@@ -11,6 +12,7 @@ rule pretrain_spatial:
     input:
         windows=WINDOWS,
         split=SPLIT,
+        weights=lambda w: CONFIG.spatial_weights(w.spatial),
     output:
         checkpoint=f"{SPATIAL}/checkpoint.safetensors",
         history=f"{SPATIAL}/history.jsonl",
@@ -26,8 +28,8 @@ rule pretrain_spatial:
         runtime=720,
         gpu=GPUS,
     params:
-        settings=lambda w: CONFIG.spatial(w.spatial),
-        code=CODE.of_stage("pretrain_spatial"),
+        settings=lambda w: CONFIG.spatial(w.spatial, w.dataset),
+        code=CODE.of_stage("pretrain_spatial", "detach_spatial"),
     script:
         "../workflow_scripts/pretrain_spatial.py"
 
@@ -38,6 +40,7 @@ rule pretrain:
         windows=WINDOWS,
         split=SPLIT,
         spatial=spatial_checkpoint,
+        weights=lambda w: CONFIG.video_weights(w.variant),
     output:
         checkpoint=f"{RUN}/checkpoint.safetensors",
         history=f"{RUN}/history.jsonl",
@@ -54,7 +57,7 @@ rule pretrain:
         runtime=720,
         gpu=GPUS,
     params:
-        settings=lambda w: CONFIG.pretraining(w.variant),
-        code=CODE.of_stage("pretrain"),
+        settings=lambda w: CONFIG.pretraining(w.variant, w.dataset),
+        code=lambda w: CODE.of_stage("pretrain", CONFIG.variant(w.variant).method),
     script:
         "../workflow_scripts/pretrain.py"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detach_core.contracts.choice import Choice
 from detach_core.contracts.metrics import Interval, Metrics
 from detach_core.contracts.predictions import Predictions
 from detach_core.contracts.provenance import make_provenance
@@ -97,6 +98,8 @@ def make_metrics(protocols=("paper", "by_recording"), **changes):
         "label_unit": "window",
         "null_windows": "drop",
         "probe": "logistic",
+        "candidates": ({},),
+        "strengths": (0.1, 1.0),
         "class_names": ("a", "b", "c"),
         "interval": Interval(resamples=200, confidence=0.95, seed=0),
     } | changes
@@ -106,6 +109,7 @@ def make_metrics(protocols=("paper", "by_recording"), **changes):
     probabilities = rng.dirichlet(np.ones(3), 60) + 0.6 * np.eye(3)[label]
     probabilities /= probabilities.sum(1, keepdims=True)
     predictions = Predictions(unit, unit // 3, label, probabilities.argmax(1), probabilities)
-    result = summarise(predictions, fields["class_names"], (0.1, 1.0), fields["interval"])
+    choices = (Choice(0, 0.1, ((0.5, 0.75),)), Choice(0, 1.0, ()))
+    result = summarise(predictions, fields["class_names"], choices, fields["interval"])
     provenance = make_provenance(stage="probe", source=fields["source"], settings={}, seed=fields["seed"])
     return Metrics(**fields, protocols=dict.fromkeys(protocols, result), provenance=provenance)

@@ -6,7 +6,7 @@ probe(
     settings=snakemake.params.settings,
     windows_path=snakemake.input.windows,
     split_path=snakemake.input.split,
-    embeddings_path=snakemake.input.embeddings,
+    embeddings_paths=list(snakemake.input.embeddings),
     metrics_path=snakemake.output.metrics,
     log_path=snakemake.log[0],
 )

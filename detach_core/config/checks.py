@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detach_core.config.candidates import candidates_of, resolve_candidate, search_mistakes
 from detach_core.config.datasets import DatasetSection, OpportunityDataset
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
+from detach_core.config.figure_checks import figure_mistakes
 from detach_core.config.reports import ResultsTable
 from detach_core.config.splits import DatasetSplit
 from detach_core.config.variants import resolve_spatial, resolve_variant
+from detach_core.config.video import SCRATCH, TRUNKLESS
 
 
 def find_mistakes(document: Document) -> list[str]:
@@ -24,9 +27,10 @@ def find_mistakes(document: Document) -> list[str]:
             lines += [f"{key}: {unknown_key(dataset_name, document.datasets)}"] if known is None else []
             lines += _split_mistakes(key, part, known) if known is not None else []
     lines += _variant_mistakes(document)
+    lines += [] if lines else _candidate_mistakes(document)
     for name in document.tables:
         lines += _table_mistakes(document, name)
-    return lines
+    return [*lines, *figure_mistakes(document)]
 
 
 def _dataset_mistakes(key: str, dataset: DatasetSection) -> Iterator[str]:
@@ -82,6 +86,18 @@ def _variant_mistakes(document: Document) -> Iterator[str]:
             yield from error.lines
 
 
+def _candidate_mistakes(document: Document) -> Iterator[str]:
+    """What the search finds wrong; asked when every variant is right in itself."""
+    mistakes = list(search_mistakes(document))
+    yield from mistakes
+    for name in [] if mistakes else document.variants:
+        for changes in candidates_of(document, name).values():
+            try:
+                resolve_candidate(document, name, changes)
+            except ConfigError as error:
+                yield from error.lines
+
+
 def _table_mistakes(document: Document, name: str) -> Iterator[str]:
     table = document.tables[name]
     if table.split not in document.splits:
@@ -92,5 +108,15 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
         elif table.split in document.splits and dataset not in document.splits[table.split].datasets:
             yield f"tables.{name}.datasets: {dataset} has no part in splits.{table.split}"
     for row in table.rows if isinstance(table, ResultsTable) else []:
+        if row in document.halves:
+            continue
         if row not in document.variants:
             yield f"tables.{name}.rows: {row}: {unknown_key(row, document.variants)}"
+        elif str(document.variants[row].get("method")) in TRUNKLESS and _starts_elsewhere(document, row):
+            yield f"variants.{row}.video.init: must be {SCRATCH}; its video network is its own, no weight file fits it"
+
+
+def _starts_elsewhere(document: Document, row: str) -> bool:
+    changes = document.variants[row].get("video")
+    init = changes.get("init") if isinstance(changes, dict) else None
+    return (init or document.video.init) != SCRATCH

@@ -15,7 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from detach_core.config.methods import METHOD_CONFIGS
+
 PACKAGE = "detach_core"
+REGISTRY = f"{PACKAGE}.methods"
+REGISTERED = frozenset({*METHOD_CONFIGS, "detach_spatial"})
 _DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
 
 
@@ -42,21 +46,31 @@ class CodeDigest:
         self._files: dict[str, Path | None] = {}
         self._changed = False
 
-    def of_stage(self, stage: str) -> str:
+    def of_stage(self, stage: str, method: str | None = None) -> str:
         """The digest of `detach_core.stages.<stage>` and all that it imports, 16 hex digits.
 
+        The registry of methods imports them all; with `method`, only that one's module counts of those that the
+        registry names, so that a change of one method leaves the others' results alone.
+
         Raises:
-            FileNotFoundError: there is no such stage.
+            FileNotFoundError: there is no such stage or method.
         """
         start = f"{PACKAGE}.stages.{stage}"
-        if self._file(start) is None:
-            raise FileNotFoundError(f"no module {start} below {self.root}")
-        parts = [f"{module} {self._entry(module)['digest']}" for module in sorted(self.closure(start))]
+        needed = (start, f"{REGISTRY}.{method}") if method else (start,)
+        for module in needed:
+            if self._file(module) is None:
+                raise FileNotFoundError(f"no module {module} below {self.root}")
+        left_out = frozenset(f"{REGISTRY}.{name}" for name in REGISTERED if name != method) if method else frozenset()
+        modules = sorted(self.closure(start, left_out))
+        parts = [f"{module} {self._entry(module)['digest']}" for module in modules]
         self._save()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
-    def closure(self, module: str) -> set[str]:
-        """`module` and every module of the package that it imports, at any depth; packages' own files included."""
+    def closure(self, module: str, left_out: frozenset[str] = frozenset()) -> set[str]:
+        """`module` and every module of the package that it imports, at any depth; packages' own files included.
+
+        `left_out` are modules that the registry of methods imports without effect on the result.
+        """
         found: set[str] = set()
         waiting = [module]
         while waiting:
@@ -65,7 +79,8 @@ class CodeDigest:
             if name in found or name == PACKAGE or self._file(name) is None:
                 continue
             found.add(name)
-            waiting += self._entry(name)["imports"]
+            imports = self._entry(name)["imports"]
+            waiting += [each for each in imports if each not in left_out] if name == REGISTRY else imports
             waiting.append(name.rpartition(".")[0])
         return found
 

@@ -79,6 +79,12 @@ class DatasetSection(Section):
     label_unit: Literal["window", "recording"] = Field(description="what carries a label")
     classes: Annotated[list[str], Field(min_length=2)] = Field(description="the classes, in the order of their indices")
     null_windows: Literal["drop", "keep"] = Field(description="windows without a label; dropping is a use of labels")
+    spatial_batch_size: int | None = Field(
+        ge=2, le=65_536, description="windows of a step of Stage 1 here, for as many steps as elsewhere, or null"
+    )
+    epoch_share: float = Field(
+        gt=0, le=10, description="of every method's epochs, so that a smaller run stays in shape"
+    )
     window: WindowSection
     missing: MissingSection
     video: VideoSection

@@ -9,11 +9,15 @@ from pydantic import Field, create_model
 from detach_core.config.datasets import Dataset
 from detach_core.config.encoders import AugmentationSection, EncodersSection, InputSection
 from detach_core.config.evaluation import ProbeSection
+from detach_core.config.figures import AnalysisSection, Figure
+from detach_core.config.halves import HalfSection
 from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.reports import Table
+from detach_core.config.search import SearchSection
 from detach_core.config.section import Name, Section, Share
 from detach_core.config.splits import Split
 from detach_core.config.training import OptimizerSection
+from detach_core.config.video import VideoNetworkSection
 
 _SECTIONS: dict[str, Any] = {name: (section, ...) for name, section in METHOD_CONFIGS.items()}
 Methods = create_model("Methods", __base__=Section, __doc__="Full settings of each method.", **_SECTIONS)
@@ -32,20 +36,26 @@ class Document(Section):
     input: InputSection
     augmentation: AugmentationSection
     encoders: EncodersSection
+    video: VideoNetworkSection
     optimizer: OptimizerSection
     spatial: dict[Name, dict[str, Any]] = Field(description="Stage 1: `default` in full, others what they change")
     methods: Methods  # type: ignore[valid-type]
     variants: dict[Name, dict[str, Any]] = Field(description="a method and the few values it changes")
+    search: SearchSection
     snapshots: Annotated[list[Share], Field(min_length=1)] = Field(
         description="shares of the epochs at which weights are kept (Fig. 4)"
     )
     probe: ProbeSection
+    halves: dict[Name, HalfSection] = Field(description="rows that probe a half of a variant's feature")
+    analysis: AnalysisSection
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
+    figures: dict[Name, Figure] = Field(description="results/figures/{name}.csv, .pdf, .png")
 
 
 SHARED: dict[str, type[Section]] = {
     "input": InputSection,
     "augmentation": AugmentationSection,
     "encoders": EncodersSection,
+    "video": VideoNetworkSection,
     "optimizer": OptimizerSection,
 }

@@ -16,6 +16,7 @@ class InputSection(Section):
         description="centred: minus the window's median, over the pretraining deviation; z: the paper's z-score"
     )
     activation_quantile: float = Field(gt=0.5, le=1, description="quantile over time of the activation (Sec. 3.1)")
+    frames_every: int = Field(ge=1, le=100, description="networks that average over frames see every n-th")
 
 
 class SensorAugmentation(Section):

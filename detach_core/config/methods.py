@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from detach_core.config.section import OpenShare, Section
+from detach_core.config.section import OpenShare, Section, Share
 
 SensorTemporal = Literal["cnn_gru", "transformer", "cnn_gru_attention"]
+COUNTS_OF_EPOCHS = frozenset({"epochs", "teacher_epochs"})
 NETWORK = ("input", "augmentation", "encoders", "optimizer")
 
 
@@ -22,7 +23,9 @@ class MethodSection(Section):
 class TrainedSection(MethodSection):
     """A method that is trained by steps of AdamW."""
 
-    epochs: int = Field(ge=1, le=10_000, description="passes over the pretraining windows")
+    shared: ClassVar[tuple[str, ...]] = (*NETWORK, "video")
+
+    epochs: int = Field(ge=1, le=10_000, description="passes over the pretraining windows, before `epoch_share`")
     batch_size: int = Field(ge=2, le=65_536, description="windows (or recordings) of a step")
     paper_steps: int | None = Field(
         ge=1, description="steps of the paper's run: lr x steps is kept; null takes the learning rate as it is"
@@ -33,7 +36,7 @@ class DetachSection(TrainedSection):
     """DETACH, Stage 2 (Sec. 3.2)."""
 
     needs_spatial = True
-    shared = (*NETWORK, "snapshots")
+    shared = (*NETWORK, "video", "snapshots")
 
     temperature: float = Field(gt=0, le=10, description="tau_contrast, Eq. 12")
     hardness: float = Field(gt=1, le=100, description="lambda_hard, Eq. 8")
@@ -57,6 +60,66 @@ class DetachSection(TrainedSection):
     time_average: Literal["steps", "differences"] = Field(description="what the temporal video encoder averages")
 
 
+class Imu2ClipSection(TrainedSection):
+    """IMU2CLIP without its text terms."""
+
+    temperature: float = Field(ge=0.01, le=1, description="where the learned temperature starts")
+    length: int = Field(ge=141, le=10_000, description="samples that a window is resampled to (200 Hz in its paper)")
+    authors_adaptation: bool = Field(
+        description="128 samples padded to 150, as DETACH's authors: one step reaches the GRU"
+    )
+
+
+class PrimusSection(TrainedSection):
+    """PRIMUS without its text terms."""
+
+    temperature: float = Field(ge=0.01, le=1, description="where the learned temperatures start")
+    length: int = Field(ge=123, le=10_000, description="samples that a window is resampled to")
+    self_supervised_weight: Share = Field(description="alpha: weight of the sensor-only terms, 1 - alpha the video's")
+    queue: int = Field(ge=1, le=1_000_000, description="windows to seek neighbours in; at most a quarter of all")
+    exclude_s: float = Field(ge=0, le=3600, description="windows of the same recording this near are no neighbours (s)")
+    transforms: list[Literal["noise", "scale", "negate", "permute"]] = Field(
+        description="that make the second sensor view of the first"
+    )
+    segments: int = Field(ge=2, le=64, description="pieces that `permute` shuffles")
+    authors_adaptation: bool = Field(
+        description="128 samples, noise and scale, probe on the video head, as DETACH's authors"
+    )
+
+
+class ComodoSection(TrainedSection):
+    """COMODO with a teacher trained on the pretraining clips."""
+
+    lr: float = Field(gt=0, le=1, description="learning rate before the scale rule")
+    teacher_epochs: int = Field(ge=1, le=10_000, description="passes that train the teacher first, before the share")
+    teacher_contrast: float = Field(gt=0, le=10, description="temperature of the teacher's own training")
+    teacher_temperature: float = Field(gt=0, le=10, description="of the teacher's similarities to the queue")
+    student_temperature: float = Field(gt=0, le=10, description="of the student's similarities to the queue")
+    queue: int = Field(ge=1, le=1_000_000, description="teacher embeddings kept; at most a quarter of all windows")
+    hidden: int = Field(ge=1, le=65_536, description="width of the projection's hidden layer")
+    centre_teacher: bool = Field(description="take the mean off the teacher's embeddings")
+
+
+class CavMaeSection(TrainedSection):
+    """CAV-MAE, the stand-in for EVI-MAE."""
+
+    length: int = Field(ge=16, le=10_000, description="samples that a window is resampled to")
+    patch_samples: int = Field(ge=1, le=1000, description="samples of a sensor patch")
+    patch_px: int = Field(ge=2, le=64, description="side of a frame's patch (px)")
+    frames: int = Field(ge=1, le=64, description="random frames of a window that are seen in a step")
+    width: int = Field(ge=16, le=4096, multiple_of=16, description="of a token")
+    heads: int = Field(ge=1, le=64, description="of the attention; divides width")
+    separate_layers: int = Field(ge=1, le=48, description="layers of each modality alone")
+    joint_layers: int = Field(ge=1, le=48, description="layers of both modalities")
+    decoder_width: int = Field(ge=16, le=4096, multiple_of=16, description="of a token in the decoder")
+    decoder_layers: int = Field(ge=1, le=48, description="layers of the decoder")
+    masked: OpenShare = Field(description="share of patches that is hidden")
+    contrast_weight: float = Field(ge=0, le=100, description="of the contrastive term beside the reconstruction")
+    temperature: float = Field(gt=0, le=10, description="of the contrastive term")
+    normalise_patches: bool = Field(description="reconstruct each patch at mean 0 and deviation 1")
+    warmup: Share = Field(description="share of the steps in which the learning rate rises; then it falls as a cosine")
+
+
 class RandomEncoderSection(MethodSection):
     """Control: DETACH's own sensor networks at initialisation."""
 
@@ -74,11 +137,17 @@ class StatisticsSection(MethodSection):
 class SupervisedSection(TrainedSection):
     """Control: the same sensor networks, end to end on the labels of pretrain and probe-train."""
 
+    shared = NETWORK
+
     sensor_temporal: SensorTemporal = Field(description="temporal sensor encoder")
 
 
 METHOD_CONFIGS: dict[str, type[MethodSection]] = {
     "detach": DetachSection,
+    "imu2clip": Imu2ClipSection,
+    "primus": PrimusSection,
+    "comodo": ComodoSection,
+    "cav_mae": CavMaeSection,
     "random_encoder": RandomEncoderSection,
     "statistics": StatisticsSection,
     "supervised": SupervisedSection,

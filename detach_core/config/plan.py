@@ -38,34 +38,35 @@ def _run(config: Config, dataset: str, split: str, variant: str, seed: int) -> l
         "windows_path": f"results/{dataset}/windows.h5",
         "split_path": f"results/{dataset}/{split}/split.json",
     }
-    run = f"results/{dataset}/{split}/{variant}/seed{seed}"
-    checkpoint, embeddings = f"{run}/checkpoint.safetensors", f"{run}/embeddings.h5"
-    spatial = config.spatial_of(variant)
+    results = f"results/{dataset}/{split}"
+    folders = {run: f"{results}/{run}/seed{seed}" for run in config.candidates(variant)}
+    spatial = config.spatial_of(config.trained(variant))
     stage_one = None if spatial is None else f"results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
     steps = []
     if stage_one is not None:
-        arguments = {"settings": config.spatial(str(spatial)), **_trained(stage_one), "seed": seed}
+        arguments = {"settings": config.spatial(str(spatial), dataset), **_trained(stage_one), "seed": seed}
         steps.append(_step("pretrain_spatial", stage_one, {**shared, **arguments}))
+    for run, folder in folders.items():
+        arguments = {
+            "settings": config.pretraining(run, dataset),
+            **_trained(folder),
+            "spatial_path": None if stage_one is None else f"{stage_one}/checkpoint.safetensors",
+            "snapshots_path": f"{folder}/snapshots.safetensors",
+            "seed": seed,
+        }
+        steps.append(_step("pretrain", folder, {**shared, **arguments}))
+        arguments = {
+            "settings": config.embedding(run),
+            "checkpoint_path": f"{folder}/checkpoint.safetensors",
+            "embeddings_path": f"{folder}/embeddings.h5",
+        }
+        steps.append(_step("embed", folder, {**shared, **arguments}))
     arguments = {
-        "settings": config.pretraining(variant),
-        **_trained(run),
-        "spatial_path": None if stage_one is None else f"{stage_one}/checkpoint.safetensors",
-        "snapshots_path": f"{run}/snapshots.safetensors",
-        "seed": seed,
+        "settings": config.probing(variant),
+        "embeddings_paths": [f"{folder}/embeddings.h5" for folder in folders.values()],
+        "metrics_path": f"{results}/{variant}/seed{seed}/metrics.json",
     }
-    steps.append(_step("pretrain", run, {**shared, **arguments}))
-    arguments = {
-        "settings": config.embedding(variant),
-        "checkpoint_path": checkpoint,
-        "embeddings_path": embeddings,
-    }
-    steps.append(_step("embed", run, {**shared, **arguments}))
-    arguments = {
-        "settings": config.probing(),
-        "embeddings_path": embeddings,
-        "metrics_path": f"{run}/metrics.json",
-    }
-    steps.append(_step("probe", run, {**shared, **arguments}))
+    steps.append(_step("probe", f"{results}/{variant}/seed{seed}", {**shared, **arguments}))
     return steps
 
 

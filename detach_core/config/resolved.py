@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from detach_core.config.candidates import candidates_of, resolve_candidate
 from detach_core.config.document import Document
+from detach_core.config.methods import COUNTS_OF_EPOCHS
 from detach_core.config.reports import ResultsTable
 from detach_core.config.section import canonical
-from detach_core.config.variants import ResolvedVariant, resolve_spatial, resolve_variant
+from detach_core.config.variants import Resolved, ResolvedVariant, resolve_spatial
 
 _SOURCE = {"simulated": "simulated", "local": "local", "download": "downloaded"}
 
@@ -17,7 +19,12 @@ class Config:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._variants = {name: resolve_variant(document, name) for name in document.variants}
+        self._candidates = {name: candidates_of(document, name) for name in document.variants}
+        self._variants = {
+            run: resolve_candidate(document, name, changes)
+            for name, runs in self._candidates.items()
+            for run, changes in runs.items()
+        }
 
     def recordings(self, dataset: str) -> list[str]:
         """Ids of the recordings, subject by subject."""
@@ -43,6 +50,30 @@ class Config:
     def variant(self, variant: str) -> ResolvedVariant:
         """A variant in full."""
         return self._variants[variant]
+
+    @property
+    def runs(self) -> list[str]:
+        """Every variant, and the candidates of its search: what may stand for `variant` in a path."""
+        return [*self._variants, *self.document.halves]
+
+    def candidates(self, variant: str) -> list[str]:
+        """The runs that the variant's probe chooses from, the unchanged settings first; a candidate is its own."""
+        variant = self.trained(variant)
+        return list(self._candidates.get(variant, [variant]))
+
+    def trained(self, variant: str) -> str:
+        """The variant whose training stands behind a row of a table: itself, or the one of which it probes a half."""
+        half = self.document.halves.get(variant)
+        return half.variant if half else variant
+
+    def video_weights(self, variant: str) -> list[str]:
+        """The weight file that the variant's own video network starts from, if any; Stage 1's is not its own."""
+        found = self._variants[variant]
+        return [] if found.spatial else _path_of(found.resolved)
+
+    def spatial_weights(self, name: str) -> list[str]:
+        """The weight file that Stage 1's video network starts from, if any."""
+        return _path_of(resolve_spatial(self.document, name))
 
     def rows(self, table: str) -> list[str]:
         """A table's variants; none for a table about the data."""
@@ -96,22 +127,46 @@ class Config:
         part = section.datasets[dataset].model_dump()
         return canonical({"name": split, "seed": section.seed, "activation_quantile": quantile, **part})
 
-    def spatial(self, name: str) -> str:
-        """Settings of stage `pretrain_spatial`."""
-        return canonical({**resolve_spatial(self.document, name).settings(), **self._machine()})
+    def spatial(self, name: str, dataset: str) -> str:
+        """Settings of stage `pretrain_spatial`, with the dataset's own batch if it has one."""
+        own = self.document.datasets[dataset].spatial_batch_size
+        batch = {} if own is None else {"batch_size": own}
+        return canonical({**resolve_spatial(self.document, name).settings(), **batch, **self._machine()})
 
-    def pretraining(self, variant: str) -> str:
-        """Settings of stage `pretrain`."""
+    def pretraining(self, variant: str, dataset: str) -> str:
+        """Settings of stage `pretrain`, with the epochs that the dataset's share leaves."""
         found = self._variants[variant]
-        return canonical({"method": found.method, **found.resolved.settings(), **self._machine()})
+        settings, share = found.resolved.settings(), self.document.datasets[dataset].epoch_share
+        for key in COUNTS_OF_EPOCHS & settings.keys():
+            settings[key] = max(1, round(share * settings[key]))
+        return canonical({"method": found.method, **settings, **self._machine()})
 
     def embedding(self, variant: str) -> str:
         """Settings of stage `embed`: the checkpoint knows the rest."""
         return canonical({"variant": variant, **self._machine()})
 
-    def probing(self) -> str:
-        """Settings of stage `probe`."""
-        return canonical({"probe": self.document.probe, **self._machine()})
+    def probing(self, variant: str) -> str:
+        """Settings of stage `probe`, with what each candidate of the variant changes."""
+        candidates = list(self._candidates.get(self.trained(variant), {variant: {}}).values())
+        half = self.document.halves.get(variant)
+        part = {"half": half.half, "variant": variant} if half else {}
+        return canonical({"probe": self.document.probe, "candidates": candidates, **part, **self._machine()})
+
+    def negative_pairs(self, variant: str) -> str:
+        """Settings of stage `negative_pairs`."""
+        document = self.document
+        chosen = {"windows": document.analysis.pair_windows, "snapshots": document.snapshots}
+        return canonical({"variant": variant, **chosen, **self._machine()})
+
+    def activation_maps(self, dataset: str, variant: str) -> str:
+        """Settings of stage `activation_maps`."""
+        maps = self.document.analysis.maps
+        chosen = {"baseline": maps.baseline, "moving": maps.moving, "classes": maps.classes.get(dataset, [])}
+        return canonical({"variant": variant, **chosen, **self._machine()})
+
+    def figure(self, name: str) -> str:
+        """Settings of stage `figure`."""
+        return canonical(self.document.figures[name])
 
     def table(self, name: str) -> str:
         """Settings of stage `table`."""
@@ -128,3 +183,8 @@ class Config:
 
     def _machine(self) -> dict[str, Any]:
         return {"device": self.document.device, "threads": self.document.threads}
+
+
+def _path_of(resolved: Resolved) -> list[str]:
+    video = resolved.shared.get("video")
+    return [video.path] if video is not None and video.path is not None else []

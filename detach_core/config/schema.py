@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from detach_core.config.document import Document
+from detach_core.config.document import SHARED, Document
 from detach_core.config.methods import METHOD_CONFIGS
+from detach_core.config.search import CHANGEABLE
 from detach_core.config.section import Section
 from detach_core.config.spatial import SpatialSection
 
@@ -37,6 +38,9 @@ def config_schema() -> dict[str, Any]:
         definitions[f"{method}-variant"] = variant
         variants.append({"$ref": f"#/$defs/{method}-variant"})
     _set_entries(schema["properties"]["variants"], {"anyOf": variants})
+    changeable = {key: schema["properties"][key] for key in CHANGEABLE}
+    candidate = {"type": "object", "properties": changeable, "additionalProperties": False}
+    definitions["SearchSection"]["properties"]["candidates"]["items"] = candidate
     _loosen(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -49,7 +53,7 @@ def schema_text() -> str:
 def _changes(section: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """A section's schema that also takes the shared sections, as a variant may change them."""
     section.pop("$defs", None)
-    shared = {key: schema["properties"][key] for key in ("input", "augmentation", "encoders", "optimizer")}
+    shared = {key: schema["properties"][key] for key in SHARED}
     return {**section, "properties": {**section["properties"], **shared}}
 
 

@@ -56,13 +56,13 @@ def resolve_spatial(document: Document, name: str) -> Resolved:
     return _resolve(document, SpatialSection, base, changes, tuple(SHARED), ("spatial", name))
 
 
-def resolve_variant(document: Document, name: str) -> ResolvedVariant:
-    """The variant `name` in full.
+def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | None = None) -> ResolvedVariant:
+    """The variant `name` in full, with the changes `over` over its own.
 
     Raises:
         ConfigError: unknown method or Stage 1, or a changed key that is unknown or out of range.
     """
-    changes = dict(document.variants[name])
+    changes = merge(document.variants[name], over or {})
     method = changes.pop("method", None)
     if method is None:
         raise ConfigError([f"variants.{name}.method: missing"])
@@ -117,7 +117,7 @@ def _validated(model: type[Section], data: Mapping[str, Any], path: tuple[str, .
 
 
 def _check_same_input(name: str, variant: Resolved, spatial: str, stage1: Resolved) -> None:
-    """Stage 2 reads Stage 1's frozen features: both must see the same input and have the same width."""
-    for key in ("input", "encoders"):
+    """Stage 2 reads Stage 1's frozen features: both must see the same input, by the same networks."""
+    for key in ("input", "encoders", "video"):
         if variant.shared[key] != stage1.shared[key]:
             raise ConfigError([f"variants.{name}.{key}: must equal that of spatial.{spatial}, whose features it uses"])

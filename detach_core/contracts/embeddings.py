@@ -15,7 +15,10 @@ from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import Provenance
 
 SCHEMA = "detach.embeddings/1"
-FEATURES = ("sensor", "sensor_spatial", "sensor_temporal", "video", "video_spatial", "video_temporal")
+FEATURES = (
+    *("sensor", "sensor_spatial", "sensor_temporal", "sensor_shared"),
+    *("video", "video_spatial", "video_temporal"),
+)
 _REMEDY = "rerun the rule `embed`"
 _TEXTS = ("method", "variant", "split", "probed", "dataset", "source", "video_init")
 

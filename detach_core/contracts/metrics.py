@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.atomic import write_text
+from detach_core.contracts.choice import Choice, choice_node, read_choice
 from detach_core.contracts.json_document import JsonDocument
 from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.metrics/1"
+SCHEMA = "detach.metrics/2"
 _TEXTS = (
     "dataset",
     "variant",
@@ -44,8 +45,8 @@ class ClassResult:
 class ProtocolResult:
     """Figures of one protocol, predictions of its folds pooled; the interval's bounds are `_low` and `_high`.
 
-    `n_test` counts tested units, `n_units` the instances or sequences that were resampled; `c` is each fold's inverse
-    regularisation.
+    `n_test` counts tested units, `n_units` the instances or sequences that were resampled; `choices` has one for each
+    fold, none for a probe that chooses nothing.
     """
 
     f1_weighted: float
@@ -56,7 +57,7 @@ class ProtocolResult:
     map_high: float
     n_test: int
     n_units: int
-    c: tuple[float, ...]
+    choices: tuple[Choice, ...]
     per_class: dict[str, ClassResult]
     confusion: NDArray[np.int64]
     absent_classes: tuple[str, ...]
@@ -74,7 +75,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The evaluation of one run: a variant on a dataset's split with one seed."""
+    """The evaluation of a variant on a dataset's split with one seed.
+
+    `candidates` says what each setting of the search changes, first nothing; `strengths` the values of C in rising
+    order.
+    """
 
     dataset: str
     variant: str
@@ -87,6 +92,8 @@ class Metrics:
     label_unit: str
     null_windows: str
     probe: str
+    candidates: tuple[dict[str, Any], ...]
+    strengths: tuple[float, ...]
     class_names: tuple[str, ...]
     interval: Interval
     protocols: dict[str, ProtocolResult]
@@ -99,6 +106,8 @@ def write_metrics(path: Path | str, metrics: Metrics) -> None:
         "schema": SCHEMA,
         **{name: getattr(metrics, name) for name in _TEXTS},
         "seed": metrics.seed,
+        "candidates": list(metrics.candidates),
+        "strengths": list(metrics.strengths),
         "class_names": list(metrics.class_names),
         "interval": asdict(metrics.interval),
         "protocols": {name: _protocol_node(result) for name, result in metrics.protocols.items()},
@@ -110,7 +119,7 @@ def write_metrics(path: Path | str, metrics: Metrics) -> None:
 def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
     return {
         **{name: getattr(result, name) for name in (*_FRACTIONS, "n_test", "n_units")},
-        "c": list(result.c),
+        "choices": [choice_node(one) for one in result.choices],
         "per_class": {
             name: {"f1": one.f1, "ap": one.average_precision, "support": one.support}
             for name, one in result.per_class.items()
@@ -132,6 +141,8 @@ def read_metrics(path: Path | str) -> Metrics:
     return Metrics(
         **{name: document.get(name, str) for name in _TEXTS},
         seed=document.get("seed", int),
+        candidates=tuple(document.get(f"candidates/{k}", dict) for k in range(len(document.get("candidates", list)))),
+        strengths=tuple(document.numbers("strengths").tolist()),
         class_names=class_names,
         interval=Interval(
             resamples=document.get("interval/resamples", int),
@@ -159,12 +170,19 @@ def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str
         **fractions,
         n_test=document.get(f"{place}/n_test", int),
         n_units=document.get(f"{place}/n_units", int),
-        c=tuple(document.numbers(f"{place}/c").tolist()),
+        choices=tuple(
+            read_choice(document, f"{place}/choices/{k}", **_counts(document))
+            for k in range(len(document.get(f"{place}/choices", list)))
+        ),
         per_class={name: _read_class(document, f"{place}/per_class", name) for name in class_names},
         confusion=np.stack(confusion),
         absent_classes=tuple(document.get(f"{place}/absent_classes", list)),
         predictions=read_predictions(document, f"{place}/predictions", num_classes),
     )
+
+
+def _counts(document: JsonDocument) -> dict[str, int]:
+    return {f"num_{name}": len(document.get(name, list)) for name in ("candidates", "strengths")}
 
 
 def _read_class(document: JsonDocument, place: str, class_name: str) -> ClassResult:

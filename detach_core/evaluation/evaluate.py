@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detach_core.contracts.choice import Choice
 from detach_core.contracts.metrics import ClassResult, Interval, ProtocolResult
 from detach_core.contracts.predictions import Predictions
 from detach_core.contracts.split import Fold, Split
@@ -41,7 +42,7 @@ class Units:
 def evaluate_protocols(
     windows: Windows,
     split: Split,
-    features: NDArray[np.float32],
+    features: Sequence[NDArray[np.float32]],
     *,
     kind: str,
     strengths: Sequence[float],
@@ -54,7 +55,8 @@ def evaluate_protocols(
     Args:
         windows: labels, recordings and instances.
         split: the folds. Its seed draws the inner folds, so that every method gets the same.
-        features: (N, D), one row a window.
+        features: (N, D) of each candidate of the search, one row a window; the unchanged settings first. Which one a
+            fold's probe takes is chosen as C is.
         kind: `logistic` or `authors`.
         strengths: values of C to try.
         num_inner_folds: folds of that choice; windows of one gesture stay together under `by_*` protocols.
@@ -62,11 +64,15 @@ def evaluate_protocols(
         device: where to solve.
 
     Raises:
-        ValueError: not one feature for each window, or another kind.
+        ValueError: not one feature for each window, another kind, or candidates for the authors' probe.
     """
-    if len(features) != windows.num_windows or kind not in ("logistic", "authors"):
-        raise ValueError(f"expected {windows.num_windows} features and a known kind, got {len(features)} and {kind!r}")
-    units = Units(windows, features)
+    lengths = [len(one) for one in features]
+    if not lengths or set(lengths) != {windows.num_windows} or kind not in ("logistic", "authors"):
+        raise ValueError(f"expected {windows.num_windows} features and a known kind, got {lengths} and {kind!r}")
+    if kind == "authors" and len(features) > 1:
+        raise ValueError(f"the authors' probe chooses nothing, got {len(features)} candidates")
+    candidates = [Units(windows, one) for one in features]
+    units = candidates[0]
     places = [(protocol, fold) for protocol, folds in split.protocols.items() for fold in folds]
     rows = [units.rows(fold.train) for _, fold in places]
     num_classes = len(windows.class_names)
@@ -78,7 +84,13 @@ def evaluate_protocols(
             for k, (one, (protocol, _)) in enumerate(zip(rows, places, strict=True))
         ]
         probes = fit_logistic_probes(
-            units.features, units.label, rows, inner, strengths=strengths, num_classes=num_classes, device=device
+            [one.features for one in candidates],
+            units.label,
+            rows,
+            inner,
+            strengths=strengths,
+            num_classes=num_classes,
+            device=device,
         )
     else:
         probes = fit_authors_probes(
@@ -87,9 +99,9 @@ def evaluate_protocols(
     results = {}
     for protocol in split.protocols:
         pairs = [(fold, probe) for (name, fold), probe in zip(places, probes, strict=True) if name == protocol]
-        predictions = _predict(units, pairs)
-        c = tuple(probe.c for _, probe in pairs if probe.c is not None)
-        results[protocol] = summarise(predictions, windows.class_names, c, interval)
+        predictions = _predict(candidates, pairs)
+        choices = tuple(Choice(probe.candidate, probe.c, probe.inner_loss) for _, probe in pairs if probe.c is not None)
+        results[protocol] = summarise(predictions, windows.class_names, choices, interval)
     return results
 
 
@@ -103,9 +115,13 @@ def _inner_folds(units: Units, rows: Ids, num_folds: int, grouped: bool, rng: np
     return stratified_folds(units.label[rows], num_folds, rng, groups)
 
 
-def _predict(units: Units, pairs: Sequence[tuple[Fold, Probe]]) -> Predictions:
+def _predict(candidates: Sequence[Units], pairs: Sequence[tuple[Fold, Probe]]) -> Predictions:
+    units = candidates[0]
     rows = [units.rows(fold.test) for fold, _ in pairs]
-    probabilities = [probe.probabilities(units.features[one]) for one, (_, probe) in zip(rows, pairs, strict=True)]
+    probabilities = [
+        probe.probabilities(candidates[probe.candidate].features[one])
+        for one, (_, probe) in zip(rows, pairs, strict=True)
+    ]
     order = np.argsort(np.concatenate(rows), kind="stable")
     tested = np.concatenate(rows)[order]
     pooled = np.concatenate(probabilities)[order]
@@ -113,7 +129,7 @@ def _predict(units: Units, pairs: Sequence[tuple[Fold, Probe]]) -> Predictions:
 
 
 def summarise(
-    predictions: Predictions, class_names: Sequence[str], c: tuple[float, ...], interval: Interval
+    predictions: Predictions, class_names: Sequence[str], choices: tuple[Choice, ...], interval: Interval
 ) -> ProtocolResult:
     """The figures of `predictions`, with their intervals."""
     label, predicted, num_classes = predictions.label, predictions.predicted, len(class_names)
@@ -138,7 +154,7 @@ def summarise(
         map_high=map_bounds[1],
         n_test=len(label),
         n_units=len(np.unique(predictions.instance)),
-        c=c,
+        choices=choices,
         per_class=per_class,
         confusion=metrics.confusion_matrix(label, predicted, num_classes),
         absent_classes=tuple(name for name, one in per_class.items() if one.support == 0),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detach_core.evaluation.authors_probe import fit_authors_probe
-from detach_core.evaluation.logistic import build_training_sets, solve, standardise
-from detach_core.evaluation.selection import select_c
+from detach_core.evaluation.logistic import TrainingSets, build_training_sets, solve, standardise
+from detach_core.evaluation.selection import inner_losses, select
 
 # Distance of the coefficients from the exact solution, far below what any figure shows.
 FIT_TOLERANCE = 1e-5
@@ -24,7 +24,9 @@ Ids = NDArray[np.int64]
 class Probe:
     """A fitted classifier: standardise with `mean` and `std` (D,), then `coefficients` (D, K) and `intercept` (K,).
 
-    `c` is the chosen inverse penalty, None without one.
+    `c` is the chosen inverse penalty, None without one; `candidate` the place of the features that it takes;
+    `inner_loss` the mean log loss by which both were chosen, a row a candidate and a column a C in rising order, empty
+    where there was nothing to choose by.
     """
 
     mean: Tensor
@@ -32,6 +34,8 @@ class Probe:
     coefficients: Tensor
     intercept: Tensor
     c: float | None
+    candidate: int
+    inner_loss: tuple[tuple[float, ...], ...]
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Softmax probabilities (N, K) of `features` (N, D)."""
@@ -42,7 +46,7 @@ class Probe:
 
 
 def fit_logistic_probes(
-    features: NDArray[np.float64],
+    features: Sequence[NDArray[np.float64]],
     label: Ids,
     rows: Sequence[Ids],
     inner_folds: Sequence[Ids],
@@ -51,12 +55,14 @@ def fit_logistic_probes(
     num_classes: int,
     device: torch.device,
 ) -> list[Probe]:
-    """One logistic regression for each set of training `rows`, its C chosen by cross-validation inside the set.
+    """One logistic regression for each set of training `rows`.
+
+    Its C, and which of the candidates' features it takes, are chosen by cross-validation inside the set.
 
     Args:
-        features: (N, D).
+        features: (N, D) of each candidate, the unchanged settings first.
         label: (N,).
-        rows: for each probe, the rows of `features` that train it.
+        rows: for each probe, the rows of the features that train it.
         inner_folds: for each probe, the inner fold of each of its rows.
         strengths: values of C to try.
         num_classes: K.
@@ -68,20 +74,46 @@ def fit_logistic_probes(
     """
     if [len(one) for one in rows] != [len(one) for one in inner_folds]:
         raise ValueError("expected one inner fold for each training row")
-    values = torch.as_tensor(features, dtype=torch.float64, device=device)
     label_tensor = torch.as_tensor(label, device=device)
-    sets = build_training_sets(values, label_tensor, [torch.as_tensor(one, device=device) for one in rows])
-    inner = torch.zeros_like(sets.label)
+    chosen_rows = [torch.as_tensor(one, device=device) for one in rows]
+    values = [torch.as_tensor(one, dtype=torch.float64, device=device) for one in features]
+    sets = [build_training_sets(one, label_tensor, chosen_rows) for one in values]
+    inner = torch.zeros_like(sets[0].label)
     for k, one in enumerate(inner_folds):
         inner[k, : len(one)] = torch.as_tensor(one, device=device)
-    c = select_c(sets, inner, strengths, num_classes)
+    grid = sorted(strengths)
+    candidate = place = torch.zeros(len(rows), dtype=torch.int64, device=device)
+    scores: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
+    if len(sets) * len(grid) > 1:
+        losses, counts = zip(*(inner_losses(one, inner, grid, num_classes) for one in sets), strict=True)
+        candidate, place = select(losses)
+        scores = [_mean_losses([one[k] for one in losses], float(counts[0][k])) for k in range(len(rows))]
+    c = torch.tensor(grid, dtype=torch.float64, device=device)[place]
+    probes: dict[int, Probe] = {}
+    for number, all_folds in enumerate(sets):
+        folds = torch.nonzero(candidate == number)[:, 0]
+        if len(folds):
+            # All of them stay as they are: the same bits as without candidates.
+            part = all_folds if len(folds) == len(rows) else all_folds.take(folds)
+            fitted = _fit(part, c[folds], num_classes)
+            for k, (coefficients, intercept) in zip(folds.tolist(), fitted, strict=True):
+                mean, std = all_folds.mean[k], all_folds.std[k]
+                probes[k] = Probe(mean, std, coefficients, intercept, float(c[k]), number, scores[k])
+    return [probes[k] for k in range(len(rows))]
+
+
+def _fit(sets: TrainingSets, c: Tensor, num_classes: int) -> list[tuple[Tensor, Tensor]]:
+    """Coefficients (D, K) and intercepts (K,) of each set at its C (F,)."""
     solution, residual = solve(sets, sets.weight[:, None], c[:, None], num_classes, FIT_TOLERANCE)
     if float(residual.max()) > FIT_TOLERANCE:
         raise RuntimeError(f"the probe did not converge: the gradient's norm is {float(residual.max()):.1e}")
     coefficients = torch.bmm(sets.turn, solution[:, 0, :-1])
-    return [
-        Probe(sets.mean[k], sets.std[k], coefficients[k], solution[k, 0, -1], float(c[k])) for k in range(len(rows))
-    ]
+    return [(coefficients[k], solution[k, 0, -1]) for k in range(len(c))]
+
+
+def _mean_losses(losses: Sequence[Tensor], count: float) -> tuple[tuple[float, ...], ...]:
+    """The mean loss of each candidate and C from the sums (S,); empty where no unit was counted."""
+    return tuple(tuple((one / count).tolist()) for one in losses) if count else ()
 
 
 def fit_authors_probes(
@@ -102,5 +134,5 @@ def fit_authors_probes(
         chosen = torch.as_tensor(one, device=device)
         generator = torch.Generator().manual_seed(seed)
         weight, bias = fit_authors_probe(values[chosen], label_tensor[chosen], num_classes, generator)
-        probes.append(Probe(mean, std, weight, bias, None))
+        probes.append(Probe(mean, std, weight, bias, None, 0, ()))
     return probes

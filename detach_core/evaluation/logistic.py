@@ -9,7 +9,7 @@ there the Hessian at the start is diagonal, which makes the search short, and no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -36,6 +36,10 @@ class TrainingSets:
     turn: Tensor
     mean: Tensor
     std: Tensor
+
+    def take(self, chosen: Tensor) -> TrainingSets:
+        """The sets at the places `chosen`."""
+        return TrainingSets(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def build_training_sets(features: Tensor, label: Tensor, rows: Sequence[Tensor]) -> TrainingSets:

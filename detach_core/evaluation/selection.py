@@ -1,4 +1,7 @@
-"""The penalty's strength, by cross-validation inside each training set, for every method alike (decisions.md, D4)."""
+"""The penalty's strength, and which candidate's features, by cross-validation inside each training set (D4).
+
+It is the same for every method. A test part is never looked at.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,24 @@ from detach_core.evaluation.logistic import TrainingSets, logits, present_classe
 SELECTION_TOLERANCE = 0.1
 
 
-def select_c(sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float], num_classes: int) -> Tensor:
-    """The C (F,) of least log loss on the inner folds left out; of equal losses the smaller C.
+def select(losses: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The candidate (F,) and the place of C (F,) of least loss; of equal losses the first candidate and the smaller C.
+
+    Args:
+        losses: (F, S) of each candidate, on the same units and inner folds; the unchanged settings first.
+    """
+    stacked = torch.stack(list(losses), dim=1)
+    best = stacked.flatten(start_dim=1).argmin(dim=-1)
+    return best // stacked.shape[2], best % stacked.shape[2]
+
+
+def inner_losses(
+    sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float], num_classes: int
+) -> tuple[Tensor, Tensor]:
+    """Log loss (F, S) on the inner folds left out, summed over units, for each C in rising order; how many units (F,).
 
     All sets, inner folds and strengths are solved together. A unit whose class the inner training set lacks says
-    nothing about C and is left out of the loss.
+    nothing about C and is left out of the loss; in a set of a single inner fold, all are.
 
     Args:
         sets: the training sets.
@@ -28,8 +44,8 @@ def select_c(sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float],
     strengths = sorted(strengths)
     num_folds = int(inner_fold.max()) + 1
     grid = torch.tensor(strengths, dtype=sets.axes.dtype, device=sets.axes.device)
-    if len(strengths) == 1 or num_folds < 2:
-        return grid[:1].expand(len(sets.axes)).clone()
+    if num_folds < 2:
+        return grid.new_zeros(len(sets.axes), len(strengths)), grid.new_zeros(len(sets.axes))
     # Problems are ordered by C, so that those with the strong penalty, which converge first, leave the search together.
     problem_fold = torch.arange(num_folds, device=grid.device).repeat(len(strengths))
     c = grid.repeat_interleave(num_folds).expand(len(sets.axes), -1)
@@ -42,4 +58,5 @@ def select_c(sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float],
     loss = -log_p.gather(3, label[..., None])[..., 0]
     counted = sets.weight[:, None] * is_left_out * present.gather(2, label)
     by_problem = (loss * counted).sum(dim=-1).reshape(len(sets.axes), len(strengths), num_folds)
-    return grid[by_problem.sum(dim=-1).argmin(dim=-1)]
+    # The same units are counted for every C.
+    return by_problem.sum(dim=-1), counted.sum(dim=(1, 2)) / len(strengths)

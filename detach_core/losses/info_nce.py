@@ -1,4 +1,4 @@
-"""Plain symmetric InfoNCE: all negatives count alike (Table 3's first row; CLIP's loss)."""
+"""Plain symmetric InfoNCE: all negatives count alike (Table 3's first row; CLIP's loss), and as a sum."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def info_nce(video: Tensor, sensor: Tensor, temperature: float | Tensor) -> Tens
         logits = unit_rows(video.to(dtype)) @ unit_rows(sensor.to(dtype)).T / temperature
         target = torch.arange(len(video), device=video.device)
         return (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2.0
+
+
+def summed_info_nce(first: Tensor, second: Tensor, temperature: float | Tensor) -> Tensor:
+    """The sum of the two cross-entropies, as IMU2CLIP and PRIMUS have it: twice `info_nce`."""
+    return 2.0 * info_nce(first, second, temperature)

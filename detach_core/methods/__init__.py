@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from detach_core.methods.batch import InputShape
+from detach_core.methods.cav_mae import CavMae
+from detach_core.methods.comodo import Comodo
 from detach_core.methods.detach import Detach
 from detach_core.methods.detach_spatial import DetachSpatial
+from detach_core.methods.imu2clip import Imu2Clip
 from detach_core.methods.method import ActivationStatistics, Method
+from detach_core.methods.primus import Primus
 from detach_core.methods.random_encoder import RandomEncoder
 from detach_core.methods.statistics import Statistics
 from detach_core.methods.supervised import Supervised
@@ -16,6 +20,10 @@ from detach_core.methods.supervised import Supervised
 METHODS: dict[str, type[Method]] = {
     "detach_spatial": DetachSpatial,
     "detach": Detach,
+    "imu2clip": Imu2Clip,
+    "primus": Primus,
+    "comodo": Comodo,
+    "cav_mae": CavMae,
     "random_encoder": RandomEncoder,
     "statistics": Statistics,
     "supervised": Supervised,

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-SENSOR, MEAN_FRAME, MOTION, FRAMES = "sensor", "mean_frame", "motion", "frames"
+SENSOR, MEAN_FRAME, MOTION, FRAMES, FRAME = "sensor", "mean_frame", "motion", "frames", "frame"
+# Modalities that are cut from the recordings' frames and flow, which must lie in memory for them.
+STREAMED = frozenset({MOTION, FRAMES, FRAME})
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class WindowBatch:
         sensor: (B, C, L) float32 in the normal form of `input.form`.
         mean_frame: (B, 3, H, W) float32 in [0, 1].
         motion: (B, 5, F-1, H, W) float32: RGB differences in [-1, 1], then flow in quarter pixels within [-4, 4].
-        frames: (B, 3, F, H, W) float32 in [0, 1].
+        frames: (B, 3, F, H, W) float32 in [0, 1], every `input.frames_every`-th frame.
+        frame: (B, 3, H, W) float32 in [0, 1]: one frame, drawn anew each time in training, else the middle one.
         label: (B,) int64 class, -1 for none; only for methods that use labels.
     """
 
@@ -55,6 +58,7 @@ class WindowBatch:
     mean_frame: Tensor | None = None
     motion: Tensor | None = None
     frames: Tensor | None = None
+    frame: Tensor | None = None
     label: Tensor | None = None
 
     def __len__(self) -> int:

@@ -36,7 +36,6 @@ class Detach(Method):
     probed = "sensor spatial + temporal"
     needs_spatial = True
     modalities = frozenset({SENSOR, MOTION})
-    video_init = "scratch"
 
     def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
@@ -45,6 +44,7 @@ class Detach(Method):
             networks.sensor_spatial(spatial, shape, activation, mode=spatial["activation"])
         )
         self.video_spatial = SpatialVideo(spatial).eval().requires_grad_(False)
+        self.video_init = self.video_spatial.video_init
         self.sensor_temporal = networks.sensor_temporal(settings, shape)
         self.video_temporal = networks.video_temporal(settings)
         self.slow: nn.ModuleDict | None = None
@@ -121,22 +121,32 @@ class Detach(Method):
         else:
             slow_video, slow_sensor = self.slow["video"](motion), self.slow["sensor"](sensor_window)
         video_spatial, sensor_spatial = self._video_spatial[batch.position], self._sensor_spatial[batch.position]
-        weight = self._weight(batch, (video_spatial, sensor_spatial, slow_video, slow_sensor))
+        pairs = self._pair_values(batch, (video_spatial, sensor_spatial, slow_video, slow_sensor))
+        self._pairs.add(batch.position, **pairs)
         loss = weighted_info_nce(
             self._contrasted(video_spatial, video),
             self._contrasted(sensor_spatial, sensor),
-            weight,
+            pairs["weight"],
             self.settings["temperature"],
         )
         return {"contrastive": loss}
+
+    @torch.no_grad()
+    def pair_values(self, batch: WindowBatch) -> dict[str, Tensor]:
+        """For figures: `spatial_similarity` A, `temporal_similarity` T (intra-modal) and `weight` W, each (B, B)."""
+        motion, sensor = self._motion(batch), required(batch.sensor)
+        online = {"video": self.video_temporal, "sensor": self.sensor_temporal}
+        slow = online if self.slow is None else self.slow
+        spatial = self.video_spatial.feature(batch), self.sensor_spatial(sensor)
+        return self._pair_values(batch, (*spatial, slow["video"](motion), slow["sensor"](sensor)))
 
     def _contrasted(self, spatial: Tensor, temporal: Tensor) -> Tensor:
         parts = {"spatial": unit_rows(spatial), "temporal": unit_rows(temporal)}
         return torch.cat([parts[name] for name in self.settings["z_parts"]], dim=1)
 
     @torch.no_grad()
-    def _weight(self, batch: WindowBatch, features: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
-        """W (B, B); plain InfoNCE's is 1 (Table 3)."""
+    def _pair_values(self, batch: WindowBatch, features: tuple[Tensor, Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+        """Similarities and W, each (B, B); plain InfoNCE's W is 1 (Table 3)."""
         settings = self.settings
         if settings["contrastive"] == "infonce":
             weight = torch.ones(len(batch), len(batch), device=batch.position.device).fill_diagonal_(0.0)
@@ -153,15 +163,13 @@ class Detach(Method):
         if settings["mask_overlap"]:
             weight = weight * ~self._overlaps(batch)
         video_spatial, sensor_spatial, video, sensor = features
-        self._pairs.add(
-            batch.position,
-            spatial_similarity=combine_spatial_similarity(
+        return {
+            "spatial_similarity": combine_spatial_similarity(
                 cosine_matrix(video_spatial, video_spatial), cosine_matrix(sensor_spatial, sensor_spatial)
             ),
-            temporal_similarity=mean_similarity(cosine_matrix(video, video), cosine_matrix(sensor, sensor)),
-            weight=weight,
-        )
-        return weight
+            "temporal_similarity": mean_similarity(cosine_matrix(video, video), cosine_matrix(sensor, sensor)),
+            "weight": weight,
+        }
 
     def _overlaps(self, batch: WindowBatch) -> Tensor:
         """(B, B) bool: windows of one recording that share some time."""

@@ -37,13 +37,13 @@ class DetachSpatial(Method):
     """E_ss, P_q, E_vs and the video's classifier, with the memory of every pretraining window."""
 
     probed = "sensor spatial"
-    video_init = "scratch"
 
     def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
         dim, clusters = settings["encoders"]["dim"], settings["clusters"]
         self.sensor = networks.sensor_spatial(settings, shape, activation, mode=settings["activation"])
         self.video = SpatialVideo(settings)
+        self.video_init = self.video.video_init
         self.head = ClusterHead(settings)
         self.memory = MemoryBank(num_windows=0, dim=dim, num_clusters=clusters)
         self.batch_size = settings["batch_size"]

@@ -19,11 +19,24 @@ ActivationStatistics = Mapping[str, Sequence[float]] | None
 
 @dataclass(frozen=True)
 class Embedding:
-    """Features of a batch, (B, D): the whole, and its spatial and temporal halves where a method has them."""
+    """Features of a batch, (B, D): the whole, and its spatial and temporal halves where a method has them.
+
+    Attributes:
+        whole: what is probed.
+        spatial: the half that says where.
+        temporal: the half that says how.
+        shared: what lies in the other modality's space, where `whole` does not.
+    """
 
     whole: Tensor
     spatial: Tensor | None = None
     temporal: Tensor | None = None
+    shared: Tensor | None = None
+
+    @property
+    def in_shared_space(self) -> Tensor:
+        """What can be compared with the other modality."""
+        return self.whole if self.shared is None else self.shared
 
 
 def join_halves(spatial: Tensor, temporal: Tensor) -> Embedding:
@@ -42,10 +55,10 @@ class Method(nn.Module, ABC):
         batch_unit: `window`, or `recording` for batches of whole sequences.
         num_epochs: how long to train; 0 for methods that do not.
         batch_size: windows in a batch.
-        video_init: where the video network starts: `scratch`, a path, or `none`.
+        video_init: where the video network starts: `scratch`, a weight file by name and digest, or `none`.
     """
 
-    probed: ClassVar[str]
+    probed: str
     uses_labels: ClassVar[bool] = False
     needs_spatial: ClassVar[bool] = False
     modalities: frozenset[str] = frozenset({SENSOR})
@@ -75,7 +88,7 @@ class Method(nn.Module, ABC):
         raise NotImplementedError(f"{type(self).__name__} is not trained")
 
     def embed_video(self, batch: WindowBatch) -> Embedding | None:
-        """The video's features in the space of `embed_sensor`, or None where there is no such space."""
+        """The video's features in the space of `embed_sensor`'s `in_shared_space`, or None where there is none."""
         del batch
         return None
 

@@ -8,20 +8,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.encoders.video.start import build_trunk
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, WindowBatch, WindowsAccess
 from detach_core.methods.networks import required
 
 
 class SpatialVideo(nn.Module):
-    """E_vs and g_v: a spatial feature (B, d) of the video, and cluster logits (B, K) on it."""
+    """E_vs and g_v: a spatial feature (B, d) of the video, and cluster logits (B, K) on it.
+
+    `video_init` says where E_vs started: `scratch`, or the name and digest of a weight file.
+    """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__()
         dim = settings["encoders"]["dim"]
         self.averages_pixels = settings["video_time_average"] == "pixels"
-        self.encoder = SpatialCnn2d(
-            dim=dim, size=settings["encoders"]["size"], time_average=settings["video_time_average"]
+        self.encoder, self.video_init = build_trunk(
+            settings["video"],
+            dim=dim,
+            size=settings["encoders"]["size"],
+            time_average=settings["video_time_average"],
         )
         self.classifier = nn.Linear(dim, settings["clusters"])
 

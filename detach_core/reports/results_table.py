@@ -41,6 +41,7 @@ def _line(table: str, row: Row) -> dict[str, object]:
         line |= _comparison(row, published)
     return line | {
         "video_init": run.video_init,
+        "searched": len(run.candidates),
         "null_windows": run.null_windows,
         "probe": run.probe,
         "split": run.split,
@@ -68,6 +69,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         "Method": frame["variant"],
         "Protocol": frame["protocol"],
         "Probed": frame["probed"],
+        "Video": frame["video_init"],
+        "Searched": frame["searched"].map(str),
         "n": frame["n_test"].map(str),
         "Weighted F1": [_cell(line, "f1_weighted") for line in frame.to_dict("records")],
         "mAP": [_cell(line, "map") for line in frame.to_dict("records")],
@@ -93,8 +96,9 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
         f"seeds: {_join(frame['seeds'])}",
         f"brackets: {confidence:.0%} bootstrap interval over gestures or sequences" + (" and seeds" * bool(several)),
         f"probe: {_join(frame['probe'])}",
-        f"video: {_join(frame['video_init'])}",
     ]
+    if frame["searched"].max() > 1:
+        parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
     if dropped:
         parts.append(f"windows without a label dropped, a use of labels: {', '.join(dropped)}")
     return "; ".join([*parts, f"commit: {_join(frame['commit'])}"]) + "."

@@ -15,7 +15,7 @@ from detach_core.contracts.snapshots import write_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods import METHODS
-from detach_core.training.session import make_checkpoint, run_session
+from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
 
 
 def pretrain(
@@ -52,7 +52,10 @@ def pretrain(
         if spatial_path and spatial is not None:
             _check_same_input(spatial, spatial_path, inputs)
             inputs["spatial"] = spatial.provenance.artifact_id
-        provenance = make_provenance(stage="pretrain", source=windows.source, settings=values, seed=seed, inputs=inputs)
+        values = with_video_start(values, spatial)
+        provenance = make_provenance(
+            stage="pretrain", source=windows.source, settings=portable(values), seed=seed, inputs=inputs
+        )
         session = run_session(
             name,
             place=f"methods.{name}",

@@ -11,7 +11,7 @@ from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.training.session import make_checkpoint, run_session
+from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
 
 METHOD = "detach_spatial"
 
@@ -39,11 +39,12 @@ def pretrain_spatial(
     """
     with stage_log(log_path, "pretrain_spatial") as log:
         values = json.loads(settings)
+        values = with_video_start(values, None)
         windows, split = read_windows(windows_path), read_split(split_path)
         provenance = make_provenance(
             stage="pretrain_spatial",
             source=windows.source,
-            settings=values,
+            settings=portable(values),
             seed=seed,
             inputs={"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id},
         )

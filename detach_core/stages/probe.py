@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.errors import ContractError
@@ -23,51 +26,59 @@ def probe(
     settings: str,
     windows_path: str | Path,
     split_path: str | Path,
-    embeddings_path: str | Path,
+    embeddings_paths: Sequence[str | Path],
     metrics_path: str | Path,
     log_path: str | Path,
 ) -> None:
     """Write `metrics.json`.
 
     Args:
-        settings: JSON of probe, device, threads.
+        settings: JSON of probe, what each candidate of the search changes, device, threads; `half` and `variant` of a
+            row that probes a half of the feature.
         windows_path: `windows.h5`.
         split_path: `split.json`.
-        embeddings_path: `embeddings.h5` of one run.
+        embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
         metrics_path: where to write.
         log_path: the log.
     """
     with stage_log(log_path, "probe") as log:
         values = json.loads(settings)
         section = values["probe"]
-        windows, split, embeddings = (
-            read_windows(windows_path),
-            read_split(split_path),
-            read_embeddings(embeddings_path),
-        )
-        _check_match(windows, split, embeddings, embeddings_path)
+        windows, split = read_windows(windows_path), read_split(split_path)
+        runs = [read_embeddings(path) for path in embeddings_paths]
+        embeddings = runs[0]
+        for path, run, _ in zip(embeddings_paths, runs, values["candidates"], strict=True):
+            _check_match(windows, split, run, path)
+            _check_run(run, embeddings, path)
         device = choose_device(values["device"])
         # Nothing here sums in an order of its own, so the threads are all that must be fixed for equal bits.
         torch.set_num_threads(values["threads"])
-        log.info("probing %s on %s, seed %d, on %s", embeddings.variant, windows.dataset, embeddings.seed, device)
+        words = "" if len(runs) == 1 else f" and {len(runs) - 1} other settings of it"
+        log.info(
+            "probing %s%s on %s, seed %d, on %s", embeddings.variant, words, windows.dataset, embeddings.seed, device
+        )
         interval = Interval(section["bootstrap"], section["confidence"], split.seed)
         protocols = evaluate_protocols(
             windows,
             split,
-            embeddings.sensor,
+            [_probed(run, values.get("half"), path) for run, path in zip(runs, embeddings_paths, strict=True)],
             kind=section["kind"],
             strengths=section["c"],
             num_inner_folds=section["inner_folds"],
             interval=interval,
             device=device,
         )
-        texts = ("variant", "method", "split", "seed", "source", "probed", "video_init")
+        texts = ("method", "split", "seed", "source", "video_init")
         metrics = Metrics(
             **{name: getattr(embeddings, name) for name in texts},
+            variant=values.get("variant", embeddings.variant),
+            probed=f"sensor {values['half']}" if "half" in values else embeddings.probed,
             dataset=windows.dataset,
             label_unit=windows.label_unit,
             null_windows=_null_windows(windows),
             probe=section["kind"],
+            candidates=tuple(values["candidates"]),
+            strengths=tuple(sorted(section["c"])),
             class_names=windows.class_names,
             interval=interval,
             protocols=protocols,
@@ -79,7 +90,7 @@ def probe(
                 inputs={
                     "windows": windows.provenance.artifact_id,
                     "split": split.provenance.artifact_id,
-                    "embeddings": embeddings.provenance.artifact_id,
+                    **{_role(place): run.provenance.artifact_id for place, run in enumerate(runs)},
                 },
             ),
         )
@@ -88,13 +99,38 @@ def probe(
             bounds = (
                 f"F1 {one.f1_weighted:.3f} [{one.f1_weighted_low:.3f}, {one.f1_weighted_high:.3f}], mAP {one.map:.3f}"
             )
-            log.info("%s: %s (n = %d)", name, bounds, one.n_test)
+            chosen = [sum(choice.candidate == place for choice in one.choices) for place in range(len(runs))]
+            searched = "" if len(runs) == 1 else f", settings taken in {chosen} folds"
+            log.info("%s: %s (n = %d)%s", name, bounds, one.n_test, searched)
+
+
+def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:
+    """The features to probe: all, or a half of them."""
+    name = f"sensor_{half}" if half else "sensor"
+    if name not in run.features:
+        found, remedy = ", ".join(run.features), "name a variant with halves in the config's `halves`"
+        raise ContractError(path, name, expected="a dataset", found=found, remedy=remedy)
+    return run.features[name]
 
 
 def _null_windows(windows: Windows) -> str:
     """`drop` where every window of a gesture dataset has a label: that is how they were chosen; `keep` otherwise."""
     chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
     return "drop" if chosen_by_label else "keep"
+
+
+def _role(place: int) -> str:
+    return f"embeddings+{place}" if place else "embeddings"
+
+
+def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:
+    """Candidates are the same method with other settings."""
+    for field in ("method", "probed", "seed"):
+        expected, found = getattr(first, field), getattr(run, field)
+        if expected != found:
+            raise ContractError(
+                path, field, expected=str(expected), found=str(found), remedy="run the rule embed again"
+            )
 
 
 def _check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from detach_core.contracts.split import Normalisation
 from detach_core.contracts.windows import Windows
-from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR, InputShape, Truth, WindowBatch
+from detach_core.methods.batch import FRAME, FRAMES, MEAN_FRAME, MOTION, SENSOR, InputShape, Truth, WindowBatch
 from detach_core.negatives.kinds import split_class_names
 from detach_core.signals.normalization import apply_form
 from detach_core.training import order
@@ -59,8 +59,11 @@ class ResidentWindows:
         seed: int,
         with_labels: bool,
         with_streams: bool,
+        frames_every: int = 1,
     ) -> None:
         self.device = device
+        self._frames_every = frames_every
+        self._chosen_frame = make_generator(seed, "frame")
         self.num_frames = windows.frames_per_window
         self._ids = {part: torch.from_numpy(np.asarray(ids, dtype=np.int64)) for part, ids in parts.items()}
         sensor = apply_form(windows.sensor, normalisation, form).astype(np.float32)
@@ -138,29 +141,37 @@ class ResidentWindows:
         return self._change_sensor(sensor) if augment and self._change_sensor is not None else sensor
 
     def _decode_video(self, ids: Tensor, modalities: Collection[str], *, augment: bool) -> dict[str, Tensor]:
-        wanted = {MEAN_FRAME, MOTION, FRAMES} & set(modalities)
+        wanted = {MEAN_FRAME, MOTION, FRAMES, FRAME} & set(modalities)
         change = self._change_video.draw(len(ids)) if augment and wanted and self._change_video is not None else None
         video: dict[str, Tensor] = {}
         if MEAN_FRAME in wanted:
             pictures = self._pictures(self._mean_frame, ids, 1, change)[:, 0]
             video[MEAN_FRAME] = self._frames(pictures, change, averaged=self.num_frames)
-        if wanted & {MOTION, FRAMES}:
-            first = self._first[ids]
-            rgb = self._pictures(self._rgb, first, self.num_frames, change)
-            if FRAMES in wanted:
-                video[FRAMES] = self._frames(rgb, change)
-            if MOTION in wanted:
-                differences = decode_differences(rgb)
-                if self._change_video is not None and change is not None:
-                    differences = self._change_video.change_differences(differences, change)
-                code = self._flow.gather(first, self.num_frames, change.shift if change is not None else None)
-                video[MOTION] = join_motion(differences, decode_flow(code, self._max_px))
+        if FRAME in wanted:
+            place = self._draw_frames(len(ids)) if augment else torch.full((len(ids),), self.num_frames // 2)
+            video[FRAME] = self._frames(self._pictures(self._rgb, self._first[ids] + place, 1, change)[:, 0], change)
+        if FRAMES in wanted:
+            every = self._frames_every
+            count = len(range(0, self.num_frames, every))
+            video[FRAMES] = self._frames(self._pictures(self._rgb, self._first[ids], count, change, every), change)
+        if MOTION in wanted:
+            differences = decode_differences(self._pictures(self._rgb, self._first[ids], self.num_frames, change))
+            if self._change_video is not None and change is not None:
+                differences = self._change_video.change_differences(differences, change)
+            shift = change.shift if change is not None else None
+            code = self._flow.gather(self._first[ids], self.num_frames, shift)
+            video[MOTION] = join_motion(differences, decode_flow(code, self._max_px))
         return video
 
-    def _pictures(self, stream: ByteStream, first: Tensor, count: int, change: VideoChange | None) -> Tensor:
+    def _draw_frames(self, count: int) -> Tensor:
+        return torch.randint(self.num_frames, (count,), generator=self._chosen_frame)
+
+    def _pictures(
+        self, stream: ByteStream, first: Tensor, count: int, change: VideoChange | None, every: int = 1
+    ) -> Tensor:
         if self._change_video is None or change is None:
-            return stream.gather(first, count)
-        return self._change_video.blur(stream.gather(first, count, change.shift), change)
+            return stream.gather(first, count, step=every)
+        return self._change_video.blur(stream.gather(first, count, change.shift, step=every), change)
 
     def _frames(self, pictures: Tensor, change: VideoChange | None, *, averaged: int = 1) -> Tensor:
         frames = decode_frames(pictures)

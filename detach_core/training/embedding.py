@@ -10,7 +10,7 @@ from torch import Tensor
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.windows import Windows
 from detach_core.methods import build_method
-from detach_core.methods.batch import FRAMES, MOTION, SENSOR, InputShape
+from detach_core.methods.batch import SENSOR, STREAMED, InputShape
 from detach_core.methods.method import Embedding, Method
 from detach_core.methods.networks import required
 from detach_core.training.batches import ResidentWindows
@@ -39,7 +39,8 @@ def embed_windows(
         device=device,
         seed=0,
         with_labels=False,
-        with_streams=bool(modalities & {MOTION, FRAMES}),
+        with_streams=bool(modalities & STREAMED),
+        frames_every=checkpoint.settings["input"]["frames_every"],
     )
     parts: dict[str, list[Tensor]] = {}
     for batch in resident.batches("all", modalities=modalities):
@@ -53,5 +54,5 @@ def embed_windows(
 def _named(side: str, embedding: Embedding | None) -> dict[str, Tensor]:
     if embedding is None:
         return {}
-    halves = {f"{side}_spatial": embedding.spatial, f"{side}_temporal": embedding.temporal}
-    return {side: embedding.whole, **{name: half for name, half in halves.items() if half is not None}}
+    others = {name: getattr(embedding, name) for name in ("spatial", "temporal", "shared")}
+    return {side: embedding.whole, **{f"{side}_{name}": value for name, value in others.items() if value is not None}}

@@ -35,8 +35,8 @@ def retrieval(method: Method, windows: WindowsAccess, part: str) -> dict[str, An
         video = method.embed_video(batch)
         if video is None:
             break
-        sensors.append(method.embed_sensor(required(batch.sensor)).whole)
-        videos.append(video.whole)
+        sensors.append(method.embed_sensor(required(batch.sensor)).in_shared_space)
+        videos.append(video.in_shared_space)
     method.train(was_training)
     if not videos:
         return {}

@@ -14,8 +14,9 @@ from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.split import ChannelStatistics, Normalisation, Split
 from detach_core.contracts.windows import Windows
+from detach_core.encoders.video.start import describe_start, without_path
 from detach_core.methods import METHODS, build_method
-from detach_core.methods.batch import FRAMES, MOTION
+from detach_core.methods.batch import STREAMED
 from detach_core.methods.method import Method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
@@ -29,6 +30,23 @@ class Session:
 
     method: Method
     run: TrainingRun
+
+
+def with_video_start(settings: dict[str, Any], spatial: Checkpoint | None) -> dict[str, Any]:
+    """The settings with what the weight file of `video.init` holds; with a Stage 1, it is what that started from.
+
+    Raises:
+        BadInputError: the weight file is refused.
+    """
+    if "video" not in settings:
+        return settings
+    video = settings["video"] if spatial is None else spatial.settings["video"]
+    return settings | {"video": describe_start(video, size=settings["encoders"]["size"])}
+
+
+def portable(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without the place of the weight file, which differs between machines; a checkpoint holds weights."""
+    return settings | ({"video": without_path(settings["video"])} if "video" in settings else {})
 
 
 def run_session(
@@ -47,7 +65,7 @@ def run_session(
     Args:
         name: a key of `METHODS`.
         place: where its section stands in the config, for messages.
-        settings: its resolved settings; Stage 1's are added to them when there is a Stage 1.
+        settings: its resolved settings, `with_video_start`; Stage 1's are added to them when there is a Stage 1.
         windows: all windows.
         split: which of them are pretrained on, and their normalisation.
         spatial: Stage 1, for methods that start from it.
@@ -79,7 +97,8 @@ def run_session(
         device=device,
         seed=seed,
         with_labels=METHODS[name].uses_labels,
-        with_streams=bool((method.modalities | method.video_modalities) & {MOTION, FRAMES}),
+        with_streams=bool((method.modalities | method.video_modalities) & STREAMED),
+        frames_every=settings["input"]["frames_every"],
     )
     log.info("%s on %s: %d pretraining windows, %s", name, windows.dataset, len(split.pretrain), words)
     run = train(
@@ -105,7 +124,7 @@ def make_checkpoint(
     """The session's method as a checkpoint."""
     return Checkpoint(
         method=name,
-        settings=settings,
+        settings=portable(settings),
         shape=session.method.shape.as_dict(),
         normalisation=normalisation_as_dict(split.normalisation),
         class_names=list(windows.class_names),

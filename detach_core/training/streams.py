@@ -19,18 +19,19 @@ class ByteStream:
         flat[self._size : -self._size] = stream.reshape(-1)
         self._from = flat.unfold(0, self._size, 1)
 
-    def gather(self, first: Tensor, num_frames: int, shift: Tensor | None = None) -> Tensor:
-        """The `num_frames` pictures from each row of `first` on, (B, F, H, W, C) in the stream's type.
+    def gather(self, first: Tensor, num_frames: int, shift: Tensor | None = None, *, step: int = 1) -> Tensor:
+        """`num_frames` pictures from each row of `first` on, every `step`-th, (B, F, H, W, C) in the stream's type.
 
         Args:
             first: (B,) int64, row of each window's first picture.
             num_frames: F.
             shift: (B, 2) int64 on the CPU, pixels by which the picture moves down and right; its border goes on. None:
                 not at all.
+            step: 2 leaves out every other picture.
         """
         batch = len(first)
         shift = torch.zeros(batch, 2, dtype=torch.int64) if shift is None else shift
-        frame = first.cpu()[:, None] + torch.arange(num_frames)
+        frame = first.cpu()[:, None] + step * torch.arange(num_frames)
         row = (torch.arange(self.height) - shift[:, :1]).clamp_(0, self.height - 1)
         line = frame[:, :, None] * self.height + row[:, None, :]
         # A line read from some pixels earlier on is a line moved right: no pixel is copied twice.

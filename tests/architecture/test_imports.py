@@ -45,5 +45,6 @@ def test_training_and_evaluation_run_on_a_bare_machine(root):
 
 
 def test_no_module_prints_or_reads_a_pickle(root, modules):
-    words = re.compile(r"^import pickle|^from pickle|torch\.load\(|\bprint\(", re.M)
+    # Of a pickle, weights alone are read: a user's file of them can hold no code.
+    words = re.compile(r"^import pickle|^from pickle|torch\.load\((?!.*weights_only=True)|\bprint\(", re.M)
     assert [str(path.relative_to(root)) for path in modules if words.search(path.read_text(encoding="utf-8"))] == []

@@ -88,6 +88,40 @@ def test_an_unknown_stage_is_refused(package):
         CodeDigest(package).of_stage("fly")
 
 
+def method_digests(root):
+    code = CodeDigest(root)
+    return {name: code.of_stage("pretrain", name) for name in ("detach", "primus", "supervised", "random_encoder")}
+
+
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("primus", {"primus"}),
+        ("random_encoder", {"supervised", "random_encoder"}),
+        ("__init__", {"detach", "primus", "supervised", "random_encoder"}),
+    ],
+)
+def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, module, changed):
+    methods = package / "detach_core" / "methods"
+    methods.mkdir()
+    for name in ("detach", "primus", "random_encoder"):
+        (methods / f"{name}.py").write_text("VALUE = 1\n")
+    (methods / "supervised.py").write_text("from detach_core.methods.random_encoder import VALUE\n")
+    names = ("detach", "primus", "random_encoder", "supervised")
+    (methods / "__init__.py").write_text("".join(f"import detach_core.methods.{name}\n" for name in names))
+    (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods import METHODS\n")
+    before = method_digests(package)
+    with (methods / f"{module}.py").open("a") as file:
+        file.write("CHANGED = True\n")
+    after = method_digests(package)
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_an_unknown_method_is_refused(root):
+    with pytest.raises(FileNotFoundError, match=r"detach_core\.methods\.fly"):
+        CodeDigest(root).of_stage("pretrain", "fly")
+
+
 def test_the_closure_of_a_real_stage_holds_its_contracts(root):
     closure = CodeDigest(root).closure("detach_core.stages.split")
     assert {"detach_core.stages.split", "detach_core.contracts.split", "detach_core.contracts"} <= closure

@@ -30,7 +30,7 @@ from detach_core.config.errors import ConfigError, join_path, unknown_key
         ("seeds", 3, "seeds: must be a list, got 3"),
         ("probe", None, "probe: must be a section of keys and values, got None"),
         ("augmentation.enabled", "yes", "augmentation.enabled: must be true or false, got 'yes'"),
-        ("zzz", 1, "zzz: unknown key; known: augmentation, "),
+        ("zzz", 1, "zzz: unknown key; known: analysis, augmentation, "),
     ],
 )
 def test_a_mistake_is_one_line_with_its_path(set_key, mistakes, path, value, line):

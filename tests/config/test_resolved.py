@@ -13,10 +13,10 @@ STAGES = {
     "flow": ["hwu_usp"],
     "pack": ["hwu_usp"],
     "split": ["hwu_usp", "default"],
-    "spatial": ["default"],
-    "pretraining": ["detach"],
+    "spatial": ["default", "hwu_usp"],
+    "pretraining": ["detach", "hwu_usp"],
     "embedding": ["detach"],
-    "probing": [],
+    "probing": ["detach"],
     "table": ["table1"],
 }
 
@@ -46,14 +46,31 @@ def settings_of(data):
         ("augmentation.sensor.jitter", 0.2, {"spatial", "pretraining"}),
         ("snapshots", [0.0, 1.0], {"pretraining"}),
         ("methods.supervised.epochs", 3, set()),
+        ("datasets.hwu_usp.epoch_share", 0.5, {"pretraining"}),
+        ("datasets.opportunity.epoch_share", 0.5, set()),
+        ("datasets.hwu_usp.spatial_batch_size", 50, {"spatial"}),
+        ("datasets.opportunity.spatial_batch_size", 50, set()),
         ("tables.table1.rows", ["detach"], {"table"}),
         ("seeds", [0, 1], {"table"}),
+        ("search.candidates", [{"optimizer": {"lr": 3e-4}}], {"probing"}),
     ],
 )
 def test_a_change_reaches_just_the_stages_that_it_touches(data, set_key, path, value, stages):
     before = settings_of(data)
     after = settings_of(set_key(path, value))
     assert {stage for stage in STAGES if before[stage] != after[stage]} == stages
+
+
+def test_one_share_shortens_every_method_s_training_alike(set_key):
+    data = set_key("datasets.hwu_usp.epoch_share", 0.3)
+    config = load_config(data)
+    for name in ("detach", "comodo", "cav_mae"):
+        full, found = data["methods"][name], json.loads(config.pretraining(name, "hwu_usp"))
+        for key in {"epochs", "teacher_epochs"} & full.keys():
+            assert found[key] == round(0.3 * full[key])
+        assert found["paper_steps"] == full["paper_steps"]
+    least = load_config(set_key("datasets.hwu_usp.epoch_share", 0.001))
+    assert json.loads(least.pretraining("detach", "hwu_usp"))["epochs"] == 1
 
 
 def test_settings_are_canonical_json(data):
@@ -94,12 +111,10 @@ def test_sources_have_their_own_roots(data):
 
 def test_methods_without_stage_1_stand_on_none(data):
     config = load_config(data)
-    assert {name: config.spatial_of(name) for name in data["variants"]} == {
-        "detach": "default",
-        "random_encoder": None,
-        "statistics": None,
-        "supervised": None,
-    }
+    for name, section in data["variants"].items():
+        assert config.spatial_of(name) == section.get("spatial"), name
+    assert config.spatial_of("detach") == "default"
+    assert config.spatial_of("primus") is None
 
 
 def test_tables_know_their_rows_and_datasets(data):

@@ -40,7 +40,10 @@ def test_another_stage_1_differs_from_the_default_in_what_it_names(set_key):
             "variants.x.hardnes: unknown key, did you mean `hardness`?",
         ),
         ({"method": "detach"}, "variants.x.spatial: missing; detach stands on a Stage 1"),
-        ({"method": "detach", "spatial": "y"}, "variants.x.spatial: must be one of default, got 'y'"),
+        (
+            {"method": "detach", "spatial": "y"},
+            "variants.x.spatial: must be one of default, no-refinement, q100-norefine, q100-refine-all, got 'y'",
+        ),
         (
             {"method": "statistics", "spatial": "default"},
             "variants.x.spatial: statistics has no Stage 1; remove the key",

@@ -20,12 +20,13 @@ def test_what_is_written_is_read(path, make_metrics):
     assert read.provenance == metrics.provenance
     one, again = metrics.protocols["paper"], read.protocols["paper"]
     assert again.per_class == one.per_class
-    assert (again.f1_weighted, again.map_low, again.n_units, again.c) == (
+    assert (again.f1_weighted, again.map_low, again.n_units, again.choices) == (
         one.f1_weighted,
         one.map_low,
         one.n_units,
-        one.c,
+        one.choices,
     )
+    assert (read.candidates, read.strengths) == (metrics.candidates, metrics.strengths) == (({},), (0.1, 1.0))
     assert again.confusion.tolist() == one.confusion.tolist()
     for name in ("unit", "instance", "label", "predicted"):
         assert getattr(again.predictions, name).tolist() == getattr(one.predictions, name).tolist()
@@ -47,9 +48,12 @@ def test_a_class_with_a_slash_in_its_name_is_read(tmp_path, make_metrics):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (["schema"], "detach.metrics/0"),
+        (["schema"], "detach.metrics/1"),
         (["probed"], None),
         (["seed"], 0.5),
+        (["candidates"], [1]),
+        (["strengths"], ["0.1"]),
+        (["protocols", "paper", "choices", 0, "candidate"], 1),
         (["interval", "confidence"], float("nan")),
         (["protocols", "paper", "map"], 1.2),
         (["protocols", "paper", "f1_weighted_low"], float("nan")),

@@ -29,7 +29,8 @@ def evaluate(windows, split, features, **changes):
         "interval": Interval(200, 0.9, 0),
         "device": torch.device("cpu"),
     }
-    return evaluate_protocols(windows, split, features.astype(np.float32), **(options | changes))
+    candidates = features if isinstance(features, list) else [features]
+    return evaluate_protocols(windows, split, [one.astype(np.float32) for one in candidates], **(options | changes))
 
 
 def telling(windows, noise=0.3):
@@ -57,7 +58,7 @@ def test_the_papers_protocol_pools_one_prediction_for_each_downstream_window(mak
     assert (result.predictions.label == windows.label[split.downstream]).all()
     assert result.n_test == len(split.downstream)
     assert result.n_units == len(np.unique(windows.instance[split.downstream]))
-    assert len(result.c) == 4
+    assert len(result.choices) == 4
     assert result.confusion.sum() == result.n_test
     np.testing.assert_allclose(result.predictions.probabilities.sum(1), 1.0, atol=1e-12)
 
@@ -80,7 +81,7 @@ def test_nothing_but_the_training_windows_makes_the_probe(make_windows):
     changed[split.held_out] = 100.0
     before, after = (evaluate(windows, split, one) for one in (features, changed))
     np.testing.assert_array_equal(before["paper"].predictions.probabilities, after["paper"].predictions.probabilities)
-    assert before["by_recording"].c == after["by_recording"].c
+    assert before["by_recording"].choices == after["by_recording"].choices
     untouched = split.downstream[0]
     changed = features.copy()
     changed[split.pretrain] = 100.0
@@ -114,13 +115,15 @@ def test_the_same_input_gives_the_same_figures(make_windows):
     windows = make_windows()
     split = make_split(windows)
     one, again = (evaluate(windows, split, telling(windows))["paper"] for _ in range(2))
-    assert (one.f1_weighted_low, one.map_high, one.c) == (again.f1_weighted_low, again.map_high, again.c)
+    assert (one.f1_weighted_low, one.map_high, one.choices) == (again.f1_weighted_low, again.map_high, again.choices)
 
 
 def test_the_authors_probe_can_be_asked_for(make_windows):
     windows = make_windows()
     result = evaluate(windows, make_split(windows), telling(windows), kind="authors")
-    assert result["paper"].c == ()
+    assert result["paper"].choices == ()
+    with pytest.raises(ValueError, match="chooses nothing, got 2 candidates"):
+        evaluate(windows, make_split(windows), [telling(windows)] * 2, kind="authors")
 
 
 def test_features_that_do_not_fit_and_unknown_kinds_are_refused(make_windows):
@@ -130,3 +133,69 @@ def test_features_that_do_not_fit_and_unknown_kinds_are_refused(make_windows):
         evaluate(windows, split, telling(windows)[:-1])
     with pytest.raises(ValueError, match="'svm'"):
         evaluate(windows, split, telling(windows), kind="svm")
+
+
+def noise(windows, seed=9):
+    return np.random.default_rng(seed).normal(size=(windows.num_windows, 5))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_candidate_that_tells_classes_apart_is_found_wherever_it_stands(make_windows, place):
+    windows = make_windows(repeats=6)
+    split = make_split(windows)
+    candidates = [noise(windows, seed) for seed in range(3)]
+    candidates[place] = telling(windows)
+    found = evaluate(windows, split, candidates)
+    alone = evaluate(windows, split, telling(windows))
+    for protocol, result in found.items():
+        assert {choice.candidate for choice in result.choices} == {place}
+        expected = alone[protocol].predictions.probabilities
+        np.testing.assert_array_equal(result.predictions.probabilities, expected)
+        for choice, one in zip(result.choices, alone[protocol].choices, strict=True):
+            assert choice.c == one.c
+            assert len(choice.inner_loss) == 3
+            assert choice.inner_loss[place] == one.inner_loss[0]
+            assert min(min(row) for row in choice.inner_loss) == min(choice.inner_loss[place])
+
+
+def test_of_equal_candidates_the_unchanged_one_is_taken(make_windows):
+    windows = make_windows()
+    result = evaluate(windows, make_split(windows), [telling(windows)] * 3)
+    assert {choice.candidate for one in result.values() for choice in one.choices} == {0}
+
+
+def test_candidates_are_chosen_in_each_fold_and_folds_may_differ(make_windows):
+    windows = make_windows(repeats=6)
+    split = make_split(windows)
+    first, second = noise(windows), noise(windows, 10)
+    # Each tells classes apart in one recording alone; a fold sees other shares of them.
+    one, other = (telling(windows) * (windows.recording % 2 == k)[:, None] for k in (0, 1))
+    result = evaluate(windows, split, [first + one, second + other])
+    chosen = [choice.candidate for choice in result["paper"].choices]
+    assert len(chosen) == 4
+    for choice in (*result["paper"].choices, *result["by_recording"].choices):
+        assert min(choice.inner_loss[choice.candidate]) == min(min(row) for row in choice.inner_loss)
+
+
+def test_nothing_of_a_test_part_decides_between_candidates(make_windows):
+    windows = make_windows()
+    split = make_split(windows)
+    candidates = [telling(windows, 0.8), telling(windows, 0.9)]
+    before = evaluate(windows, split, candidates)
+    for place in (0, 1):
+        changed = [one.copy() for one in candidates]
+        changed[place][split.held_out] = 100.0
+        after = evaluate(windows, split, changed)
+        assert after["by_recording"].choices == before["by_recording"].choices
+        assert after["paper"].choices == before["paper"].choices
+    fold = split.protocols["paper"][0]
+    changed = [one.copy() for one in candidates]
+    changed[1][fold.test] = 100.0
+    assert evaluate(windows, split, changed)["paper"].choices[0] == before["paper"].choices[0]
+
+
+def test_candidates_may_have_features_of_other_widths(make_windows):
+    windows = make_windows()
+    wide = np.concatenate([noise(windows), telling(windows)], axis=1)
+    result = evaluate(windows, make_split(windows), [noise(windows), wide])
+    assert {choice.candidate for choice in result["by_recording"].choices} == {1}

@@ -20,7 +20,7 @@ def toy(count=80, width=12, num_classes=4):
 def fit(features, label, rows, **changes):
     inner = [np.arange(len(one)) % 3 for one in rows]
     options = {"strengths": [1.0], "num_classes": 4, "device": CPU}
-    return fit_logistic_probes(features, label, rows, inner, **(options | changes))
+    return fit_logistic_probes([features], label, rows, inner, **(options | changes))
 
 
 def test_probabilities_on_unseen_units_are_those_of_a_scikit_learn_pipeline():
@@ -49,7 +49,9 @@ def test_the_chosen_strength_is_one_of_the_grid_and_kept():
 def test_inner_folds_that_do_not_fit_are_refused():
     features, label = toy()
     with pytest.raises(ValueError, match="one inner fold"):
-        fit_logistic_probes(features, label, [np.arange(9)], [np.arange(8)], strengths=[1.0], num_classes=4, device=CPU)
+        fit_logistic_probes(
+            [features], label, [np.arange(9)], [np.arange(8)], strengths=[1.0], num_classes=4, device=CPU
+        )
 
 
 def test_a_search_that_does_not_converge_is_an_error(monkeypatch):
@@ -68,3 +70,30 @@ def test_the_authors_probe_does_not_standardise_and_underfits_small_features():
     accuracy = [np.mean(probe.probabilities(features * 1e-3).argmax(1) == label) for probe in (authors, ours)]
     assert accuracy[0] < accuracy[1] - 0.2
     assert linear_probe.FIT_TOLERANCE < 1e-4
+
+
+def test_each_probe_takes_the_features_and_the_strength_of_least_inner_loss():
+    features, label = toy()
+    rows = [np.arange(0, 60), np.arange(20, 80)]
+    inner = [np.arange(len(one)) % 3 for one in rows]
+    blurred = features + np.random.default_rng(1).normal(size=features.shape) * 3
+    # In the second set the first candidate is the blurred one.
+    mixed = [np.where(np.arange(80)[:, None] < 20, features, blurred), blurred.copy()]
+    mixed[1][60:] = features[60:]
+    options = {"strengths": [1.0, 0.01, 0.1], "num_classes": 4, "device": CPU}
+    for k, probe in enumerate(fit_logistic_probes(mixed, label, rows, inner, **options)):
+        alone = [fit_logistic_probes([one], label, rows, inner, **options)[k] for one in mixed]
+        assert probe.inner_loss == tuple(one.inner_loss[0] for one in alone)
+        best = min(range(2), key=lambda place: min(probe.inner_loss[place]))
+        assert probe.candidate == best == k
+        assert probe.c == alone[best].c == [0.01, 0.1, 1.0][int(np.argmin(probe.inner_loss[best]))]
+        torch.testing.assert_close(probe.coefficients, alone[best].coefficients, atol=1e-4, rtol=0)
+
+
+def test_the_inner_loss_is_a_mean_over_units_and_absent_where_there_is_no_choice():
+    features, label = toy()
+    (probe,) = fit(features, label, [np.arange(80)], strengths=[1e-8, 1e-9])
+    # The penalty leaves nothing but the classes' shares.
+    np.testing.assert_allclose(probe.inner_loss, np.log(4) * np.ones((1, 2)), atol=0.02)
+    (probe,) = fit(features, label, [np.arange(80)])
+    assert (probe.inner_loss, probe.candidate) == ((), 0)

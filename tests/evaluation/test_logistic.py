@@ -96,3 +96,15 @@ def test_constant_features_are_ignored():
 def test_wrong_features_are_refused():
     with pytest.raises(ValueError, match="float64"):
         build_training_sets(torch.zeros(3, 2), torch.zeros(3, dtype=torch.long), [torch.arange(3)])
+
+
+def test_sets_that_are_taken_out_are_solved_alike():
+    features, label = toy(60, 5, 3)
+    sets = build_training_sets(features, label, [torch.arange(40), torch.arange(10, 60), torch.arange(5, 50)])
+    c = torch.tensor([[1.0], [0.1], [10.0]], dtype=F64)
+    chosen = torch.tensor([2, 0])
+    part = sets.take(chosen)
+    assert torch.equal(part.turn, sets.turn[chosen])
+    whole, _ = solve(sets, sets.weight[:, None], c, 3, 1e-7)
+    alone, _ = solve(part, part.weight[:, None], c[chosen], 3, 1e-7)
+    torch.testing.assert_close(alone, whole[chosen], atol=1e-6, rtol=0)

@@ -3,7 +3,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from detach_core.evaluation.logistic import build_training_sets
-from detach_core.evaluation.selection import select_c
+from detach_core.evaluation.selection import inner_losses, select
 
 F64 = torch.float64
 GRID = [0.001, 0.01, 0.1, 1.0, 10.0]
@@ -15,6 +15,12 @@ def make_sets(noise, seed=0, count=60):
     features = rng.normal(size=(3, 8))[label] * 2 + rng.normal(size=(count, 8)) * noise
     sets = build_training_sets(torch.tensor(features, dtype=F64), torch.tensor(label), [torch.arange(count)])
     return sets, torch.tensor(rng.permutation(np.arange(count) % 4))[None]
+
+
+def select_c(sets, inner, strengths, num_classes):
+    """The chosen C of one candidate."""
+    losses, _ = inner_losses(sets, inner, strengths, num_classes)
+    return torch.tensor(sorted(strengths), dtype=F64)[select([losses])[1]]
 
 
 def test_the_choice_is_that_of_a_loop_over_folds_with_scikit_learn():
@@ -51,3 +57,25 @@ def test_a_class_that_only_the_left_out_fold_has_does_not_decide():
     sets, inner = make_sets(1.0)
     sets.label[0, :1] = 3
     assert float(select_c(sets, inner, GRID, 4)) in GRID
+
+
+def test_the_loss_is_that_of_the_units_left_out():
+    sets, inner = make_sets(2.0)
+    losses, count = inner_losses(sets, inner, [1.0], 3)
+    inputs, label = sets.axes[0, :, :-1].numpy(), sets.label[0].numpy()
+    total = 0.0
+    for fold in range(4):
+        out = (inner[0] == fold).numpy()
+        model = LogisticRegression(C=1.0, tol=1e-8, max_iter=10_000).fit(inputs[~out], label[~out])
+        total -= model.predict_log_proba(inputs[out])[np.arange(out.sum()), label[out]].sum()
+    np.testing.assert_allclose(float(losses[0, 0]), total, rtol=0.02)  # the search stops early
+    assert count.tolist() == [60.0]
+    assert inner_losses(sets, torch.zeros_like(inner), [1.0, 2.0], 3)[1].tolist() == [0.0]
+
+
+def test_of_equal_losses_the_first_candidate_and_the_smaller_strength_are_taken():
+    tied = torch.tensor([[3.0, 2.0, 2.0], [1.0, 1.0, 5.0]], dtype=F64)
+    better = torch.tensor([[2.5, 2.0, 1.0], [1.0, 0.5, 0.5]], dtype=F64)
+    for losses, candidate, place in (([tied, tied], [0, 0], [1, 0]), ([tied, better], [1, 1], [2, 1])):
+        chosen = select(losses)
+        assert (chosen[0].tolist(), chosen[1].tolist()) == (candidate, place)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from detach_core.losses.info_nce import info_nce
+from detach_core.losses.info_nce import info_nce, summed_info_nce
 
 
 def test_equal_cosines_give_the_logarithm_of_the_batch():
@@ -33,3 +33,13 @@ def test_one_pair_alone_costs_nothing():
 def test_features_that_do_not_pair_are_refused():
     with pytest.raises(ValueError, match="video and sensor"):
         info_nce(torch.randn(4, 3), torch.randn(5, 3), 0.1)
+
+
+def test_it_is_torch_s_cross_entropy_in_both_directions():
+    torch.manual_seed(0)
+    first, second = torch.randn(7, 5, dtype=torch.float64), torch.randn(7, 5, dtype=torch.float64)
+    logits = torch.nn.functional.normalize(first) @ torch.nn.functional.normalize(second).T / 0.2
+    target = torch.arange(7)
+    both = [torch.nn.functional.cross_entropy(value, target) for value in (logits, logits.T)]
+    torch.testing.assert_close(info_nce(first, second, 0.2), sum(both) / 2)
+    torch.testing.assert_close(summed_info_nce(first, second, 0.2), sum(both))

@@ -44,3 +44,9 @@ def test_losses_and_stage_1_are_refused_where_there_are_none():
 def test_the_protocol_cannot_be_built_bare():
     with pytest.raises(TypeError):
         Method({}, SHAPE, None)
+
+
+def test_what_is_probed_is_compared_unless_the_method_says_otherwise():
+    whole, other = torch.ones(2, 3), torch.zeros(2, 4)
+    assert Embedding(whole).in_shared_space is whole
+    assert Embedding(whole, shared=other).in_shared_space is other

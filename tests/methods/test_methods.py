@@ -47,6 +47,7 @@ def sensor_gradient(method):
 def test_two_windows_give_finite_losses_whose_gradients_reach_the_sensor_encoder(method, access):
     if not method.num_epochs:
         pytest.skip("is not trained")
+    reached = False
     for epoch in range(1, method.num_epochs + 1):
         method.before_epoch(epoch)
         method.train()
@@ -58,7 +59,13 @@ def test_two_windows_give_finite_losses_whose_gradients_reach_the_sensor_encoder
         sum(terms.values()).backward()
         method.after_step()
         method.after_epoch(epoch)
-        assert sensor_gradient(method) > 0
+        # A phase whose batches lack the sensor trains the video alone (COMODO's teacher): nothing can reach it there.
+        if SENSOR in method.modalities:
+            assert sensor_gradient(method) > 0
+            reached = True
+        else:
+            assert any(weight.grad is not None and bool(weight.grad.any()) for weight in method.parameters())
+    assert reached
 
 
 def test_a_method_that_is_not_trained_has_no_loss(method, access):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.methods.spatial_video import SpatialVideo
 
 
@@ -26,3 +27,14 @@ def test_all_windows_are_asked_in_order_without_gradient(toy, resident):
     assert logits.shape == (72, 4)
     assert not logits.requires_grad
     torch.testing.assert_close(logits[40], video(batch)[0].detach(), atol=1e-5, rtol=1e-4)
+
+
+def test_it_starts_from_a_weight_file_whatever_it_averages(toy, tmp_path):
+    state = SpatialCnn2d(dim=32, size="small").state_dict()
+    torch.save(state, tmp_path / "t.pt")
+    changes = {"video": {"init": str(tmp_path / "t.pt")}}
+    assert SpatialVideo(toy.SPATIAL).video_init == "scratch"
+    for average in ("pixels", "features"):
+        video = SpatialVideo({**toy.SPATIAL, **changes, "video_time_average": average})
+        assert video.video_init.startswith("t.pt (sha256 ")
+        assert all(torch.equal(value, state[key]) for key, value in video.encoder.state_dict().items())

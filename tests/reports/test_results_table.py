@@ -5,7 +5,8 @@ from detach_core.reports.aggregate import aggregate
 from detach_core.reports.results_table import readable, results_caption, results_frame
 
 COLUMNS = """dataset method protocol source probed n_seeds n_test f1_weighted f1_weighted_low f1_weighted_high
-f1_weighted_sd map map_low map_high map_sd paper_f1_weighted paper_map video_init split seeds commit null_windows"""
+f1_weighted_sd map map_low map_high map_sd paper_f1_weighted paper_map video_init searched split seeds
+commit null_windows"""
 
 
 def frame_of(make_metrics, *runs, table="table1"):
@@ -57,3 +58,14 @@ def test_readers_see_figure_deviation_and_interval_in_one_cell(make_metrics):
     assert cell == f"{line.f1_weighted:.3f} [{line.f1_weighted_low:.3f}, {line.f1_weighted_high:.3f}]"
     assert " ± " in readable(frame_of(make_metrics, {"seed": 0}, {"seed": 1}))["mAP"].iloc[0]
     assert readable(frame_of(make_metrics, {"variant": "x", "method": "x"}))["Paper F1"].iloc[0] == ""
+
+
+def test_every_row_says_where_its_video_started_and_how_many_settings_were_tried(make_metrics):
+    searched = {"candidates": ({}, {"optimizer": {"lr": 3e-4}}), "video_init": "r.pth (sha256 01)"}
+    frame = frame_of(make_metrics, searched, {"variant": "statistics", "method": "statistics", "video_init": "none"})
+    assert frame["searched"].tolist() == [2, 2, 1, 1]
+    shown = readable(frame)
+    assert shown["Searched"].tolist() == ["2", "2", "1", "1"]
+    assert shown["Video"].tolist() == ["r.pth (sha256 01)"] * 2 + ["none"] * 2
+    assert "chosen by cross-validation inside each fold's training part" in results_caption(frame, 0.95)
+    assert "cross-validation" not in results_caption(frame_of(make_metrics, {}), 0.95)

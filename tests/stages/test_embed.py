@@ -3,11 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
+from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
+from detach_core.stages.pretrain_spatial import pretrain_spatial
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, toy = _TOY["home"], _TOY["toy"]
@@ -60,3 +63,58 @@ def test_a_checkpoint_of_other_channels_is_refused(home, checkpoint, tmp_path, c
         run(home, other, tmp_path)
     assert "channel_names" in capsys.readouterr().err
     assert not (tmp_path / "embeddings.h5").exists()
+
+
+@pytest.mark.parametrize("width", [32, 16])
+def test_a_row_says_which_weights_its_video_started_from_and_is_embedded_without_their_file(toy, home, tmp_path, width):
+    path = tmp_path / "mine.safetensors"
+    state = SpatialCnn2d(dim=width, size="small").state_dict()
+    save_file({f"video.{key}": value.contiguous() for key, value in state.items()}, path)
+    changes = {"video": {"init": str(path)}}
+    paths = {"windows_path": home / "windows.h5", "split_path": home / "split.json", "seed": 0}
+    stage_1, stage_2 = tmp_path / "spatial.safetensors", tmp_path / "checkpoint.safetensors"
+    pretrain_spatial(
+        settings=toy.as_text(toy.SPATIAL, **changes, warmup_epochs=1, joint_epochs=1, refinement_epochs=1),
+        checkpoint_path=stage_1,
+        history_path=tmp_path / "spatial.jsonl",
+        log_path=tmp_path / "spatial.log",
+        **paths,
+    )
+    pretrain(
+        settings=toy.as_text(toy.DETACH, **changes, epochs=1),
+        spatial_path=stage_1,
+        checkpoint_path=stage_2,
+        history_path=tmp_path / "history.jsonl",
+        snapshots_path=tmp_path / "snapshots.safetensors",
+        log_path=tmp_path / "pretrain.log",
+        **paths,
+    )
+    path.unlink()
+    anew = "" if width == 32 else ", projection anew"
+    for checkpoint in map(read_checkpoint, (stage_1, stage_2)):
+        assert str(tmp_path) not in str((checkpoint.settings, checkpoint.facts))
+        assert checkpoint.facts["video_init"].startswith("mine.safetensors (sha256 ")
+    embeddings = run(home, stage_2, tmp_path)
+    digest = read_checkpoint(stage_1).settings["video"]["sha256"]
+    assert embeddings.video_init == f"mine.safetensors (sha256 {digest[:12]}{anew})"
+    assert "video_spatial" in embeddings.features
+
+
+def test_a_weight_file_that_does_not_fit_is_one_line_before_any_training(toy, home, tmp_path, capsys):
+    path = tmp_path / "mine.safetensors"
+    state = SpatialCnn2d(dim=32, size="small").state_dict()
+    del state["attention.bias"]
+    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    with pytest.raises(SystemExit):
+        pretrain_spatial(
+            settings=toy.as_text(toy.SPATIAL, video={"init": str(path)}),
+            windows_path=home / "windows.h5",
+            split_path=home / "split.json",
+            checkpoint_path=tmp_path / "spatial.safetensors",
+            history_path=tmp_path / "spatial.jsonl",
+            seed=0,
+            log_path=tmp_path / "spatial.log",
+        )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mine.safetensors: keys: found no `attention.bias`" in line
+    assert not (tmp_path / "spatial.safetensors").exists()

@@ -48,13 +48,16 @@ def embed(windows, **changes):
     return dataclasses.replace(embeddings, **changes)
 
 
-def run(folder, embeddings, name="metrics.json", **changes):
-    write_embeddings(folder / "embeddings.h5", embeddings)
+def run(folder, embeddings, name="metrics.json", others=(), candidates=({},), part=None, **changes):
+    paths = [folder / f"embeddings{place}.h5" for place in range(1 + len(others))]
+    for path, one in zip(paths, (embeddings, *others), strict=True):
+        write_embeddings(path, one)
+    settings = {"probe": PROBE | changes, "candidates": candidates, "device": "cpu", "threads": 1, **(part or {})}
     probe(
-        settings=json.dumps({"probe": PROBE | changes, "device": "cpu", "threads": 1}),
+        settings=json.dumps(settings),
         windows_path=folder / "windows.h5",
         split_path=folder / "split.json",
-        embeddings_path=folder / "embeddings.h5",
+        embeddings_paths=paths,
         metrics_path=folder / name,
         log_path=folder / "probe.log",
     )
@@ -117,3 +120,66 @@ def test_embeddings_of_something_else_are_refused(tmp_path, capfd, changes, word
         run(tmp_path, embed(windows, **changes))
     assert words in capfd.readouterr().err
     assert not (tmp_path / "metrics.json").exists()
+
+
+def noisy(windows, **changes):
+    features = np.random.default_rng(7).normal(size=(windows.num_windows, 5)).astype(np.float32)
+    return embed(windows, features={"sensor": features}, **changes)
+
+
+RATE = {"optimizer": {"lr": 3e-4}}
+
+
+def test_a_search_takes_the_better_candidate_in_each_fold_and_says_what_it_tried(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    alone = read_metrics(run(tmp_path, embed(windows)))
+    better = embed(windows, variant="detach+1")
+    found = read_metrics(run(tmp_path, noisy(windows), others=[better], candidates=[{}, RATE]))
+    assert (found.variant, found.candidates) == ("detach", ({}, RATE))
+    assert found.strengths == (0.1, 1.0)
+    assert found.provenance.inputs.keys() == {"windows", "split", "embeddings", "embeddings+1"}
+    for name, one in found.protocols.items():
+        assert [choice.candidate for choice in one.choices] == [1] * len(one.choices)
+        assert all(np.shape(choice.inner_loss) == (2, 2) for choice in one.choices)
+        assert one.f1_weighted == alone.protocols[name].f1_weighted
+    assert "probing detach and 1 other settings of it" in (tmp_path / "probe.log").read_text()
+    assert "by_recording: F1" in (tmp_path / "probe.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "primus"}, "method: found primus, expected detach"),
+        ({"seed": 1}, "seed: found 1, expected 0"),
+        ({"probed": "head"}, "probed: found head, expected spatial and temporal"),
+        ({"split": "other"}, "split: found other, expected default"),
+    ],
+)
+def test_a_candidate_of_something_else_is_refused(tmp_path, capfd, changes, words):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    with pytest.raises(SystemExit):
+        run(tmp_path, embed(windows), others=[embed(windows, **changes)], candidates=[{}, RATE])
+    assert "embeddings1.h5: " + words in capfd.readouterr().err
+
+
+def test_a_half_of_the_feature_is_a_row_of_its_own(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    whole = embed(windows)
+    noise = np.random.default_rng(1).normal(size=(windows.num_windows, 3)).astype(np.float32)
+    both = dataclasses.replace(whole, features={**whole.features, "sensor_temporal": noise})
+    metrics = read_metrics(run(tmp_path, both, part={"half": "temporal", "variant": "detach-temporal-half"}))
+    assert (metrics.variant, metrics.method, metrics.probed) == ("detach-temporal-half", "detach", "sensor temporal")
+    assert metrics.protocols["by_recording"].f1_weighted < 0.6
+
+
+def test_a_half_that_is_not_there_is_refused(tmp_path, capsys):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    with pytest.raises(SystemExit):
+        run(tmp_path, embed(windows), part={"half": "spatial", "variant": "x"})
+    message = capsys.readouterr().err
+    assert "sensor_spatial" in message
+    assert "halves" in message

@@ -59,7 +59,7 @@ def split(home):
 def make_resident():
     """Builds `ResidentWindows` over a toy's files."""
 
-    def make(windows, split, *, augmentation=None, seed=0, with_labels=False):
+    def make(windows, split, *, augmentation=None, seed=0, with_labels=False, frames_every=1):
         parts = {"pretrain": split.pretrain, "monitor": split.held_out}
         return ResidentWindows(
             windows,
@@ -71,6 +71,7 @@ def make_resident():
             seed=seed,
             with_labels=with_labels,
             with_streams=True,
+            frames_every=frames_every,
         )
 
     return make

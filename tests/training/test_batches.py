@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR, WindowsAccess
+from detach_core.methods.batch import FRAME, FRAMES, MEAN_FRAME, MOTION, SENSOR, WindowsAccess
 from detach_core.signals.normalization import apply_form
 from detach_core.training.batches import input_shape
 
@@ -108,6 +108,25 @@ def test_mean_frame_and_motion_of_a_window_move_together(windows, split, make_re
     )
     torch.testing.assert_close(batch.motion[:, :3], batch.frames.diff(dim=2), atol=1e-6, rtol=0)
     torch.testing.assert_close(batch.mean_frame, batch.frames.mean(dim=2), atol=3e-3, rtol=0)
+
+
+def test_every_second_frame_may_be_all_that_networks_see(windows, split, make_resident):
+    place, wanted = torch.arange(6), {FRAMES, MOTION}
+    every = make_resident(windows, split).gather("pretrain", place, modalities=wanted, augment=False)
+    second = make_resident(windows, split, frames_every=2).gather("pretrain", place, modalities=wanted, augment=False)
+    assert torch.equal(second.frames, every.frames[:, :, ::2])
+    assert torch.equal(second.motion, every.motion)
+
+
+def test_a_lone_frame_is_the_middle_one_and_a_random_one_in_training(windows, split, make_resident):
+    resident, place = make_resident(windows, split), torch.arange(50)
+    still = resident.gather("pretrain", place, modalities={FRAME, FRAMES}, augment=False)
+    count = still.frames.shape[2]
+    assert torch.equal(still.frame, still.frames[:, :, count // 2])
+    drawn = resident.gather("pretrain", place, modalities={FRAME}, augment=True).frame
+    found = (drawn[:, :, None] == still.frames).flatten(3).all(dim=3).all(dim=1)
+    assert bool(found.any(dim=1).all())
+    assert len(set(found.int().argmax(dim=1).tolist())) > count // 2
 
 
 @pytest.mark.parametrize("unit", ["window", "recording"])

@@ -1,11 +1,13 @@
 import json
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from detach_core.contracts.provenance import make_provenance
+from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.training import session as sessions
 
 LOG = logging.getLogger("test")
@@ -70,3 +72,19 @@ def test_an_unknown_method_is_refused(toy, windows, split):
             seed=0,
             log=LOG,
         )
+
+
+def test_the_start_of_the_video_is_described_once_and_stage_2_takes_over_that_of_stage_1(toy, windows, split, tmp_path):
+    path = tmp_path / "t.pt"
+    torch.save(SpatialCnn2d(dim=32, size="small").state_dict(), path)
+    settings = sessions.with_video_start(toy.SPATIAL | {"video": {"init": str(path)}}, None)
+    assert settings["video"].keys() == {"init", "network", "width", "sha256", "path"}
+    assert sessions.portable(settings)["video"].keys() == settings["video"].keys() - {"path"}
+    stage_1 = SimpleNamespace(settings=sessions.portable(settings))
+    path.unlink()
+    assert sessions.with_video_start(toy.DETACH, stage_1)["video"] == stage_1.settings["video"]
+
+
+def test_methods_without_video_have_nothing_to_describe(toy):
+    settings = toy.SETTINGS["statistics"]
+    assert sessions.with_video_start(settings, None) == sessions.portable(settings) == settings

@@ -32,6 +32,12 @@ def test_each_window_has_its_own_shift_and_its_own_content(pictures):
         assert torch.equal(together[index], alone[0])
 
 
+def test_every_second_picture_can_be_left_out(pictures):
+    stream, shift = ByteStream(pictures), torch.tensor([[1, -2], [0, 1]])
+    found = stream.gather(torch.tensor([1, 4]), 3, shift, step=2)
+    assert torch.equal(found, stream.gather(torch.tensor([1, 4]), 6, shift)[:, ::2])
+
+
 def test_signed_bytes_keep_their_sign():
     flow = torch.tensor([-127, 127], dtype=torch.int8).expand(3, 2, 2, 2)
     found = ByteStream(flow).gather(torch.tensor([1]), 2)

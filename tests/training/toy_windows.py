@@ -18,7 +18,7 @@ from detach_core.signals.normalization import fit
 
 HEIGHT, WIDTH, FRAMES, WORKING_HZ, SENSOR_HZ, LENGTH, MAX_PX = 24, 32, 10, 5.0, 30.0, 60, 16.0
 NETWORK = {
-    "input": {"form": "centred", "activation_quantile": 0.99},
+    "input": {"form": "centred", "activation_quantile": 0.99, "frames_every": 1},
     "augmentation": {
         "enabled": True,
         "sensor": {"scale": 0.1, "jitter": 0.05, "shift_s": 0.1, "warp": 0.1, "channel_dropout": 0.05},
@@ -32,6 +32,7 @@ NETWORK = {
         },
     },
     "encoders": {"size": "small", "dim": 32},
+    "video": {"init": "scratch"},
     "optimizer": {"lr": 1e-4, "weight_decay": 1e-4, "max_lr": 2e-3},
     "device": "cpu",
     "threads": 1,
@@ -89,9 +90,63 @@ DETACH = {
     "snapshots": [0.0, 0.5, 1.0],
 }
 TRAINED = {"epochs": 2, "batch_size": 16, "paper_steps": 800, "sensor_temporal": "cnn_gru_attention"}
+CONTRASTED = {"epochs": 2, "batch_size": 16, "paper_steps": 800, "temperature": 0.1, "authors_adaptation": False}
+IMU2CLIP = {**NETWORK, **CONTRASTED, "method": "imu2clip", "length": 400}
+PRIMUS = {
+    **NETWORK,
+    **CONTRASTED,
+    "method": "primus",
+    "length": 400,
+    "self_supervised_weight": 0.5,
+    "queue": 1024,
+    "exclude_s": 2.0,
+    "transforms": ["negate", "permute"],
+    "segments": 4,
+}
+COMODO = {
+    **NETWORK,
+    "method": "comodo",
+    "epochs": 2,
+    "batch_size": 8,
+    "paper_steps": 4950,
+    "lr": 3.0e-4,
+    "teacher_epochs": 2,
+    "teacher_contrast": 0.1,
+    "teacher_temperature": 0.1,
+    "student_temperature": 0.05,
+    "queue": 1024,
+    "hidden": 32,
+    "centre_teacher": False,
+}
+CAV_MAE = {
+    **NETWORK,
+    "method": "cav_mae",
+    "epochs": 2,
+    "batch_size": 16,
+    "paper_steps": 3200,
+    "length": 128,
+    "patch_samples": 16,
+    "patch_px": 8,
+    "frames": 1,
+    "width": 32,
+    "heads": 4,
+    "separate_layers": 2,
+    "joint_layers": 1,
+    "decoder_width": 16,
+    "decoder_layers": 1,
+    "masked": 0.75,
+    "contrast_weight": 0.01,
+    "temperature": 0.05,
+    "normalise_patches": True,
+    "warmup": 0.1,
+}
 SETTINGS = {
     "detach_spatial": SPATIAL,
     "detach": {**DETACH, "spatial_settings": SPATIAL},
+    "imu2clip": IMU2CLIP,
+    "primus": PRIMUS,
+    "comodo": COMODO,
+    "cav_mae": CAV_MAE,
     "random_encoder": {**NETWORK, "method": "random_encoder", "sensor_temporal": "cnn_gru_attention"},
     "statistics": {"method": "statistics", **{key: NETWORK[key] for key in ("input", "device", "threads")}},
     "supervised": {**NETWORK, "method": "supervised", **TRAINED},
