@@ -23,6 +23,8 @@ ARTIFACTS = (
     ("snapshots", "pretrain"),
     ("embeddings", "embed"),
     ("metrics", "probe"),
+    ("negative_pairs", "negative_pairs"),
+    ("activation_maps", "activation_maps"),
 )
 HEAD = """# Contracts
 

@@ -28,7 +28,12 @@ REST = """
 | Sec. 4, splits | rule `split`, section `splits` |
 | Sec. 4, linear probe | rules `embed`, `probe`, section `probe` |
 | Table 1 | rule `table`, `results/table1.csv` |
+| Tables 2 to 6 | rule `table`, `results/table2.csv` to `table6.csv`, sections `variants` and `halves` |
 | Table 7 | rule `table`, `results/table7.csv` |
+| Figs. 4 to 6 | rules `negative_pairs`, `figure`, `results/figures/figure4.pdf` to `figure6.pdf` |
+| Figs. 7 and 9 | rule `figure`, `results/figures/figure7.pdf`, `figure9.pdf` |
+| Fig. 8 | rules `activation_maps`, `figure`, `results/figures/figure8.pdf` |
+| Fig. 10 | rule `figure`, `results/figures/figure10.pdf` |
 """
 
 

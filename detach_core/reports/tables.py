@@ -1,4 +1,4 @@
-"""One table as three files: `.csv` with every column, `.md` and `.tex` for readers."""
+"""One table as four files: `.csv` with every column, `.md`, `.tex` and `.html` for readers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from detach_core.contracts.atomic import write_text
+from detach_core.reports.web_table import web_table
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -29,12 +30,16 @@ _TEX_PATTERN = re.compile("|".join(re.escape(character) for character in _TEX))
 
 
 def write_table(csv_path: Path | str, *, title: str, caption: str, frame: pd.DataFrame, shown: pd.DataFrame) -> None:
-    """Write `frame` as csv at `csv_path`, and `shown` beside it as `.md` and `.tex`."""
+    """Write `frame` as csv at `csv_path`, and `shown` beside it as `.md`, `.tex` and `.html`."""
     csv_path = Path(csv_path)
+    numbers = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    tex = latex(shown, title, caption, label=csv_path.stem)
+    files = {csv_path.name: numbers, f"{csv_path.stem}.tex": tex}
     write_text(csv_path.with_suffix(".md"), markdown(shown, title, caption))
-    write_text(csv_path.with_suffix(".tex"), latex(shown, title, caption, label=csv_path.stem))
+    write_text(csv_path.with_suffix(".tex"), tex)
+    write_text(csv_path.with_suffix(".html"), web_table(shown, title, caption, downloads=files))
     # The file that the workflow waits for comes last: when it is there, all are.
-    write_text(csv_path, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_text(csv_path, numbers)
 
 
 def markdown(shown: pd.DataFrame, title: str, caption: str) -> str:

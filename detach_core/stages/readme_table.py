@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.logs import stage_log
+from detach_core.reports.page_blocks import fill_blocks
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+BLOCK = "results"
 
 
 def readme_table(
@@ -23,17 +23,6 @@ def readme_table(
         log_path: the log.
     """
     with stage_log(log_path, "readme_table") as log:
-        table, page = Path(table_path).read_text(encoding="utf-8").strip(), Path(readme_path)
-        text = page.read_text(encoding="utf-8")
-        if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-            raise BadInputError(
-                page,
-                "markers",
-                found=f"{text.count(BEGIN)} of {BEGIN!r} and {text.count(END)} of {END!r}",
-                expected="one of each, in this order",
-                remedy="put them back",
-            )
-        before, rest = text.split(BEGIN)
-        write_text(page, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
-        write_text(done_path, f"{page}\n")
-        log.info("%s holds the table", page)
+        fill_blocks(readme_path, {BLOCK: Path(table_path).read_text(encoding="utf-8")})
+        write_text(done_path, f"{readme_path}\n")
+        log.info("%s holds the table", readme_path)

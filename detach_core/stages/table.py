@@ -1,4 +1,4 @@
-"""Stage `table`: one table as csv, md and tex, from metrics or from the prepared data."""
+"""Stage `table`: one table as csv, md, tex and html, from metrics or from the prepared data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from detach_core.contracts.windows import read_windows
 from detach_core.reports import dataset_statistics as statistics
 from detach_core.reports import results_table as results
 from detach_core.reports.aggregate import aggregate
+from detach_core.reports.captions import heading, table_caption
 from detach_core.reports.sources import refuse_mixed_sources
 from detach_core.reports.tables import write_table
 
@@ -31,7 +32,7 @@ def table(
     csv_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the table at `csv_path` and beside it as `.md` and `.tex`.
+    """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
         name: `table1`, ...; names the paper's table whose values stand beside ours.
@@ -48,7 +49,7 @@ def table(
             _write_results(name, values, metrics_paths, csv_path)
         else:
             _write_statistics(name, windows_paths, split_paths, csv_path)
-        log.info("the table is %s (.md and .tex beside it)", csv_path)
+        log.info("the table is %s (.md, .tex and .html beside it)", csv_path)
 
 
 def _write_results(name: str, values: Mapping[str, Any], paths: Paths, csv_path: str | Path) -> None:
@@ -66,18 +67,19 @@ def _write_results(name: str, values: Mapping[str, Any], paths: Paths, csv_path:
         return values["datasets"].index(run.dataset), values["rows"].index(run.variant)
 
     frame = results.results_frame(name, aggregate(sorted(runs, key=place)))
-    caption = results.results_caption(frame, runs[0].interval.confidence)
-    write_table(csv_path, title=_title(name), caption=caption, frame=frame, shown=results.readable(frame))
+    words = _words(name, results.results_caption(frame, runs[0].interval.confidence))
+    write_table(csv_path, **words, frame=frame, shown=results.readable(frame))
 
 
 def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_path: str | Path) -> None:
     pairs = [(read_windows(a), read_split(b)) for a, b in zip(windows_paths, split_paths, strict=True)]
     refuse_mixed_sources(windows_paths, [windows.source for windows, _ in pairs])
     frame = statistics.statistics_frame(pairs)
-    caption = statistics.statistics_caption(frame)
-    shown = statistics.readable_statistics(frame)
-    write_table(csv_path, title=_title(name), caption=caption, frame=frame, shown=shown)
+    words = _words(name, statistics.statistics_caption(frame))
+    write_table(csv_path, **words, frame=frame, shown=statistics.readable_statistics(frame))
 
 
-def _title(name: str) -> str:
-    return f"Table {name.removeprefix('table')}" if name.removeprefix("table").isdigit() else name
+def _words(name: str, measured: str) -> dict[str, str]:
+    """Title and caption of the table `name`; `measured` says how its figures came about."""
+    caption = table_caption(name)
+    return {"title": heading(name, caption), "caption": f"{caption.text} {measured}"}

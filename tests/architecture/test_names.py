@@ -13,8 +13,13 @@ STAGES = {
     "pretrain",
     "embed",
     "probe",
+    "negative_pairs",
+    "activation_maps",
     "table",
+    "figure",
     "readme_table",
+    "results_page",
+    "html_report",
 }
 
 
@@ -39,7 +44,7 @@ def test_rules_adapters_stages_and_logs_share_their_names(root):
         assert f'/{name}.log"' in text
         assert f'/{name}.benchmark.tsv"' in text
         assert f'"../workflow_scripts/{name}.py"' in text
-        assert f'CODE.of_stage("{name}")' in text
+        assert re.search(rf'CODE\.of_stage\("{name}"[,)]', text)
 
 
 def test_every_rule_has_all_that_a_rule_needs(root):
@@ -56,7 +61,9 @@ def test_every_rule_has_all_that_a_rule_needs(root):
             "conda:",
         ):
             assert directive in text, f"{name} has no {directive}"
-        assert ("gpu=" in text) == (name in {"pretrain", "pretrain_spatial", "embed"}), name
+        assert ("gpu=" in text) == (
+            name in {"pretrain", "pretrain_spatial", "embed", "negative_pairs", "activation_maps"}
+        ), name
 
 
 def test_each_adapter_hands_over_what_its_stage_asks_for(root):

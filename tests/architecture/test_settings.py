@@ -8,10 +8,13 @@ from detach_core.config.yaml_file import read_yaml
 
 ARGUMENTS = {
     "split": ("hwu_usp", "default"),
-    "pretrain_spatial": ("default",),
-    "pretrain": ("detach",),
+    "pretrain_spatial": ("default", "hwu_usp"),
+    "pretrain": ("detach", "hwu_usp"),
     "embed": ("detach",),
-    "probe": (),
+    "probe": ("detach-temporal-half",),
+    "negative_pairs": ("detach",),
+    "activation_maps": ("hwu_usp", "detach"),
+    "figure": ("figure4",),
     "table": ("table1",),
 }
 ASKED = {"pretrain_spatial": "spatial", "pretrain": "pretraining", "embed": "embedding", "probe": "probing"}

@@ -9,14 +9,15 @@ FRAME = pd.DataFrame({"a_b": ["x|y", "50 %"], "value": [0.1234567, None]})
 SHOWN = pd.DataFrame({"A & B": ["x|y", "50 %"], "Value": ["0.12 ± 0.01", ""]})
 
 
-def test_three_files_stand_beside_each_other(tmp_path):
+def test_four_files_stand_beside_each_other(tmp_path):
     write_table(tmp_path / "table1.csv", title="Table 1", caption="Simulated data.", frame=FRAME, shown=SHOWN)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["table1.csv", "table1.md", "table1.tex"]
+    assert {path.name for path in tmp_path.iterdir()} == {f"table1.{kind}" for kind in ("csv", "html", "md", "tex")}
     read = pd.read_csv(io.StringIO((tmp_path / "table1.csv").read_text()))
     assert read["value"].iloc[0] == pytest.approx(0.123457)
     assert pd.isna(read["value"].iloc[1])
     assert "Simulated data." in (tmp_path / "table1.md").read_text()
     assert r"\label{tab:table1}" in (tmp_path / "table1.tex").read_text()
+    assert all(f'download="table1.{kind}"' in (tmp_path / "table1.html").read_text() for kind in ("csv", "tex"))
 
 
 def test_markdown_escapes_bars_and_keeps_every_row_as_wide():

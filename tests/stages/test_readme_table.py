@@ -1,6 +1,9 @@
 import pytest
 
-from detach_core.stages.readme_table import BEGIN, END, readme_table
+from detach_core.reports.page_blocks import markers
+from detach_core.stages.readme_table import BLOCK, readme_table
+
+BEGIN, END = markers(BLOCK)
 
 
 def run(tmp_path, page_text):

@@ -59,11 +59,19 @@ def test_the_log_ends_with_where_the_table_is(tmp_path):
     assert r"\toprule" in (tmp_path / "table1.tex").read_text()
 
 
+def test_the_caption_says_what_the_table_shows_and_how_its_figures_came_about(tmp_path):
+    run(tmp_path, [{}])
+    for kind in ("md", "tex", "html"):
+        text = (tmp_path / f"table1.{kind}").read_text()
+        for words in ("Table 1. DETACH, its rivals and controls", "In the paper DETACH leads", "seeds: 0", "commit: "):
+            assert words in text, (kind, words)
+
+
 def test_the_same_metrics_give_the_same_bytes(tmp_path):
     run(tmp_path, [{"seed": 0}, {"seed": 1}])
-    before = [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex")]
+    before = [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex", "html")]
     run(tmp_path, [{"seed": 0}, {"seed": 1}])
-    assert before == [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex")]
+    assert before == [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex", "html")]
 
 
 @pytest.mark.parametrize(

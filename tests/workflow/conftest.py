@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config.yaml", "rules", "config", "profiles", "envs", "detach_core", "workflow_scripts")
+PARTS = ("Snakefile", "config.yaml", "rules", "config", "profiles", "envs", "report", "detach_core", "workflow_scripts")
 STUB = '''"""Create the outputs."""
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def jobs(text):
         if match := re.match(r"(?:local)?rule (\w+):", block):
             found = re.search(r"^    wildcards: (.*)$", block, re.M)
             wildcards = dict(pair.split("=") for pair in found[1].split(", ")) if found else {}
-            names = (wildcards.get(key) for key in ("dataset", "shard", "variant", "table"))
+            names = (wildcards.get(key) for key in ("dataset", "shard", "variant", "table", "figure"))
             yield " ".join([match[1], *filter(None, names)])
 
 

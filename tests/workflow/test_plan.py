@@ -25,9 +25,9 @@ def test_the_demo_needs_these_jobs(fresh):
         "pack": 2,
         "split": 2,
         "pretrain_spatial": 2,
-        "pretrain": 8,
-        "embed": 8,
-        "probe": 8,
+        "pretrain": 16,
+        "embed": 16,
+        "probe": 16,
         "table": 1,
     }
     assert sum(found[stage] for stage in DATA) <= 24
@@ -38,7 +38,25 @@ def test_table_7_needs_no_training(fresh):
 
 
 def test_without_a_target_every_table_is_made(fresh):
-    assert counts(fresh.plan("all"))["table"] == 2
+    found = counts(fresh.plan("all"))
+    assert (found["table"], found["figure"]) == (7, 9)
+
+
+def test_the_ablations_share_stage_1(fresh):
+    """Of one dataset, split and seed: three ablations train Stage 1 anew, halves train nothing."""
+    tables = {f"table{number}": {"datasets": ["opportunity"]} for number in range(2, 7)}
+    found = counts(fresh.plan(*(f"results/{name}.csv" for name in tables), changes={"tables": tables}))
+    assert found["pretrain_spatial"] <= 4
+    assert found["pretrain"] <= 15
+    assert found["probe"] == found["pretrain"] + 2
+
+
+def test_a_figure_trains_nothing_that_its_table_has_not(fresh):
+    tables = counts(fresh.plan("results/table1.csv"))
+    both = counts(fresh.plan("results/table1.csv", *(f"results/figures/figure{number}.csv" for number in range(4, 11))))
+    assert both["pretrain"] == tables["pretrain"]
+    assert both["pretrain_spatial"] == tables["pretrain_spatial"]
+    assert (both["negative_pairs"], both["activation_maps"], both["figure"]) == (1, 1, 7)
 
 
 def test_variants_share_stage_1_and_seeds_do_not(fresh):
@@ -49,6 +67,47 @@ def test_variants_share_stage_1_and_seeds_do_not(fresh):
     }
     found = counts(fresh.plan(changes=changes))
     assert (found["pretrain_spatial"], found["pretrain"], found["probe"], found["table"]) == (2, 4, 4, 1)
+
+
+def test_a_search_adds_trainings_and_no_probe(fresh):
+    """Stage 1, the data and what is not trained stay as they are."""
+    rows = ["detach", "random_encoder", "statistics", "supervised"]
+    layers = ("config.yaml", "config/search.yaml", "rows.yaml")
+    (fresh.folder / "rows.yaml").write_text(yaml.safe_dump({"tables": {"table1": {"rows": rows}}}))
+    plain, searched = (fresh.plan(layers=chosen) for chosen in ((layers[0], layers[2]), layers))
+    added = Counter(searched) - Counter(plain)
+    assert Counter(plain) - Counter(searched) == Counter()
+    assert added == {
+        f"{rule} {dataset} {variant}+{place}": 1
+        for rule in ("pretrain", "embed")
+        for dataset in ("opportunity", "hwu_usp")
+        for variant in ("detach", "supervised")
+        for place in (1, 2)
+    }
+
+
+def test_the_probe_of_a_searched_variant_reads_the_embeddings_of_every_candidate(fresh):
+    arguments = ("-n", "--configfile", "config.yaml", "config/search.yaml")
+    folder = "results/opportunity/default"
+    text = fresh.run(f"{folder}/detach/seed0/metrics.json", *arguments)
+    (probe,) = (block for block in text.split("rule ") if block.startswith("probe:"))
+    for run in ("detach", "detach+1", "detach+2"):
+        assert f"{folder}/{run}/seed0/embeddings.h5" in probe
+    alone = counts(fresh.plan(f"{folder}/detach+2/seed0/metrics.json", layers=("config.yaml", "config/search.yaml")))
+    assert (alone["pretrain"], alone["embed"], alone["probe"]) == (1, 1, 1)
+
+
+def test_the_weight_file_of_the_video_is_an_input_of_what_starts_from_it(workflow):
+    (workflow.folder / "mine.pth").touch()
+    rows = {"tables": {"table1": {"rows": ["detach", "imu2clip", "supervised"], "datasets": ["opportunity"]}}}
+    options = workflow.overlay({"video": {"init": "mine.pth"}} | rows)
+    text = workflow.run("results/table1.csv", "-n", *options)
+    blocks = [block.split("output:")[0] for block in text.split("rule ") if "mine.pth" in block.split("output:")[0]]
+    assert sorted(block.split(":")[0] for block in blocks) == ["pretrain", "pretrain_spatial"]
+    (workflow.folder / "mine.pth").unlink()
+    text = workflow.run("results/table1.csv", "-n", *options, check=False)
+    assert "video.init: must be scratch or a file that is there, got 'mine.pth'" in text.splitlines()
+    assert "Traceback" not in text
 
 
 @pytest.mark.parametrize("overlay", ["full", "evidence"])

@@ -1,0 +1,147 @@
+"""Stage `activation_maps`: where DETACH's video networks and a baseline's are active (Fig. 8). Nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from detach_core.analysis.activation_maps import PICTURES, map_networks
+from detach_core.analysis.motion_shares import motion_shares
+from detach_core.analysis.pictures import Pictures
+from detach_core.analysis.shown_windows import choose_windows
+from detach_core.contracts.activation_maps import MAPS, VERSIONS, ActivationMaps, write_activation_maps
+from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import Split, read_split
+from detach_core.contracts.windows import Windows, read_windows
+from detach_core.methods import build_method
+from detach_core.methods.batch import InputShape
+from detach_core.methods.method import Method
+from detach_core.training.batches import ResidentWindows
+from detach_core.training.device import choose_device, prepare
+from detach_core.training.embedding import rebuild
+from detach_core.training.seed import seed_everything
+
+
+def activation_maps(
+    *,
+    settings: str,
+    windows_path: str | Path,
+    split_path: str | Path,
+    checkpoint_path: str | Path,
+    baseline_path: str | Path,
+    maps_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write `activation_maps.h5`, of held-out windows or, where nothing is held out, of downstream ones.
+
+    Args:
+        settings: JSON of variant, baseline, classes, moving (grey levels above which a pixel's
+            change counts as motion), device, threads.
+        windows_path: `windows.h5`.
+        split_path: `split.json` that both checkpoints were trained on.
+        checkpoint_path: `checkpoint.safetensors` of the DETACH variant.
+        baseline_path: the same of the baseline, with the same seed.
+        maps_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "activation_maps") as log:
+        values: dict[str, Any] = json.loads(settings)
+        windows, split = read_windows(windows_path), read_split(split_path)
+        runs = [read_checkpoint(path) for path in (checkpoint_path, baseline_path)]
+        for path, run in zip((checkpoint_path, baseline_path), runs, strict=True):
+            _check_same_run(path, run, windows=windows, split=split, seed=runs[0].provenance.seed)
+        device = choose_device(values["device"])
+        words = prepare(device, threads=values["threads"])
+        trained, start = (map_networks(*(make(run).to(device) for run in runs)) for make in (rebuild, _untrained))
+        part = "held_out" if len(split.held_out) else "downstream"
+        ids = split.parts[part]
+        resident = _resident(windows, split, runs[0], part=part, device=device)
+        pictures = Pictures(windows)
+        batches = resident.batches(part, modalities=PICTURES)
+        measured = motion_shares(batches, ids, pictures.change, trained=trained, start=start, above=values["moving"])
+        moving = np.zeros(windows.num_windows)
+        moving[measured.window] = measured.even.mean(axis=1)
+        shown = choose_windows(windows, ids, moving[ids], classes=values["classes"], part=part, path=split_path)
+        position = torch.tensor([int(np.flatnonzero(ids == window)[0]) for window in shown])
+        batch = resident.gather(part, position, modalities=PICTURES, augment=False)
+        provenance = make_provenance(
+            stage="activation_maps",
+            source=windows.source,
+            settings=values,
+            seed=runs[0].provenance.seed,
+            inputs={
+                "windows": windows.provenance.artifact_id,
+                "split": split.provenance.artifact_id,
+                "checkpoint": runs[0].provenance.artifact_id,
+                "baseline": runs[1].provenance.artifact_id,
+            },
+        )
+        maps = ActivationMaps(
+            window=shown,
+            class_names=tuple(values["classes"]),
+            recordings=tuple(windows.recording_names[windows.recording[window]] for window in shown),
+            start_s=windows.start_s[shown],
+            frames=np.stack([pictures.frames(window) for window in shown]),
+            change=np.stack([pictures.change(window) for window in shown]),
+            moving=values["moving"],
+            working_hz=windows.working_hz,
+            maps={name: trained[name].maps(batch) for name in MAPS},
+            measured=measured,
+            dataset=windows.dataset,
+            source=windows.source,
+            split=split.name,
+            part=part,
+            variant=values["variant"],
+            baseline=values["baseline"],
+            provenance=provenance,
+        )
+        write_activation_maps(maps_path, maps)
+        log.info("%d of %d %s windows have motion; on %s", len(measured.window), len(ids), part, words)
+        for name, share, even in zip(MAPS, measured.share.mean(axis=0), measured.even.mean(axis=0), strict=True):
+            versions = ", ".join(f"{version} {value:.3f}" for version, value in zip(VERSIONS, share, strict=True))
+            log.info("share of the %s map on moving pixels: %s; even %.3f", name, versions, even)
+
+
+def _untrained(checkpoint: Checkpoint) -> Method:
+    """The checkpoint's method as its seed draws it."""
+    seed_everything(checkpoint.provenance.seed or 0)
+    method = build_method(checkpoint.method, settings=checkpoint.settings, shape=InputShape(**checkpoint.shape))
+    return method.requires_grad_(False).eval()
+
+
+def _resident(
+    windows: Windows, split: Split, checkpoint: Checkpoint, *, part: str, device: torch.device
+) -> ResidentWindows:
+    return ResidentWindows(
+        windows,
+        {part: split.parts[part]},
+        split.normalisation,
+        form=checkpoint.settings["input"]["form"],
+        augmentation=None,
+        device=device,
+        seed=0,
+        with_labels=False,
+        with_streams=True,
+    )
+
+
+def _check_same_run(
+    path: str | Path, checkpoint: Checkpoint, *, windows: Windows, split: Split, seed: int | None
+) -> None:
+    """Both runs must have learned from these windows under this split, with one seed."""
+    made = checkpoint.provenance
+    for field, expected, found in (
+        ("provenance.windows", windows.provenance.artifact_id, made.inputs.get("windows", "nothing")),
+        ("provenance.split", split.provenance.artifact_id, made.inputs.get("split", "nothing")),
+        ("provenance.seed", str(seed), str(made.seed)),
+    ):
+        if found != expected:
+            remedy = f"rerun the rule `pretrain` (./run snakemake {path})"
+            raise ContractError(path, field, expected=expected, found=found, remedy=remedy)

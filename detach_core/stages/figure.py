@@ -1,0 +1,67 @@
+"""Stage `figure`: one figure as pdf and png, its caption as md, the numbers it plots as csv. It trains nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from detach_core.contracts.atomic import write_text
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.logs import stage_log
+from detach_core.reports.captions import heading
+from detach_core.reports.figure_captions import figure_caption
+from detach_core.reports.figures import drawing
+from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line, read_artifact
+from detach_core.reports.figures.style import house_style, save_figure
+from detach_core.reports.sources import refuse_mixed_sources
+
+Paths = Sequence[str | Path]
+
+
+def figure(
+    *,
+    name: str,
+    settings: str,
+    paths: Mapping[str, Paths | str | Path],
+    csv_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write the figure's numbers at `csv_path`, beside it the figure as `.pdf` and `.png` and its caption as `.md`.
+
+    Args:
+        name: `figure4`, ...; for the caption and the log.
+        settings: JSON of the figure's section; `draw` names the drawing.
+        paths: kind of artifact -> its files, for every kind that the drawing needs.
+        csv_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "figure") as log:
+        values = json.loads(settings)
+        made = drawing(values["draw"])
+        artifacts = Artifacts({kind: _read(name, kind, paths) for kind in made.needs})
+        refuse_mixed_sources([one.path for one in artifacts], [one.provenance.source for one in artifacts])
+        frame = made.frame(artifacts, values)
+        with house_style():
+            picture = made.draw(frame, values)
+        line = provenance_line(artifacts, made.note(frame, values))
+        save_figure(picture, Path(csv_path).with_suffix(""), provenance=line)
+        caption = figure_caption(values)
+        title = heading(name, caption)
+        words = f"**{title}.** {caption.text} {line}.\n\n![{title}]({Path(csv_path).stem}.png)\n"
+        write_text(Path(csv_path).with_suffix(".md"), words)
+        # The file that the workflow waits for comes last: when it is there, all are.
+        write_text(csv_path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        log.info("%s is %s (.pdf, .png and .md beside it): %s", name, csv_path, line)
+
+
+def _read(name: str, kind: str, paths: Mapping[str, Paths | str | Path]) -> list[Artifact]:
+    given = paths.get(kind, ())
+    files = [given] if isinstance(given, str | Path) else list(given)
+    if not files:
+        raise UserError(f"{name}: found no file of the kind {kind}, expected at least one; correct it in the config")
+    for path in files:
+        if not Path(path).is_file():
+            remedy = f"make it with `./run snakemake {path}`"
+            raise UserError(f"{path}: file: found nothing, expected what {name} is drawn from ({kind}); {remedy}")
+    return [read_artifact(kind, path) for path in files]

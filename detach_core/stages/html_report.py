@@ -1,0 +1,52 @@
+"""Stage `html_report`: all tables and figures, their captions, the rule graph and the run's statistics in one page.
+
+Snakemake makes the page from what it keeps of each finished job. A second Snakemake does so while the first waits for
+this job: it runs nothing, and the files that it shows are all there.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from detach_core.contracts.atomic import atomic_path
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.logs import stage_log
+
+NO_RECORD = "Missing metadata for file "
+
+
+def html_report(
+    *,
+    settings: str,
+    snakefile: str | Path,
+    target_paths: Sequence[str | Path],
+    report_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write the report at `report_path`; it asks the network for nothing.
+
+    Args:
+        settings: JSON of the whole configuration as the running workflow has it, whatever overlays it came from.
+        snakefile: the workflow.
+        target_paths: files that the report shows with all that they are made from.
+        report_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "html_report") as log, TemporaryDirectory() as folder, atomic_path(report_path) as partial:
+        config_path = Path(folder) / "config.json"
+        config_path.write_text(settings, encoding="utf-8")
+        # The waiting Snakemake holds the folder's lock; this one only looks.
+        options = ["--nolock", "--cores", "1", "--snakefile", str(snakefile), "--configfile", str(config_path)]
+        command = [sys.executable, "-m", "snakemake", *map(str, target_paths), "--report", str(partial), *options]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        if done.returncode or not partial.is_file():
+            said = "\n".join(lines[-20:])
+            raise UserError(f"{report_path}: `snakemake --report` ended with code {done.returncode}:\n{said}")
+        if unknown := sum(NO_RECORD in line for line in lines):
+            log.warning("%d files lack their run's record, so the statistics lack those jobs", unknown)
+        log.info("the report is %s (%.1f MB)", report_path, partial.stat().st_size / 1e6)

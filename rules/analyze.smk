@@ -1,0 +1,81 @@
+"""Look into trained networks. Nothing here trains.
+
+Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
+Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
+"""
+
+from detach_core.config.figures import NEEDS, OF_ONE_SEED
+
+FIGURE_FILES = {
+    "windows": WINDOWS,
+    "split": SPLIT,
+    "embeddings": f"{RUN}/embeddings.h5",
+    "spatial_history": f"{SPATIAL}/history.jsonl",
+    "negative_pairs": f"{RUN}/negative_pairs.h5",
+    "activation_maps": f"{RUN}/activation_maps.h5",
+}
+
+
+def figure_files(wildcards):
+    """What a figure is drawn from: kind of artifact -> its files, all seeds of a dataset and then the next."""
+    figure, seeds = CONFIG.document.figures[wildcards.figure], CONFIG.document.seeds
+    if figure.draw in OF_ONE_SEED:
+        seeds = seeds[:1]
+    named = dict(split=figure.split, seed=seeds, dataset=figure.shown)
+    named["variant"] = getattr(figure, "variant", [])
+    named["spatial"] = getattr(figure, "spatial", [])
+    return {kind: list(dict.fromkeys(expand(FIGURE_FILES[kind], **named))) for kind in NEEDS[figure.draw]}
+
+
+rule negative_pairs:
+    """Measure similarity and weight of negative pairs at each snapshot."""
+    input:
+        windows=WINDOWS,
+        split=SPLIT,
+        checkpoint=f"{RUN}/checkpoint.safetensors",
+        snapshots=f"{RUN}/snapshots.safetensors",
+    output:
+        pairs=f"{RUN}/negative_pairs.h5",
+    log:
+        f"{RUN}/negative_pairs.log",
+    benchmark:
+        f"{RUN}/negative_pairs.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPUS,
+    params:
+        settings=lambda w: CONFIG.negative_pairs(w.variant),
+        code=CODE.of_stage("negative_pairs", "detach"),
+    script:
+        "../workflow_scripts/negative_pairs.py"
+
+
+rule activation_maps:
+    """See where in the picture the networks answer."""
+    input:
+        windows=WINDOWS,
+        split=SPLIT,
+        checkpoint=f"{RUN}/checkpoint.safetensors",
+        baseline=f"{RUN}/checkpoint.safetensors".replace("{variant}", CONFIG.document.analysis.maps.baseline),
+    output:
+        maps=f"{RUN}/activation_maps.h5",
+    log:
+        f"{RUN}/activation_maps.log",
+    benchmark:
+        f"{RUN}/activation_maps.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=GPUS,
+    params:
+        settings=lambda w: CONFIG.activation_maps(w.dataset, w.variant),
+        code=CODE.of_stage("activation_maps"),
+    script:
+        "../workflow_scripts/activation_maps.py"

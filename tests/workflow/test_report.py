@@ -1,0 +1,178 @@
+"""`results/report.html` for real, of a tiny home, opened in a headless Chromium that has no network."""
+
+import shutil
+
+import pytest
+import yaml
+
+from detach_core.config.yaml_file import read_layers
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+LOCAL = ("file:", "data:", "blob:")
+
+
+def one_home(layers):
+    """An overlay under which every table and figure shows one home and the fewest trainings that fill them."""
+    config = read_layers(layers)
+    tables = {
+        name: {"datasets": ["opportunity"]} | ({"rows": ["detach"]} if "rows" in table else {})
+        for name, table in config["tables"].items()
+    }
+    figures = {
+        name: {"datasets": ["opportunity"]} if "datasets" in figure else {"dataset": "opportunity"}
+        for name, figure in config["figures"].items()
+    }
+    for name, figure in config["figures"].items():
+        if figure.get("colour") == "sensor":
+            figures[name]["colour"] = "place"
+    maps = {"baseline": "imu2clip", "classes": {"opportunity": ["Open Fridge", "Open Dishwasher"]}}
+    epochs = {"warmup_epochs": 1, "joint_epochs": 1, "refinement_epochs": 1}
+    analysis = {"pair_windows": 64, "maps": maps}
+    return {"tables": tables, "figures": figures, "analysis": analysis, "spatial": {"default": epochs}}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, snakemake, root):
+    """The folder of a finished run, and the arguments for another."""
+    folder = tmp_path_factory.mktemp("report")
+    layers = [root / "config.yaml", root / "tests" / "workflow" / "tiny.yaml"]
+    (folder / "one_home.yaml").write_text(yaml.safe_dump(one_home(layers)))
+    arguments = ["results/report.html", "--cores", "2", "--snakefile", str(root / "Snakefile")]
+    arguments += ["--configfile", *map(str, layers), "one_home.yaml"]
+    code, text = snakemake(folder, arguments)
+    assert code == 0, text
+    return folder, arguments
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    """The report, opened; what it asked for and complained of gathers in `page.requested` and `page.complaints`."""
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as driver,
+        driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+    ):
+        context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900})
+        page = context.new_page()
+        page.requested, page.complaints = [], []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+        page.goto((run[0] / "results" / "report.html").as_uri())
+        page.wait_for_selector("#rulegraph canvas, #rulegraph svg")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def seen(page):
+    """Section -> what a reader sees who clicks into it and on each of its results."""
+    found = {}
+    for section in page.evaluate("Object.keys(categories)"):
+        go_to(page, section)
+        found[section] = []
+        for place in range(page.locator("nav tbody tr").count()):
+            go_to(page, section)
+            row = page.locator("nav tbody tr").nth(place)
+            label = row.inner_text().strip()
+            row.locator("a").nth(0).click()
+            shown = look(page, label)
+            row.locator("a").nth(1).click()
+            caption = page.locator("nav li.prose")
+            mistakes = caption.locator(".system-message").count()
+            found[section].append({"label": label, "caption": caption.inner_text(), "mistakes": mistakes} | shown)
+    return found
+
+
+def go_to(page, *names):
+    """Home by the first link under the menu's head, then from link to link in the menu."""
+    page.locator("nav nav a").first.click()
+    for name in names:
+        page.locator("nav").get_by_role("link", name=name, exact=True).click()
+
+
+def look(page, label):
+    """The picture or the table that stands beside the menu, once it is there."""
+    if label.startswith("Figure"):
+        picture = page.locator("#app img[src^='data:image/png']").last
+        picture.wait_for()
+        page.wait_for_function("image => image.complete", arg=picture.element_handle())
+        return {"width": picture.evaluate("image => image.naturalWidth"), "box": picture.bounding_box()}
+    frame = page.frame_locator("iframe")
+    frame.get_by_text(label, exact=True).wait_for()
+    rows = frame.locator("tbody tr")
+    return {"rows": rows.count(), "box": rows.first.bounding_box(), "cells": rows.first.locator("td").all_inner_texts()}
+
+
+def test_the_page_opens_with_the_rule_graph_and_the_data_of_the_run(page):
+    go_to(page, "Workflow")
+    graph = page.locator("#rulegraph canvas, #rulegraph svg")
+    assert graph.first.bounding_box()["height"] > 200
+    text = page.locator(".prose").first.inner_text()
+    assert "DETACH: what the sensors learned from the camera" in text
+    assert "opportunity: a simulated home" in text
+    page.locator(".prose").get_by_role("link", name="6 Data (Table 7)").click()
+    page.locator("nav tbody tr").get_by_text("Table 7. What the prepared data are").wait_for()
+
+
+def test_the_statistics_show_every_rule_that_ran(page):
+    go_to(page, "Statistics")
+    page.wait_for_selector("#runtimes canvas, #runtimes svg")
+    ran = set(page.evaluate("runtimes_spec.data.values.map(job => job.rule)"))
+    assert {
+        "simulate_home",
+        "pack",
+        "pretrain_spatial",
+        "pretrain",
+        "probe",
+        "negative_pairs",
+        "figure",
+        "table",
+    } <= ran
+    assert min(page.evaluate("runtimes_spec.data.values.map(job => job.runtime)")) > 0
+
+
+def test_every_table_and_figure_of_the_paper_is_in_a_section(seen):
+    labels = {section[0]: [shown["label"].split(".")[0] for shown in results] for section, results in seen.items()}
+    assert labels["1"] == ["Table 1"]
+    assert labels["2"] == [f"Table {number}" for number in range(2, 7)]
+    assert labels["3"] == ["Figure 4", "Figure 5", "Figure 6"]
+    assert {"Figure 7", "Figure 8", "Figure 9"} <= set(labels["4"])
+    assert labels["5"] == ["Figure 10"]
+    assert labels["6"] == ["Table 7"]
+
+
+def test_pictures_and_tables_are_really_shown(seen):
+    for shown in (shown for results in seen.values() for shown in results):
+        assert shown["box"]["width"] > 200, shown
+        if shown["label"].startswith("Figure"):
+            assert shown["width"] > 600, shown
+            assert shown["box"]["height"] > 100, shown
+        else:
+            assert shown["rows"] > 1, shown
+            assert all(shown["cells"][:2]), shown
+
+
+def test_each_caption_says_what_is_shown_and_where_it_comes_from(seen):
+    captions = [shown["caption"] for results in seen.values() for shown in results]
+    assert len(set(captions)) == len(captions) > 13
+    assert sum(shown["mistakes"] for results in seen.values() for shown in results) == 0
+    for caption in captions:
+        of_data = caption.startswith("Table 7")  # no network, no seed
+        for words in ("imulated data", "he paper", "commit", "./run snakemake results/", *(["seed"] * (not of_data))):
+            assert words in caption, (words, caption)
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_complains(page, seen):
+    assert seen
+    assert [url[:80] for url in page.requested if not url.startswith(LOCAL)] == []
+    assert page.complaints == []
+
+
+def test_a_second_run_does_nothing(run, snakemake):
+    folder, arguments = run
+    code, text = snakemake(folder, arguments)
+    assert code == 0
+    assert "Nothing to be done" in text
