@@ -4,28 +4,6 @@ Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/
 Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
 """
 
-from detach_core.config.figures import NEEDS, OF_ONE_SEED
-
-FIGURE_FILES = {
-    "windows": WINDOWS,
-    "split": SPLIT,
-    "embeddings": f"{RUN}/embeddings.h5",
-    "spatial_history": f"{SPATIAL}/history.jsonl",
-    "negative_pairs": f"{RUN}/negative_pairs.h5",
-    "activation_maps": f"{RUN}/activation_maps.h5",
-}
-
-
-def figure_files(wildcards):
-    """What a figure is drawn from: kind of artifact -> its files, all seeds of a dataset and then the next."""
-    figure, seeds = CONFIG.document.figures[wildcards.figure], CONFIG.document.seeds
-    if figure.draw in OF_ONE_SEED:
-        seeds = seeds[:1]
-    named = dict(split=figure.split, seed=seeds, dataset=figure.shown)
-    named["variant"] = getattr(figure, "variant", [])
-    named["spatial"] = getattr(figure, "spatial", [])
-    return {kind: list(dict.fromkeys(expand(FIGURE_FILES[kind], **named))) for kind in NEEDS[figure.draw]}
-
 
 rule negative_pairs:
     """Measure similarity and weight of negative pairs at each snapshot."""

@@ -26,14 +26,20 @@ def check_local_files():
 
 
 def closing_lines():
-    """Where the tables of this run are; a short one is shown."""
-    for name in CONFIG.document.tables:
-        path = Path(f"results/{name}.csv")
+    """Where this run's tables, figures and report are; a short table that came alone is shown."""
+    fresh = [Path(f"results/{name}.csv") for name in CONFIG.document.tables]
+    fresh = [path for path in fresh if path.exists() and path.stat().st_mtime >= STARTED_S]
+    if len(fresh) == 1 and len(text := fresh[0].with_suffix(".md").read_text()) < 8000:
+        yield text
+    for path in fresh:
+        yield f"The table is in {path} (and .md, .tex, .html)."
+    for name in CONFIG.document.figures:
+        path = Path(f"results/figures/{name}.pdf")
         if path.exists() and path.stat().st_mtime >= STARTED_S:
-            shown = path.with_suffix(".md")
-            if shown.exists() and len(text := shown.read_text()) < 6000:
-                yield text
-            yield f"The table is in {path} (and .md, .tex)."
+            yield f"The figure is in {path} (and .png, .csv)."
+    page = Path("results/report.html")
+    if page.exists() and page.stat().st_mtime >= STARTED_S:
+        yield f"The report is {page}; any browser opens it."
 
 
 if workflow.is_main_process:
