@@ -70,7 +70,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         "Protocol": frame["protocol"],
         "Probed": frame["probed"],
         "Video": frame["video_init"],
-        "Searched": frame["searched"].map(str),
+        **({"Searched": frame["searched"].map(str)} if frame["searched"].max() > 1 else {}),
         "n": frame["n_test"].map(str),
         "Weighted F1": [_cell(line, "f1_weighted") for line in frame.to_dict("records")],
         "mAP": [_cell(line, "map") for line in frame.to_dict("records")],

@@ -66,6 +66,7 @@ def test_every_row_says_where_its_video_started_and_how_many_settings_were_tried
     assert frame["searched"].tolist() == [2, 2, 1, 1]
     shown = readable(frame)
     assert shown["Searched"].tolist() == ["2", "2", "1", "1"]
+    assert "Searched" not in readable(frame.assign(searched=1))
     assert shown["Video"].tolist() == ["r.pth (sha256 01)"] * 2 + ["none"] * 2
     assert "chosen by cross-validation inside each fold's training part" in results_caption(frame, 0.95)
     assert "cross-validation" not in results_caption(frame_of(make_metrics, {}), 0.95)
