@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from detach_core.config.code_digest import CodeDigest
+from detach_core.config.code_digest import REGISTERED, REGISTRY, CodeDigest
 
 DATASETS = ("opportunity", "hwu_usp")
 DATA = ("simulate_home", "ingest", "extract_frames", "flow", "pack", "split")
@@ -47,13 +47,28 @@ def expand(stages, datasets=DATASETS, variants=("detach", "statistics")):
     return sorted(found)
 
 
+# Stage, for each variant where that matters -> the method whose code it runs; None where it runs no method's.
+METHOD_OF = dict.fromkeys(READERS) | {"pretrain_spatial": "detach_spatial"}
+for stage in ("pretrain", "embed"):
+    del METHOD_OF[stage]
+    METHOD_OF |= {f"{stage} {method}": method for method in ("detach", "statistics")}
+
+
+def closure_of(job, method):
+    """What `CodeDigest.closure` takes for a job."""
+    others = frozenset(f"{REGISTRY}.{name}" for name in REGISTERED - {method}) if method else frozenset()
+    return f"detach_core.stages.{job.split()[0]}", others
+
+
 @contextmanager
 def edited(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    yield
-    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.write_text(text)
 
 
 @pytest.mark.slow
@@ -108,9 +123,10 @@ def test_a_comment_a_docstring_and_a_touch_rerun_nothing(finished):
 def test_changed_code_reruns_the_stages_that_import_it(finished, module, stages):
     code = CodeDigest(finished.folder)
     name = "detach_core." + module.replace("/", ".")
-    importing = {stage for stage in READERS if name in code.closure(f"detach_core.stages.{stage}")}
-    assert stages <= importing
-    assert not importing & (set(DATA) - stages), "data stages must not depend on it"
+    importing = {job for job, method in METHOD_OF.items() if name in code.closure(*closure_of(job, method))}
+    found = {job.split()[0] for job in importing}
+    assert stages <= found
+    assert not found & (set(DATA) - stages), "data stages must not depend on it"
     with edited(finished.folder / "detach_core" / f"{module}.py", "\n\n\n", "\n\n\nCHANGED = True\n\n\n"):
         assert finished.plan() == expand(sorted(importing))
     assert finished.plan() == []
