@@ -28,11 +28,6 @@ class FigureSection(Section):
 
     split: Name = Field(description="name of the split")
 
-    @property
-    def shown(self) -> list[str]:
-        """The datasets that it shows."""
-        raise NotImplementedError
-
 
 class RunFigure(FigureSection):
     """A figure of one variant on one dataset."""
