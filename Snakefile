@@ -16,7 +16,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"the configuration is refused:\n{error}") from None
 
-CODE = CodeDigest(workflow.basedir, ".snakemake/code_digest.json")
+CODE = CodeDigest(workflow.basedir, ".snakemake/code_digests.json")
 
 
 wildcard_constraints:

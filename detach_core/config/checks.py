@@ -9,10 +9,11 @@ from detach_core.config.datasets import DatasetSection, OpportunityDataset
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
 from detach_core.config.figure_checks import figure_mistakes
+from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.reports import ResultsTable
 from detach_core.config.splits import DatasetSplit
 from detach_core.config.variants import resolve_spatial, resolve_variant
-from detach_core.config.video import SCRATCH, TRUNKLESS
+from detach_core.config.video import SCRATCH
 
 
 def find_mistakes(document: Document) -> list[str]:
@@ -112,8 +113,13 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
             continue
         if row not in document.variants:
             yield f"tables.{name}.rows: {row}: {unknown_key(row, document.variants)}"
-        elif str(document.variants[row].get("method")) in TRUNKLESS and _starts_elsewhere(document, row):
+        elif not _takes_weight_file(document, row) and _starts_elsewhere(document, row):
             yield f"variants.{row}.video.init: must be {SCRATCH}; its video network is its own, no weight file fits it"
+
+
+def _takes_weight_file(document: Document, row: str) -> bool:
+    section = METHOD_CONFIGS.get(str(document.variants[row].get("method")))
+    return section is None or section.takes_weight_file
 
 
 def _starts_elsewhere(document: Document, row: str) -> bool:

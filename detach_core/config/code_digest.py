@@ -117,8 +117,13 @@ class CodeDigest:
         code = hashlib.sha256(ast.unparse(tree).encode())
         for name in data:
             code.update((path.parent / name).read_bytes())
-        imports = sorted({name for node in nodes for name in self._imported(node, path)})
+        # A registry that imports when asked names its modules, or `module:attribute`, in strings.
+        named = {text.partition(":")[0] for text in texts if text.startswith(f"{PACKAGE}.")}
+        imports = sorted({name for node in nodes for name in self._imported(node, path)} | self._modules(named))
         return _Entry(stamp=self._stamp(path, data), digest=code.hexdigest()[:16], imports=imports, data=data)
+
+    def _modules(self, names: set[str]) -> set[str]:
+        return {name for name in names if name.replace(".", "").isidentifier() and self._file(name) is not None}
 
     def _imported(self, node: ast.AST, path: Path) -> list[str]:
         if isinstance(node, ast.Import):

@@ -18,6 +18,7 @@ class MethodSection(Section):
 
     needs_spatial: ClassVar[bool] = False
     shared: ClassVar[tuple[str, ...]] = NETWORK
+    takes_weight_file: ClassVar[bool] = True
 
 
 class TrainedSection(MethodSection):
@@ -101,7 +102,9 @@ class ComodoSection(TrainedSection):
 
 
 class CavMaeSection(TrainedSection):
-    """CAV-MAE, the stand-in for EVI-MAE."""
+    """CAV-MAE, the stand-in for EVI-MAE. Its video network is its own and not the shared trunk."""
+
+    takes_weight_file = False
 
     length: int = Field(ge=16, le=10_000, description="samples that a window is resampled to")
     patch_samples: int = Field(ge=1, le=1000, description="samples of a sensor patch")

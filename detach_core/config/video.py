@@ -10,8 +10,6 @@ from detach_core.config.section import Section
 
 SCRATCH = "scratch"
 SUFFIXES = (".safetensors", ".pt", ".pth")
-# Methods whose video network is not the shared trunk: no weight file can start it, and a table with one is refused.
-TRUNKLESS = frozenset({"cav_mae"})
 
 
 class VideoNetworkSection(Section):

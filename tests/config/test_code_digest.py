@@ -83,6 +83,19 @@ def test_a_broken_cache_is_read_anew(package):
     assert digests(package, package / "cache.json") == before
 
 
+def test_a_module_that_is_named_in_a_string_is_followed(package):
+    text = (
+        'LOADED = {"nce": "detach_core.losses.nce:nce", "none": "detach_core.losses.gone", "words": "detach_core. x"}\n'
+    )
+    changed_by(package, "stages/values.py", text)
+    assert changed_by(package, "losses/nce.py", "nce = 3\n") == {"train", "table"}
+
+
+def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):
+    closure = CodeDigest(root).closure("detach_core.stages.figure")
+    assert {"detach_core.reports.figures.weight_cdf", "detach_core.contracts.negative_pairs"} <= closure
+
+
 def test_an_unknown_stage_is_refused(package):
     with pytest.raises(FileNotFoundError, match=r"detach_core\.stages\.fly"):
         CodeDigest(package).of_stage("fly")
