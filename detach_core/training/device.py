@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from detach_core.contracts.errors import UserError
+from detach_core.training.memory import keep_freed_memory
 
 
 def choose_device(name: str) -> torch.device:
@@ -28,6 +29,7 @@ def prepare(device: torch.device, *, threads: int) -> str:
     count sums in another order.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()
     if device.type == "cpu":
         # Torch's own switch for determinism is for GPUs, and it imports the whole compiler: seconds in every job.
         return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
