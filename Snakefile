@@ -1,6 +1,6 @@
 """Raw recordings of a home -> DETACH and its rivals -> tables. Start with ./run; `snakemake --list` names the rules."""
 
-from detach_core.config import ConfigError, load_config
+from detach_core.config.load import ConfigError, load_config
 from detach_core.config.code_digest import CodeDigest
 from detach_core.config.yaml_file import read_yaml
 from snakemake.exceptions import WorkflowError
@@ -38,6 +38,7 @@ include: "rules/evaluate.smk"
 include: "rules/drawings.smk"
 include: "rules/analyze.smk"
 include: "rules/report.smk"
+include: "rules/claims.smk"
 include: "rules/session.smk"
 
 

@@ -20,6 +20,7 @@ ARTIFACTS = (
     ("split", "split"),
     ("checkpoint", "pretrain_spatial, pretrain"),
     ("history", "pretrain_spatial, pretrain"),
+    ("assignments", "pretrain_spatial"),
     ("snapshots", "pretrain"),
     ("embeddings", "embed"),
     ("metrics", "probe"),

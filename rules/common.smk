@@ -61,15 +61,17 @@ def table_files(pattern):
     """An input function: `pattern` for everything that a table is made of."""
 
     def files(wildcards):
-        table = CONFIG.document.tables[wildcards.table]
-        seeds, variants = CONFIG.document.seeds, CONFIG.rows(wildcards.table)
-        named = expand(
-            pattern,
-            dataset=table.datasets,
-            split=table.split,
-            variant=variants,
-            seed=seeds,
-        )
+        named = [
+            path
+            for dataset, split in CONFIG.parts(wildcards.table)
+            for path in expand(
+                pattern,
+                dataset=dataset,
+                split=split,
+                variant=CONFIG.rows(wildcards.table),
+                seed=CONFIG.document.seeds,
+            )
+        ]
         return list(dict.fromkeys(named))
 
     return files

@@ -1,7 +1,7 @@
 """Pretrain on paired windows without labels.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, the weight file of `video.init` if there is one
-Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors, history.jsonl   Stage 1, shared by variants
+Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors, history.jsonl, assignments.h5   Stage 1, shared by variants
           {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, history.jsonl, snapshots.safetensors
           and the same under {variant}+{n} for each candidate of `search`
 """
@@ -16,6 +16,7 @@ rule pretrain_spatial:
     output:
         checkpoint=f"{SPATIAL}/checkpoint.safetensors",
         history=f"{SPATIAL}/history.jsonl",
+        assignments=f"{SPATIAL}/assignments.h5",
     log:
         f"{SPATIAL}/pretrain_spatial.log",
     benchmark:

@@ -8,6 +8,7 @@ pretrain_spatial(
     split_path=snakemake.input.split,
     checkpoint_path=snakemake.output.checkpoint,
     history_path=snakemake.output.history,
+    assignments_path=snakemake.output.assignments,
     seed=int(snakemake.wildcards.seed),
     log_path=snakemake.log[0],
 )

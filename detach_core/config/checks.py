@@ -101,13 +101,16 @@ def _candidate_mistakes(document: Document) -> Iterator[str]:
 
 def _table_mistakes(document: Document, name: str) -> Iterator[str]:
     table = document.tables[name]
-    if table.split not in document.splits:
-        yield f"tables.{name}.split: {unknown_key(table.split, document.splits)}"
+    key, named = ("splits", table.splits) if isinstance(table, ResultsTable) else ("split", [table.split])
+    for split in named:
+        if split not in document.splits:
+            yield f"tables.{name}.{key}: {unknown_key(split, document.splits)}"
+    known = [document.splits[split] for split in named if split in document.splits]
     for dataset in table.datasets:
         if dataset not in document.datasets:
             yield f"tables.{name}.datasets: {dataset}: {unknown_key(dataset, document.datasets)}"
-        elif table.split in document.splits and dataset not in document.splits[table.split].datasets:
-            yield f"tables.{name}.datasets: {dataset} has no part in splits.{table.split}"
+        elif len(known) == len(named) and not any(dataset in split.datasets for split in known):
+            yield f"tables.{name}.datasets: {dataset} has no part in splits.{', '.join(named)}"
     for row in table.rows if isinstance(table, ResultsTable) else []:
         if row in document.halves:
             continue

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from detach_core.config.claims import Claim, SignificanceSection
 from detach_core.config.datasets import Dataset
 from detach_core.config.encoders import AugmentationSection, EncodersSection, InputSection
 from detach_core.config.evaluation import ProbeSection
@@ -50,6 +51,8 @@ class Document(Section):
     analysis: AnalysisSection
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
     figures: dict[Name, Figure] = Field(description="results/figures/{name}.csv, .pdf, .png")
+    significance: SignificanceSection
+    claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")
 
 
 SHARED: dict[str, type[Section]] = {

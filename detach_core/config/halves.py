@@ -14,3 +14,4 @@ class HalfSection(Section):
 
     variant: Name = Field(description="variant whose embeddings are probed")
     half: Literal["spatial", "temporal"] = Field(description="where, or how")
+    target: Literal["class", "place", "action"] = Field(description="what the probe tells: a part of the class's name")

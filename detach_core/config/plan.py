@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detach_core.config import Config, load_config
+from detach_core.config.load import Config, load_config
 from detach_core.config.yaml_file import read_yaml
 
 Step = dict[str, Any]
@@ -23,12 +23,11 @@ Step = dict[str, Any]
 
 def training_plan(config: Config, table: str) -> list[Step]:
     """The steps of `table` in their order, each `{stage, arguments}`; a Stage 1 that variants share stands once."""
-    section = config.document.tables[table]
     steps: dict[str, Step] = {}
-    for dataset in section.datasets:
+    for dataset, split in config.parts(table):
         for seed in config.document.seeds:
             for variant in config.rows(table):
-                for step in _run(config, dataset, section.split, variant, seed):
+                for step in _run(config, dataset, split, variant, seed):
                     steps.setdefault(step["arguments"]["log_path"], step)
     return list(steps.values())
 
@@ -44,7 +43,12 @@ def _run(config: Config, dataset: str, split: str, variant: str, seed: int) -> l
     stage_one = None if spatial is None else f"results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
     steps = []
     if stage_one is not None:
-        arguments = {"settings": config.spatial(str(spatial), dataset), **_trained(stage_one), "seed": seed}
+        arguments = {
+            "settings": config.spatial(str(spatial), dataset),
+            **_trained(stage_one),
+            "assignments_path": f"{stage_one}/assignments.h5",
+            "seed": seed,
+        }
         steps.append(_step("pretrain_spatial", stage_one, {**shared, **arguments}))
     for run, folder in folders.items():
         arguments = {

@@ -16,7 +16,9 @@ class ResultsTable(Section):
 
     rows: Names = Field(description="variants, in the order of the rows")
     datasets: Names = Field(description="datasets, in the order of the rows")
-    split: Name = Field(description="name of the split")
+    splits: Names = Field(
+        description="splits that are repeated; one that leaves a dataset out adds nothing to its rows"
+    )
 
 
 class DataTable(Section):

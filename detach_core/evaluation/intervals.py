@@ -27,14 +27,20 @@ def resampling_weights(instance: Integers, label: Integers, num_resamples: int, 
     """
     if instance.shape != label.shape or instance.ndim != 1 or not len(instance):
         raise ValueError(f"expected (N,) instances and labels, got {instance.shape} and {label.shape}")
-    own = np.where(instance >= 0, instance, instance.max() + 1 + np.arange(len(instance)))
-    _, first, instance_of_unit = np.unique(own, return_index=True, return_inverse=True)
+    first, instance_of_unit = instances_of(instance)
     instance_label = label[first]
     counts = np.empty((num_resamples, len(first)))
     for one in np.unique(instance_label):
         members = np.flatnonzero(instance_label == one)
         counts[:, members] = rng.multinomial(len(members), np.full(len(members), 1.0 / len(members)), num_resamples)
     return counts[:, instance_of_unit]
+
+
+def instances_of(instance: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First unit of each distinct instance, (M,), and the instance, 0 to M - 1, of each unit, (N,); each -1 is one."""
+    own = np.where(instance >= 0, instance, instance.max() + 1 + np.arange(len(instance)))
+    _, first, instance_of_unit = np.unique(own, return_index=True, return_inverse=True)
+    return first, instance_of_unit
 
 
 def percentile_interval(values: Values, confidence: float) -> tuple[float, float]:

@@ -163,7 +163,7 @@ class DetachSpatial(Method):
         self._previous = memory.label.clone()
         if epoch >= self.phases.first_refinement:
             self.rates.append(rate)
-        confident = self._is_confident(memory.feature, memory.label)
+        confident = self._confident = self._is_confident(memory.feature, memory.label)
         return {
             "phase": self.phase if epoch else "start",
             "change_rate": rate if epoch else None,
@@ -173,6 +173,10 @@ class DetachSpatial(Method):
             **vote_row(self._vote, memory.label, confident, self._truth),
             **self._monitor_video(),
         }
+
+    def epoch_trace(self) -> dict[str, Tensor]:
+        """Pseudo-labels (N,) of the memory and which of them are confident (N,)."""
+        return {"cluster": self.memory.label.cpu().clone(), "confident": self._confident.cpu()}
 
     def _is_confident(self, feature: Tensor, label: Tensor) -> Tensor:
         thresholds = self.memory.thresholds(self.settings["confident_quantile"])

@@ -121,6 +121,10 @@ class Method(nn.Module, ABC):
         del epoch
         return {}
 
+    def epoch_trace(self) -> dict[str, Tensor]:
+        """What is kept of each epoch beside the history's row, asked after `after_epoch`; most methods keep nothing."""
+        return {}
+
     @property
     def is_finished(self) -> bool:
         """Whether training may end before `num_epochs`."""

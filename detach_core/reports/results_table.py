@@ -30,7 +30,9 @@ def _line(table: str, row: Row) -> dict[str, object]:
         "source": run.source,
         "probed": run.probed,
         "n_seeds": len(row.seeds),
+        "n_splits": len(row.splits),
         "n_test": row.n_test,
+        "n_units": row.n_units,
     }
     for name in FIGURES:
         figure: Figure = getattr(row, name)
@@ -44,7 +46,7 @@ def _line(table: str, row: Row) -> dict[str, object]:
         "searched": len(run.candidates),
         "null_windows": run.null_windows,
         "probe": run.probe,
-        "split": run.split,
+        "split": " ".join(row.splits),
         "seeds": " ".join(map(str, row.seeds)),
         "absent_classes": ", ".join(row.absent_classes),
         "commit": " ".join(row.commits),
@@ -89,12 +91,15 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
     data = "simulated data" if source == "simulated" else f"recordings: {source}"
     dropped = sorted(frame.loc[frame["null_windows"] == "drop", "dataset"].unique())
     several = frame["n_seeds"].max() > 1
+    splits = frame["n_splits"].max() > 1
     parts = [
         f"Weighted F1 and macro mAP of a linear probe on frozen features; {data}",
         f"protocols: {_join(frame['protocol'])} (the paper's own is `paper`)",
         f"split: {_join(frame['split'])}",
         f"seeds: {_join(frame['seeds'])}",
-        f"brackets: {confidence:.0%} bootstrap interval over gestures or sequences" + (" and seeds" * bool(several)),
+        f"brackets: {confidence:.0%} bootstrap interval over gestures or sequences"
+        + ", seeds" * bool(several)
+        + " and splits" * bool(splits),
         f"probe: {_join(frame['probe'])}",
     ]
     if frame["searched"].max() > 1:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
+from detach_core.contracts.assignments import Assignments, write_assignments
 from detach_core.contracts.checkpoint import write_checkpoint
 from detach_core.contracts.history import write_history
 from detach_core.contracts.logs import stage_log
-from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.split import read_split
+from detach_core.contracts.provenance import Provenance, make_provenance
+from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
+from detach_core.training.session import Session, make_checkpoint, portable, run_session, with_video_start
 
 METHOD = "detach_spatial"
 
@@ -23,10 +26,11 @@ def pretrain_spatial(
     split_path: str | Path,
     checkpoint_path: str | Path,
     history_path: str | Path,
+    assignments_path: str | Path,
     seed: int,
     log_path: str | Path,
 ) -> None:
-    """Write Stage 1's `checkpoint.safetensors` and `history.jsonl`.
+    """Write Stage 1's `checkpoint.safetensors`, `history.jsonl` and `assignments.h5`.
 
     Args:
         settings: JSON of the Stage-1 section with input, augmentation, encoders, optimizer, device, threads.
@@ -34,6 +38,7 @@ def pretrain_spatial(
         split_path: `split.json`.
         checkpoint_path: where to write the weights, the memory's features, labels and centroids.
         history_path: where to write what each epoch reported.
+        assignments_path: where to write every window's pseudo-label after each epoch.
         seed: of weights, order and augmentation.
         log_path: the log.
     """
@@ -63,5 +68,18 @@ def pretrain_spatial(
         )
         write_checkpoint(checkpoint_path, checkpoint)
         write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
+        write_assignments(assignments_path, _assignments(session, split, provenance))
         clusters = session.run.rows[-1]["clusters"]
         log.info("clusters against %s: %s", session.run.facts["location_source"], json.dumps(clusters))
+
+
+def _assignments(session: Session, split: Split, provenance: Provenance) -> Assignments:
+    run = session.run
+    return Assignments(
+        window=split.pretrain,
+        cluster=np.stack([one["cluster"].numpy().astype(np.int32) for one in run.traces]),
+        confident=np.stack([one["confident"].numpy() for one in run.traces]),
+        phases=tuple(row["phase"] for row in run.rows),
+        num_clusters=int(session.method.settings["clusters"]),
+        provenance=provenance,
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.evaluate import evaluate_protocols
+from detach_core.evaluation.targets import relabelled
 from detach_core.training.device import choose_device
 
 
@@ -33,8 +35,8 @@ def probe(
     """Write `metrics.json`.
 
     Args:
-        settings: JSON of probe, what each candidate of the search changes, device, threads; `half` and `variant` of a
-            row that probes a half of the feature.
+        settings: JSON of probe, what each candidate of the search changes, device, threads; `half`, `target` and
+            `variant` of a row that probes a half of the feature.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
@@ -57,9 +59,11 @@ def probe(
         log.info(
             "probing %s%s on %s, seed %d, on %s", embeddings.variant, words, windows.dataset, embeddings.seed, device
         )
+        target = values.get("target", "class")
+        labelled = windows if target == "class" else relabelled(windows, target)
         interval = Interval(section["bootstrap"], section["confidence"], split.seed)
         protocols = evaluate_protocols(
-            windows,
+            labelled,
             split,
             [_probed(run, values.get("half"), path) for run, path in zip(runs, embeddings_paths, strict=True)],
             kind=section["kind"],
@@ -72,14 +76,14 @@ def probe(
         metrics = Metrics(
             **{name: getattr(embeddings, name) for name in texts},
             variant=values.get("variant", embeddings.variant),
-            probed=f"sensor {values['half']}" if "half" in values else embeddings.probed,
+            probed=_probed_words(values, embeddings),
             dataset=windows.dataset,
             label_unit=windows.label_unit,
             null_windows=_null_windows(windows),
             probe=section["kind"],
             candidates=tuple(values["candidates"]),
             strengths=tuple(sorted(section["c"])),
-            class_names=windows.class_names,
+            class_names=labelled.class_names,
             interval=interval,
             protocols=protocols,
             provenance=make_provenance(
@@ -102,6 +106,13 @@ def probe(
             chosen = [sum(choice.candidate == place for choice in one.choices) for place in range(len(runs))]
             searched = "" if len(runs) == 1 else f", settings taken in {chosen} folds"
             log.info("%s: %s (n = %d)%s", name, bounds, one.n_test, searched)
+
+
+def _probed_words(values: Mapping[str, Any], embeddings: Embeddings) -> str:
+    if "half" not in values:
+        return embeddings.probed
+    told = "" if values["target"] == "class" else f" for {values['target']}"
+    return f"sensor {values['half']}{told}"
 
 
 def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:

@@ -21,9 +21,13 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What training leaves behind besides the method: rows of the history, facts of the run, kept weights."""
+    """What training leaves behind besides the method: rows of the history, facts of the run, kept weights.
+
+    `traces` has what the method kept of each epoch, one for each row.
+    """
 
     rows: list[dict[str, Any]]
+    traces: list[dict[str, Tensor]]
     facts: dict[str, Any]
     snapshots: dict[int, dict[str, Tensor]]
     num_epochs: int
@@ -62,8 +66,9 @@ def train(
     keep = {round(share * method.num_epochs) for share in snapshots}
     kept = {0: _snapshot(method)} if 0 in keep else {}
     rows = [{"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}]
+    traces = [method.epoch_trace()]
     if not num_steps:
-        return TrainingRun(rows, facts, kept, 0)
+        return TrainingRun(rows, traces, facts, kept, 0)
     lr = facts["learning_rate"] = learning_rate_of_run(settings, num_steps)
     optimizer = make_optimizer(method.parameters(), lr=lr, settings=settings["optimizer"])
     for epoch in range(1, method.num_epochs + 1):
@@ -79,12 +84,13 @@ def train(
             "epoch_seconds": time.perf_counter() - started,
         }
         rows.append(row)
+        traces.append(method.epoch_trace())
         report(_line(row, method.num_epochs))
         if epoch in keep:
             kept[epoch] = _snapshot(method)
         if method.is_finished:
             break
-    return TrainingRun(rows, facts, kept, rows[-1]["epoch"])
+    return TrainingRun(rows, traces, facts, kept, rows[-1]["epoch"])
 
 
 def _train_epoch(

@@ -20,6 +20,9 @@ STAGES = {
     "readme_table",
     "results_page",
     "html_report",
+    "retrieval",
+    "significance",
+    "claims",
 }
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
 
 ARGUMENTS = {

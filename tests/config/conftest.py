@@ -37,7 +37,7 @@ def set_key(data):
 @pytest.fixture
 def mistakes():
     """The lines with which a configuration is refused."""
-    from detach_core.config import ConfigError, load_config
+    from detach_core.config.load import ConfigError, load_config
 
     def lines(data):
         with pytest.raises(ConfigError) as refused:

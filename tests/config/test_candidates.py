@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_layers
 
 LR = {"optimizer": {"lr": 3e-4}}

@@ -30,7 +30,7 @@ import pytest
             "splits.default.hwu_usp.held_out: must be empty when `hold_out`",
         ),
         ("tables.table1.rows", ["detahc"], "tables.table1.rows: detahc: unknown key, did you mean `detach`?"),
-        ("tables.table1.split", "x", "tables.table1.split: unknown key; known: default"),
+        ("tables.table1.splits", ["x"], "tables.table1.splits: unknown key; known: default"),
         ("tables.table1.datasets", ["hwu"], "tables.table1.datasets: hwu: unknown key"),
         ("spatial.other", {"cluster": 3}, "spatial.other.cluster: unknown key, did you mean `clusters`?"),
         ("spatial.default.clusters", 1, "spatial.default.clusters: must be >= 2, got 1"),

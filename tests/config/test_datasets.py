@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 
 
 def test_each_adapter_has_its_own_native_keys(set_key, mistakes):

@@ -2,8 +2,8 @@ import json
 import subprocess
 import sys
 
-from detach_core.config import load_config
 from detach_core.config.document import SHARED, Document
+from detach_core.config.load import load_config
 from detach_core.config.methods import METHOD_CONFIGS
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config import ConfigError, load_config
+from detach_core.config.load import ConfigError, load_config
 
 
 @pytest.mark.parametrize(

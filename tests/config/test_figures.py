@@ -1,7 +1,7 @@
 import json
 
-from detach_core.config import load_config
 from detach_core.config.figures import NEEDS
+from detach_core.config.load import load_config
 from detach_core.reports.figures import FIGURES, drawing
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from detach_core.config import ConfigError, load_config
+from detach_core.config.load import ConfigError, load_config
 
 
 def test_a_half_is_probed_from_its_variant_s_embeddings(data):
@@ -10,6 +10,7 @@ def test_a_half_is_probed_from_its_variant_s_embeddings(data):
     assert config.trained("detach-temporal-half") == "detach"
     assert config.candidates("detach-temporal-half") == ["detach"]
     assert json.loads(config.probing("detach-temporal-half"))["half"] == "temporal"
+    assert json.loads(config.probing("detach-temporal-action"))["target"] == "action"
     assert "half" not in json.loads(config.probing("detach"))
     assert "detach-temporal-half" in config.runs
 
@@ -17,10 +18,22 @@ def test_a_half_is_probed_from_its_variant_s_embeddings(data):
 @pytest.mark.parametrize(
     ("name", "half", "message"),
     [
-        ("x", {"variant": "nothing", "half": "spatial"}, "halves.x.variant: unknown key"),
-        ("x", {"variant": "primus", "half": "spatial"}, "halves.x.variant: must be a variant of detach"),
-        ("x", {"variant": "detach", "half": "left"}, "halves.x.half: must be 'spatial' or 'temporal', got 'left'"),
-        ("detach", {"variant": "detach", "half": "spatial"}, "halves.detach: must not have the name of a variant"),
+        ("x", {"variant": "nothing", "half": "spatial", "target": "class"}, "halves.x.variant: unknown key"),
+        (
+            "x",
+            {"variant": "primus", "half": "spatial", "target": "class"},
+            "halves.x.variant: must be a variant of detach",
+        ),
+        (
+            "x",
+            {"variant": "detach", "half": "left", "target": "class"},
+            "halves.x.half: must be 'spatial' or 'temporal', got 'left'",
+        ),
+        (
+            "detach",
+            {"variant": "detach", "half": "spatial", "target": "class"},
+            "halves.detach: must not have the name of a variant",
+        ),
     ],
 )
 def test_a_half_of_nothing_is_refused(set_key, name, half, message):

@@ -22,7 +22,7 @@ def test_values_out_of_range_are_refused(set_key, mistakes, key, value):
 
 
 def test_null_keeps_the_momentum_and_the_learning_rate(set_key):
-    from detach_core.config import load_config
+    from detach_core.config.load import load_config
 
     set_key("methods.detach.momentum_left", None)
     load_config(set_key("methods.detach.paper_steps", None))

@@ -3,7 +3,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.plan import main, training_plan
 from detach_core.config.yaml_file import read_layers, read_yaml
 
@@ -50,7 +50,7 @@ def test_every_argument_is_one_of_the_stages_own():
 def test_overlays_lie_over_the_default(capsys):
     main(["table1", str(ROOT / "config.yaml"), str(ROOT / "config" / "evidence.yaml")])
     steps = json.loads(capsys.readouterr().out)
-    assert sum(step["stage"] == "probe" for step in steps) == 80
+    assert sum(step["stage"] == "probe" for step in steps) == 560  # 14 parts of five seeds and eight rows
 
 
 def test_the_module_is_a_command(monkeypatch, capsys):

@@ -6,7 +6,7 @@ import pytest
     [
         ("tables.table7.datasets", []),
         ("tables.table1.rows", []),
-        ("tables.table1.split", 3),
+        ("tables.table1.splits", 3),
     ],
 )
 def test_values_out_of_range_are_refused(set_key, mistakes, path, value):

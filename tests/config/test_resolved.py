@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 
 STAGES = {
     "simulate_home": ["hwu_usp"],

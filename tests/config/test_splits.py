@@ -1,4 +1,4 @@
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 
 
 def test_a_split_has_a_part_for_every_dataset_it_names(data):

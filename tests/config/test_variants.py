@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.variants import merge, resolve_spatial, resolve_variant
 
 

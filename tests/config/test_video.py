@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.variants import resolve_spatial, resolve_variant
 from detach_core.config.video import SCRATCH, SUFFIXES

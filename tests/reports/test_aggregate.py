@@ -57,7 +57,7 @@ def test_the_same_runs_give_the_same_interval(make_metrics):
 
 def test_two_runs_of_a_seed_and_other_units_are_refused(make_metrics):
     run = make_metrics()
-    with pytest.raises(ValueError, match="two runs have one seed"):
+    with pytest.raises(ValueError, match="two runs of split default have one seed"):
         aggregate([run, run])
     other = make_metrics(seed=1)
     result = other.protocols["paper"]
@@ -65,3 +65,22 @@ def test_two_runs_of_a_seed_and_other_units_are_refused(make_metrics):
     moved = dataclasses.replace(other, protocols={"paper": dataclasses.replace(result, predictions=predictions)})
     with pytest.raises(ValueError, match="different units"):
         aggregate([run, moved])
+
+
+def test_splits_are_repeats_and_a_protocol_takes_those_that_have_it(make_metrics):
+    runs = [make_metrics(split=split, seed=seed) for split in ("default", "fold1") for seed in (0, 1)]
+    runs += [make_metrics(split="fold2", seed=seed, protocols=("paper", "by_subject")) for seed in (0, 1)]
+    rows = {row.protocol: row for row in aggregate(runs)}
+    assert rows["paper"].splits == ("default", "fold1", "fold2")
+    assert rows["by_recording"].splits == ("default", "fold1")
+    assert rows["by_subject"].splits == ("fold2",)
+    assert rows["paper"].n_test == 3 * rows["by_subject"].n_test
+    assert rows["paper"].n_units == 60
+    values = [run.protocols["paper"].f1_weighted for run in runs]
+    assert rows["paper"].f1_weighted.mean == pytest.approx(np.mean(values))
+    assert rows["paper"].f1_weighted.sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_splits_with_other_seeds_are_refused(make_metrics):
+    with pytest.raises(ValueError, match="different seeds"):
+        aggregate([make_metrics(), make_metrics(split="fold1", seed=1)])

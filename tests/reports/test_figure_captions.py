@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
 from detach_core.reports.captions import heading
 from detach_core.reports.figure_captions import FIGURES, figure_caption

@@ -44,7 +44,15 @@ def test_gaps_are_for_real_recordings_under_the_papers_protocol(make_metrics):
 def test_the_caption_says_what_one_must_know(make_metrics):
     frame = frame_of(make_metrics, *({"seed": seed} for seed in (0, 1)))
     caption = results_caption(frame, 0.95)
-    for words in ("simulated data", "paper, by_recording", "seeds: 0 1", "95%", "commit: ", "and seeds", "opportunity"):
+    for words in (
+        "simulated data",
+        "paper, by_recording",
+        "seeds: 0 1",
+        "95%",
+        "commit: ",
+        "sequences, seeds",
+        "opportunity",
+    ):
         assert words in caption
     real = results_caption(frame_of(make_metrics, {"source": "local", "null_windows": "keep"}), 0.9)
     assert "simulated" not in real

@@ -77,6 +77,7 @@ def test_a_row_says_which_weights_its_video_started_from_and_is_embedded_without
         settings=toy.as_text(toy.SPATIAL, **changes, warmup_epochs=1, joint_epochs=1, refinement_epochs=1),
         checkpoint_path=stage_1,
         history_path=tmp_path / "spatial.jsonl",
+        assignments_path=tmp_path / "spatial.h5",
         log_path=tmp_path / "spatial.log",
         **paths,
     )
@@ -112,6 +113,7 @@ def test_a_weight_file_that_does_not_fit_is_one_line_before_any_training(toy, ho
             split_path=home / "split.json",
             checkpoint_path=tmp_path / "spatial.safetensors",
             history_path=tmp_path / "spatial.jsonl",
+            assignments_path=tmp_path / "spatial.h5",
             seed=0,
             log_path=tmp_path / "spatial.log",
         )

@@ -28,6 +28,7 @@ def trained(toy, home, tmp_path_factory):
         settings=toy.as_text(toy.SPATIAL, warmup_epochs=1, joint_epochs=1, refine=False),
         checkpoint_path=folder / "spatial.safetensors",
         history_path=folder / "spatial.jsonl",
+        assignments_path=folder / "spatial.h5",
         seed=0,
         **shared,
     )

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from detach_core.contracts.assignments import read_assignments
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
+from detach_core.contracts.split import read_split
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
@@ -19,6 +21,7 @@ def run(toy, home, folder, seed=0, **changes):
         split_path=home / "split.json",
         checkpoint_path=folder / "checkpoint.safetensors",
         history_path=folder / "history.jsonl",
+        assignments_path=folder / "assignments.h5",
         seed=seed,
         log_path=folder / "log.txt",
     )
@@ -39,6 +42,21 @@ def test_weights_memory_and_history_are_written_and_repeat_bit_for_bit(toy, home
     assert [row["epoch"] for row in history.epochs] == [0, 1, 2, 3, 4, 5]
     assert len(history.column("change_rate")) == 5
     assert "epoch 5/5" in (first / "log.txt").read_text()
+
+
+def test_assignments_follow_the_memory_epoch_by_epoch(toy, home, tmp_path):
+    folder = run(toy, home, tmp_path)
+    assignments = read_assignments(folder / "assignments.h5")
+    history = read_history(folder / "history.jsonl")
+    memory = read_checkpoint(folder / "checkpoint.safetensors").tensors["memory.label"].numpy()
+    assert assignments.phases == tuple(row["phase"] for row in history.epochs)
+    assert (assignments.cluster[-1] == memory).all()
+    moved = (assignments.cluster[1:] != assignments.cluster[:-1]).mean(axis=1)
+    assert moved == pytest.approx(history.column("change_rate"))
+    assert assignments.confident.mean(axis=1) == pytest.approx([row["confident_share"] for row in history.epochs])
+    assert assignments.phases[assignments.before("refinement") + 1] == "refinement"
+    assert assignments.before("another") is None
+    assert (assignments.window == read_split(home / "split.json").pretrain).all()
 
 
 def test_fewer_windows_than_a_batch_are_one_line_and_leave_nothing(toy, home, tmp_path, capsys):

@@ -170,7 +170,8 @@ def test_a_half_of_the_feature_is_a_row_of_its_own(tmp_path):
     whole = embed(windows)
     noise = np.random.default_rng(1).normal(size=(windows.num_windows, 3)).astype(np.float32)
     both = dataclasses.replace(whole, features={**whole.features, "sensor_temporal": noise})
-    metrics = read_metrics(run(tmp_path, both, part={"half": "temporal", "variant": "detach-temporal-half"}))
+    part = {"half": "temporal", "target": "class", "variant": "detach-temporal-half"}
+    metrics = read_metrics(run(tmp_path, both, part=part))
     assert (metrics.variant, metrics.method, metrics.probed) == ("detach-temporal-half", "detach", "sensor temporal")
     assert metrics.protocols["by_recording"].f1_weighted < 0.6
 
@@ -179,7 +180,20 @@ def test_a_half_that_is_not_there_is_refused(tmp_path, capsys):
     windows = make_windows()
     prepare(tmp_path, windows)
     with pytest.raises(SystemExit):
-        run(tmp_path, embed(windows), part={"half": "spatial", "variant": "x"})
+        run(tmp_path, embed(windows), part={"half": "spatial", "target": "class", "variant": "x"})
     message = capsys.readouterr().err
     assert "sensor_spatial" in message
     assert "halves" in message
+
+
+def test_a_probe_for_the_action_has_its_classes(tmp_path):
+    windows = make_windows(class_names=("Open Fridge", "Close Fridge", "Open Door 1"))
+    prepare(tmp_path, windows)
+    whole = embed(windows)
+    both = dataclasses.replace(whole, features={**whole.features, "sensor_temporal": whole.features["sensor"]})
+    part = {"half": "temporal", "target": "action", "variant": "detach-temporal-action"}
+    metrics = read_metrics(run(tmp_path, both, part=part))
+    assert metrics.class_names == ("Open", "Close")
+    assert metrics.probed == "sensor temporal for action"
+    assert set(metrics.protocols["paper"].per_class) == {"Open", "Close"}
+    assert metrics.protocols["by_recording"].f1_weighted > 0.9

@@ -13,7 +13,7 @@ from detach_core.stages.table import table
 HAND_MADE = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))
 make_windows, make_metrics = HAND_MADE["make_windows"], HAND_MADE["make_metrics"]
 
-TABLE1 = {"rows": ["detach", "statistics"], "datasets": ["opportunity", "hwu_usp"], "split": "default"}
+TABLE1 = {"rows": ["detach", "statistics"], "datasets": ["opportunity", "hwu_usp"], "splits": ["default"]}
 
 
 def run(folder, runs=(), name="table1", settings=None, windows_paths=(), split_paths=()):

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from detach_core.config import load_config
+from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_layers
 
 DATA = ("simulate_home", "download", "ingest", "extract_frames", "flow", "pack", "split")

@@ -1,0 +1,100 @@
+"""What `claims.csv` and `significance.csv` are made of, as keys that the rules turn into files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from detach_core.config.claims import Claim
+from detach_core.config.errors import unknown_key
+from detach_core.config.reports import ResultsTable
+from detach_core.config.resolved import Config
+from detach_core.config.section import canonical
+
+BY_SPATIAL = frozenset({"assignments"})
+
+
+class Key(NamedTuple):
+    """One artifact: its kind, and the run of which it is; `name` is a variant, a half or a Stage 1."""
+
+    kind: str
+    dataset: str
+    split: str
+    name: str
+    seed: int
+
+
+def claim_keys(config: Config) -> list[Key]:
+    """Every artifact that some claim is decided by, each once."""
+    keys = [
+        Key(need.kind, dataset, split, need.name, seed)
+        for claim in config.document.claims.values()
+        for need in claim.needs()
+        for dataset, split in config.parts(need.table)
+        if dataset in claim.datasets
+        for seed in config.document.seeds
+    ]
+    return list(dict.fromkeys(keys))
+
+
+def significance_keys(config: Config) -> list[Key]:
+    """The metrics of every row that is compared, each once."""
+    keys = [
+        Key("metrics", dataset, split, row, seed)
+        for table in config.document.significance.tables
+        for dataset, split in config.parts(table)
+        for row in config.rows(table)
+        for seed in config.document.seeds
+    ]
+    return list(dict.fromkeys(keys))
+
+
+def claim_settings(config: Config) -> str:
+    """Settings of stage `claims`: the claims with their tables' parts, how intervals are made, the keys in order."""
+    document = config.document
+    claims = {
+        name: {**claim.model_dump(), "below": claim.below, "parts": _parts(config, claim)}
+        for name, claim in document.claims.items()
+    }
+    return canonical({"claims": claims, "seeds": document.seeds, **_common(config, claim_keys(config))})
+
+
+def significance_settings(config: Config) -> str:
+    """Settings of stage `significance`: tables with their rows and parts, the reference, the keys in order."""
+    section = config.document.significance
+    tables = {name: {"rows": config.rows(name), "parts": config.parts(name)} for name in section.tables}
+    keys = significance_keys(config)
+    return canonical({"reference": section.reference, "tables": tables, **_common(config, keys)})
+
+
+def evidence_mistakes(config: Config) -> Iterator[str]:
+    """One line for each name that must exist elsewhere and does not."""
+    document = config.document
+    tables = {name for name, table in document.tables.items() if isinstance(table, ResultsTable)}
+    for name in document.significance.tables:
+        if name not in tables:
+            yield f"significance.tables: {unknown_key(name, tables)}"
+        elif document.significance.reference not in config.rows(name):
+            yield f"significance.reference: {document.significance.reference} is no row of tables.{name}"
+    for name, claim in document.claims.items():
+        key = f"claims.{name}"
+        if claim.table not in tables:
+            yield f"{key}.table: {unknown_key(claim.table, tables)}"
+            continue
+        known = {dataset for dataset, _ in config.parts(claim.table)}
+        for dataset in claim.datasets:
+            if dataset not in known:
+                yield f"{key}.datasets: {unknown_key(dataset, known)}"
+        for need in claim.needs():
+            names = document.spatial if need.kind in BY_SPATIAL else config.runs
+            if need.name not in names:
+                yield f"{key}: {need.name}: {unknown_key(need.name, names)}"
+
+
+def _parts(config: Config, claim: Claim) -> list[tuple[str, str]]:
+    return [part for part in config.parts(claim.table) if part[0] in claim.datasets]
+
+
+def _common(config: Config, keys: list[Key]) -> dict[str, object]:
+    probe = config.document.probe
+    return {"bootstrap": probe.bootstrap, "confidence": probe.confidence, "keys": [list(key) for key in keys]}

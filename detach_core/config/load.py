@@ -1,0 +1,36 @@
+"""From what YAML files came to, to a checked configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from detach_core.config.checks import find_mistakes
+from detach_core.config.document import Document
+from detach_core.config.errors import ConfigError, as_config_error
+from detach_core.config.evidence import evidence_mistakes
+from detach_core.config.resolved import Config
+from detach_core.config.section import plain
+
+__all__ = ["Config", "ConfigError", "load_config"]
+
+
+def load_config(data: Mapping[str, Any]) -> Config:
+    """The checked configuration of `data`, what YAML files and overlays came to.
+
+    Raises:
+        ConfigError: one line for each mistake, with the key's path.
+    """
+    data = plain(dict(data))
+    try:
+        document = Document.model_validate(data)
+    except ValidationError as error:
+        raise as_config_error(error, data, Document) from None
+    if mistakes := find_mistakes(document):
+        raise ConfigError(mistakes)
+    config = Config(document)
+    if mistakes := list(evidence_mistakes(config)):
+        raise ConfigError(mistakes)
+    return config

@@ -1,0 +1,45 @@
+"""Stage `significance`: paired comparisons of the results tables' rows with one variant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.metrics import Metrics, read_metrics
+from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
+from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.tables import write_table
+
+
+def significance(
+    *, settings: str, metrics_paths: Sequence[str | Path], csv_path: str | Path, log_path: str | Path
+) -> None:
+    """Write the comparisons at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+
+    Args:
+        settings: JSON of reference, tables (rows and parts of each), confidence, and `keys`: what each of
+            `metrics_paths` is, as [kind, dataset, split, name, seed].
+        metrics_paths: `metrics.json` of every row.
+        csv_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "significance") as log:
+        values = json.loads(settings)
+        runs: dict[tuple[str, str, str], list[Metrics]] = {}
+        found = [read_metrics(path) for path in metrics_paths]
+        refuse_mixed_sources(metrics_paths, [run.source for run in found])
+        for path, run, (_, dataset, split, name, seed) in zip(metrics_paths, found, values["keys"], strict=True):
+            expected, is_ = (dataset, split, name, seed), (run.dataset, run.split, run.variant, run.seed)
+            if is_ != expected:
+                words = [", ".join(map(str, one)) for one in (expected, is_)]
+                raise ContractError(path, "variant", expected=words[0], found=words[1], remedy="rerun the rule `probe`")
+            runs.setdefault((dataset, split, name), []).append(run)
+        frame = significance_frame(values["tables"], values["reference"], runs)
+        caption = significance_caption(frame, values["confidence"])
+        title = f"Differences from {values['reference']}"
+        write_table(csv_path, title=title, caption=caption, frame=frame, shown=readable_significance(frame))
+        beyond = int((frame["p_holm"] < 1.0 - values["confidence"]).sum())
+        log.info("%d comparisons, %d with a corrected p below %.2f", len(frame), beyond, 1.0 - values["confidence"])

@@ -1,0 +1,46 @@
+import json
+
+import pytest
+
+from detach_core.config.evidence import claim_keys, claim_settings, significance_keys, significance_settings
+from detach_core.config.load import load_config
+
+
+def test_every_artifact_stands_once_and_belongs_to_a_part_of_its_table(data):
+    config = load_config(data)
+    keys = claim_keys(config)
+    assert len(set(keys)) == len(keys)
+    assert {key.split for key in keys} == {"default"}
+    # Nothing of one dataset where a claim asks the other alone.
+    assert {key.dataset for key in keys if key.kind == "negative_pairs"} == {"opportunity"}
+    assert {key.name for key in keys if key.kind == "assignments"} == {"default", "no-refinement"}
+
+
+def test_significance_needs_the_rows_of_its_tables(data):
+    config = load_config(data)
+    rows = {row for table in config.document.significance.tables for row in config.rows(table)}
+    assert {key.name for key in significance_keys(config)} == rows
+
+
+def test_settings_carry_the_keys_in_the_order_of_the_files(data):
+    config = load_config(data)
+    for settings, keys in (
+        (claim_settings(config), claim_keys(config)),
+        (significance_settings(config), significance_keys(config)),
+    ):
+        assert [tuple(key) for key in json.loads(settings)["keys"]] == keys
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("claims.detach_exceeds_rivals.table", "table7", "claims.detach_exceeds_rivals.table: unknown key"),
+        ("claims.detach_exceeds_rivals.over", ["nobody"], "claims.detach_exceeds_rivals: nobody: unknown key"),
+        ("claims.refinement_raises_purity.spatial", "nobody", "claims.refinement_raises_purity: nobody: unknown key"),
+        ("claims.weights_help.datasets", ["elsewhere"], "claims.weights_help.datasets: unknown key"),
+        ("significance.reference", "nobody", "significance.reference: nobody is no row of tables.table1"),
+        ("significance.tables", ["table7"], "significance.tables: unknown key"),
+    ],
+)
+def test_names_that_do_not_exist_are_refused_by_their_place(set_key, mistakes, key, value, message):
+    assert any(line.startswith(message) for line in mistakes(set_key(key, value)))

@@ -1,0 +1,67 @@
+import json
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from detach_core.contracts.assignments import write_assignments
+from detach_core.contracts.metrics import write_metrics
+from detach_core.contracts.windows import write_windows
+from detach_core.stages.claims import claims
+
+TESTS = Path(__file__).parents[1]
+Made = runpy.run_path(str(TESTS / "reports" / "claims" / "conftest.py"))["Made"]
+PARTS = [["opportunity", "default"]]
+COMMON = {"parts": PARTS, "datasets": ["opportunity"], "threshold": 0.0, "below": False, "table": "table1"}
+CLAIMS = {
+    "refinement_raises_purity": {**COMMON, "measure": "refinement_raises", "spatial": "default"},
+    "detach_exceeds": {**COMMON, "measure": "exceeds", "variant": "detach", "over": ["statistics"]},
+}
+
+
+def run(folder, *, statistics_source="simulated"):
+    made = Made()
+    write_windows(folder / "windows.h5", made.windows)
+    write_assignments(folder / "assignments.h5", made.stage_one())
+    write_metrics(folder / "detach.json", made.make_metrics(variant="detach"))
+    write_metrics(folder / "statistics.json", made.make_metrics(variant="statistics", source=statistics_source))
+    keys = [
+        ["assignments", "opportunity", "default", "default", 0],
+        ["metrics", "opportunity", "default", "detach", 0],
+        ["metrics", "opportunity", "default", "statistics", 0],
+    ]
+    claims(
+        settings=json.dumps({"claims": CLAIMS, "seeds": [0], "bootstrap": 200, "confidence": 0.95, "keys": keys}),
+        artifact_paths=[folder / name for name in ("assignments.h5", "detach.json", "statistics.json")],
+        windows_paths=[folder / "windows.h5"],
+        csv_path=folder / "claims.csv",
+        log_path=folder / "log.txt",
+    )
+    return pd.read_csv(folder / "claims.csv")
+
+
+def test_each_claim_has_a_verdict_that_its_interval_gives(tmp_path):
+    frame = run(tmp_path)
+    assert frame["claim"].tolist() == ["refinement_raises_purity", "detach_exceeds", "detach_exceeds"]
+    assert frame["verdict"].tolist() == ["holds", "undecided", "undecided"]
+    # Both have the same answers here: a difference of nothing decides nothing.
+    assert frame["value"][1] == 0.0
+    assert frame["n_units"].tolist() == [24, 20, 20]
+    assert "1 holds" in (tmp_path / "log.txt").read_text()
+
+
+def test_the_same_evidence_gives_the_same_bytes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    for name in ("claims.csv", "claims.md", "claims.tex"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_simulated_and_real_evidence_do_not_mix(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, statistics_source="local")
+    assert "statistics.json" in capsys.readouterr().err
+    assert not (tmp_path / "claims.csv").exists()
