@@ -38,7 +38,8 @@ include: "rules/evaluate.smk"
 include: "rules/drawings.smk"
 include: "rules/analyze.smk"
 include: "rules/report.smk"
-include: "rules/claims.smk"
+include: "rules/evidence_files.smk"
+include: "rules/evidence.smk"
 include: "rules/session.smk"
 
 

@@ -12,6 +12,8 @@ from detach_core.config.resolved import Config
 from detach_core.config.section import canonical
 
 BY_SPATIAL = frozenset({"assignments"})
+# Files in the folder of the tables that are no tables of the config.
+RESERVED = frozenset({"claims", "retrieval", "significance"})
 
 
 class Key(NamedTuple):
@@ -67,9 +69,16 @@ def significance_settings(config: Config) -> str:
     return canonical({"reference": section.reference, "tables": tables, **_common(config, keys)})
 
 
+def retrieval_settings(config: Config) -> str:
+    """Settings of stage `retrieval`: how intervals are made."""
+    return canonical(config.document.probe.model_dump(include={"bootstrap", "confidence"}))
+
+
 def evidence_mistakes(config: Config) -> Iterator[str]:
     """One line for each name that must exist elsewhere and does not."""
     document = config.document
+    for name in RESERVED & document.tables.keys():
+        yield f"tables.{name}: must have another name; results/{name}.csv is the evidence's own"
     tables = {name for name, table in document.tables.items() if isinstance(table, ResultsTable)}
     for name in document.significance.tables:
         if name not in tables:
@@ -81,10 +90,9 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
         if claim.table not in tables:
             yield f"{key}.table: {unknown_key(claim.table, tables)}"
             continue
-        known = {dataset for dataset, _ in config.parts(claim.table)}
         for dataset in claim.datasets:
-            if dataset not in known:
-                yield f"{key}.datasets: {unknown_key(dataset, known)}"
+            if dataset not in document.datasets:
+                yield f"{key}.datasets: {unknown_key(dataset, document.datasets)}"
         for need in claim.needs():
             names = document.spatial if need.kind in BY_SPATIAL else config.runs
             if need.name not in names:

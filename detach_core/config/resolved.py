@@ -84,12 +84,8 @@ class Config:
         """Dataset and split of everything that a table is made of, dataset by dataset."""
         section = self.document.tables[table]
         splits = section.splits if isinstance(section, ResultsTable) else [section.split]
-        return [
-            (dataset, split)
-            for dataset in section.datasets
-            for split in splits
-            if dataset in self.document.splits[split].datasets
-        ]
+        known = self.document.splits
+        return [(name, split) for name in section.datasets for split in splits if name in known[split].datasets]
 
     @property
     def tabulated(self) -> list[str]:
@@ -160,7 +156,7 @@ class Config:
         """Settings of stage `probe`, with what each candidate of the variant changes."""
         candidates = list(self._candidates.get(self.trained(variant), {variant: {}}).values())
         half = self.document.halves.get(variant)
-        part = {"half": half.half, "target": half.target, "variant": variant} if half else {}
+        part = {**half.model_dump(), "variant": variant} if half else {}
         return canonical({"probe": self.document.probe, "candidates": candidates, **part, **self._machine()})
 
     def negative_pairs(self, variant: str) -> str:
@@ -182,10 +178,6 @@ class Config:
     def table(self, name: str) -> str:
         """Settings of stage `table`."""
         return canonical({**self.document.tables[name].model_dump(), "seeds": self.document.seeds})
-
-    def retrieval(self) -> str:
-        """Settings of stage `retrieval`."""
-        return canonical(self.document.probe.model_dump(include={"bootstrap", "confidence"}))
 
     def _of_dataset(self, dataset: str, *keys: str) -> str:
         """The source and the `keys` of a dataset's section; `a.b` takes `b` alone of section `a`."""

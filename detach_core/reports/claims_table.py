@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from detach_core.reports.claims import MEASURES
-from detach_core.reports.claims.artifacts import Artifacts
+from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line, verdict
 
 LEFT_OUT = "left out"
@@ -22,9 +22,16 @@ def claims_frame(claims: Mapping[str, Mapping[str, Any]], artifacts: Artifacts, 
             _line(name, claim, dataset, line, artifacts, commits)
             for name, claim in claims.items()
             for dataset in claim["datasets"]
-            for line in MEASURES[claim["measure"]](claim, dataset, artifacts)
+            for line in _lines(claim, dataset, artifacts)
         ]
     )
+
+
+def _lines(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+    if not any(splits_of(claim, dataset)):
+        yield Line(None, note=f"{claim['table']} leaves this dataset out")
+        return
+    yield from MEASURES[claim["measure"]](claim, dataset, artifacts)
 
 
 def _line(
@@ -53,7 +60,7 @@ def _line(
         "splits": " ".join(line.splits),
         "seeds": " ".join(map(str, artifacts.seeds)),
         "note": line.note,
-        "source": artifacts.windows[dataset].source,
+        "source": next(iter(artifacts.windows.values())).source,
         "commit": " ".join(commits),
     }
 

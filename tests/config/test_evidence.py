@@ -40,6 +40,7 @@ def test_settings_carry_the_keys_in_the_order_of_the_files(data):
         ("claims.weights_help.datasets", ["elsewhere"], "claims.weights_help.datasets: unknown key"),
         ("significance.reference", "nobody", "significance.reference: nobody is no row of tables.table1"),
         ("significance.tables", ["table7"], "significance.tables: unknown key"),
+        ("tables.claims", {"datasets": ["opportunity"], "split": "default"}, "tables.claims: must have another name"),
     ],
 )
 def test_names_that_do_not_exist_are_refused_by_their_place(set_key, mistakes, key, value, message):

@@ -29,7 +29,9 @@ def frame(monkeypatch):
         yield Line(Estimate(0.05, -0.1, 0.2), "by_subject", "primus", 12, ("fold1",))
 
     monkeypatch.setitem(claims_table.MEASURES, "exceeds", measure)
-    claim = {"measure": "exceeds", "datasets": ["opportunity", "hwu_usp"], "threshold": 0.0, "below": False}
+    parts = [("opportunity", "default"), ("hwu_usp", "default")]
+    shared = {"table": "table1", "parts": parts, "threshold": 0.0, "below": False}
+    claim = {**shared, "measure": "exceeds", "datasets": ["opportunity", "hwu_usp"]}
     return claims_frame({"detach_exceeds_rivals": claim}, Evidence(), ["abc"])
 
 
@@ -53,3 +55,15 @@ def test_the_caption_says_what_was_resampled(frame):
     caption = claims_caption(frame, 0.95)
     for words in ("Simulated data", "95%", "splits: default, fold1", "seeds: 0, 1", "commit: abc"):
         assert words in caption
+
+
+def test_a_dataset_that_the_table_leaves_out_is_said(frame):
+    claim = {
+        "table": "table5",
+        "parts": [("opportunity", "default")],
+        "measure": "exceeds",
+        "datasets": ["hwu_usp"],
+        "threshold": 0.0,
+        "below": False,
+    }
+    assert claims_frame({"x": claim}, Evidence(), ["abc"])["note"].tolist() == ["table5 leaves this dataset out"]

@@ -1,28 +1,9 @@
-"""Decide what the figures are worth.
+"""Decide what the figures are worth, and measure what the paper's tables do not show.
 
-Consumes  {dataset}/windows.h5, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5, negative_pairs.h5,
-          {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
-Produces  claims.csv, significance.csv, each with .md, .tex, .html
+Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
+          negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
+Produces  claims.csv, significance.csv, retrieval.csv, each with .md, .tex, .html
 """
-
-from detach_core.config.evidence import claim_keys, claim_settings, significance_keys, significance_settings
-
-EVIDENCE_FILES = {
-    "metrics": f"{RUN}/metrics.json",
-    "embeddings": f"{RUN}/embeddings.h5",
-    "negative_pairs": f"{RUN}/negative_pairs.h5",
-    "assignments": f"{SPATIAL}/assignments.h5",
-}
-
-
-def evidence_files(keys):
-    """The file of each key, in order."""
-    return [
-        EVIDENCE_FILES[key.kind].format(
-            dataset=key.dataset, split=key.split, variant=key.name, spatial=key.name, seed=key.seed
-        )
-        for key in keys
-    ]
 
 
 rule claims:
@@ -76,3 +57,31 @@ rule significance:
         code=CODE.of_stage("significance"),
     script:
         "../workflow_scripts/significance.py"
+
+
+rule retrieval:
+    """Search windows across modalities: the video by the sensors, the sensors by the video."""
+    input:
+        windows=trained_files(WINDOWS),
+        splits=trained_files(SPLIT),
+        embeddings=trained_files(f"{RUN}/embeddings.h5"),
+    output:
+        csv="results/retrieval.csv",
+        md="results/retrieval.md",
+        tex="results/retrieval.tex",
+        html="results/retrieval.html",
+    log:
+        "results/logs/retrieval.log",
+    benchmark:
+        "results/logs/retrieval.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings=lambda w: retrieval_settings(CONFIG),
+        code=CODE.of_stage("retrieval"),
+    script:
+        "../workflow_scripts/retrieval.py"

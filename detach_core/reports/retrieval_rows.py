@@ -1,0 +1,176 @@
+"""Searched splits and seeds -> one row for each method and task: means, and intervals of the means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detach_core.contracts.errors import ContractError
+from detach_core.evaluation.hierarchy import hierarchical_means
+from detach_core.evaluation.intervals import percentile_interval
+from detach_core.evaluation.retrieval import Values
+from detach_core.evaluation.retrieval_tasks import FIGURES, Task
+
+# Level, neighbours and direction.
+Key = tuple[str, str, str]
+# Tells this draw of splits and seeds from others of the same seed.
+_STREAM = 9
+
+
+@dataclass(frozen=True, eq=False)
+class SearchedPart:
+    """The windows of one split that are searched.
+
+    Attributes:
+        dataset: its name.
+        split: its name.
+        seed: of the split.
+        part: `held_out` or `downstream`.
+        protocol: what the part holds: `by_recording`, `by_subject`; `paper` where nothing is held out.
+        tasks: what is searched for what.
+    """
+
+    dataset: str
+    split: str
+    seed: int
+    part: str
+    protocol: str
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalRun:
+    """One training on one split, searched.
+
+    Attributes:
+        path: of its embeddings.
+        searched: the windows.
+        variant: the row.
+        method: its method.
+        seed: of the training.
+        source: of the recordings.
+        commit: of the code that made the embeddings.
+        figures: of each task and direction the `FIGURES`, (1 + B, 4): the plain ones first, then those of B resamples,
+            which are the same for all runs of a split.
+    """
+
+    path: str | Path
+    searched: SearchedPart
+    variant: str
+    method: str
+    seed: int
+    source: str
+    commit: str
+    figures: Mapping[Key, Values]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A mean over splits and seeds, and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RetrievalRow:
+    """One method on one task.
+
+    Attributes:
+        run: of the first split and the lowest seed; it stands for what all runs have in common.
+        key: level, neighbours and direction.
+        gallery: mean number of windows that a query is searched among.
+        num_queries: of all splits together.
+        figures: each of `FIGURES` -> its mean and interval.
+        chance: each of `FIGURES` -> what a random order is expected to give, the mean over the splits.
+        splits: of which the figures are means, in order.
+        seeds: of which the figures are means, the same on every split.
+        commits: of the code that made the embeddings.
+    """
+
+    run: RetrievalRun
+    key: Key
+    gallery: float
+    num_queries: int
+    figures: Mapping[str, Bounded]
+    chance: Mapping[str, float]
+    splits: tuple[str, ...]
+    seeds: tuple[int, ...]
+    commits: tuple[str, ...]
+
+
+def retrieval_rows(runs: Sequence[RetrievalRun], confidence: float) -> list[RetrievalRow]:
+    """The methods under each other, task by task; all in the order in which they first come.
+
+    Splits that hold out different things (recordings of known subjects, unknown subjects) are not averaged.
+
+    Raises:
+        ContractError: two runs of one seed on a split, or a split that lacks a seed.
+    """
+    homes: dict[tuple[str, str, str], dict[str, list[RetrievalRun]]] = {}
+    for run in runs:
+        part = run.searched
+        variants = homes.setdefault((part.dataset, part.part, part.protocol), {})
+        variants.setdefault(run.variant, []).append(run)
+    rows = []
+    for variants in homes.values():
+        repeats = [_by_split(group) for group in variants.values()]
+        keys = dict.fromkeys(key for by_split in repeats for same in by_split for key in same[0].figures)
+        rows += [_row(by_split, key, confidence) for key in keys for by_split in repeats]
+    return rows
+
+
+def _by_split(group: Sequence[RetrievalRun]) -> list[list[RetrievalRun]]:
+    """The runs of each split, seed by seed; every split has every seed once."""
+    splits: dict[str, list[RetrievalRun]] = {}
+    for run in group:
+        splits.setdefault(run.searched.split, []).append(run)
+    expected = sorted({run.seed for run in group})
+    for name, runs in splits.items():
+        runs.sort(key=lambda run: run.seed)
+        found = [run.seed for run in runs]
+        if found != expected:
+            raise ContractError(
+                runs[-1].path,
+                f"seeds of {runs[-1].variant} on split {name}",
+                expected=" ".join(map(str, expected)),
+                found=" ".join(map(str, found)),
+                remedy="give the stage retrieval one embeddings.h5 of every seed on every split",
+            )
+    return list(splits.values())
+
+
+def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float) -> RetrievalRow:
+    # A part whose windows have no class lacks the level `class`.
+    by_split = [same for same in by_split if key in same[0].figures]
+    runs = [run for same in by_split for run in same]
+    tasks = [task for same in by_split for task in same[0].searched.tasks if (task.level, task.neighbours) == key[:2]]
+    return RetrievalRow(
+        run=runs[0],
+        key=key,
+        gallery=float(np.concatenate([task.gallery for task in tasks]).mean()),
+        num_queries=sum(len(task.place) for task in tasks),
+        figures={
+            name: _bounded(
+                [np.stack([run.figures[key][:, k] for run in same], axis=1) for same in by_split],
+                confidence,
+                runs[0].searched.seed,
+            )
+            for k, name in enumerate(FIGURES)
+        },
+        chance={name: float(np.mean([task.chance[name] for task in tasks])) for name in FIGURES},
+        splits=tuple(same[0].searched.split for same in by_split),
+        seeds=tuple(run.seed for run in by_split[0]),
+        commits=tuple(sorted({run.commit for run in runs})),
+    )
+
+
+def _bounded(values: Sequence[Values], confidence: float, seed: int) -> Bounded:
+    """The mean of (1 + B, K) figures of each split's K seeds, and the bounds of its resamples."""
+    # One generator each time: every method and figure has the same splits and seeds drawn.
+    drawn = hierarchical_means([one[1:] for one in values], np.random.default_rng([seed, _STREAM]))
+    return Bounded(float(np.mean([one[0].mean() for one in values])), *percentile_interval(drawn, confidence))

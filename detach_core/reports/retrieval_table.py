@@ -1,0 +1,99 @@
+"""The retrieval table: how well each method finds a window's video by its sensors, and back. The paper has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from detach_core.reports.retrieval_rows import RetrievalRow
+
+TITLE = "Retrieval across modalities"
+SHOWN = (
+    "A window's sensor feature is searched for among the video features of all windows, and back, by cosine similarity."
+    " Level `window`: only the same window is right. Level `class`: any window of the same class is, the same one"
+    " included; windows without a class are left out. Neighbours overlap the query in time and show nearly the same:"
+    " kept in its gallery, or left out of it. The rank is that of the best right window; ties count against it."
+)
+HEADS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "Median rank"}
+
+
+def retrieval_frame(rows: Sequence[RetrievalRow]) -> pd.DataFrame:
+    """One line a row, with every figure, its interval and its chance level."""
+    return pd.DataFrame([_line(row) for row in rows])
+
+
+def _line(row: RetrievalRow) -> dict[str, object]:
+    level, neighbours, direction = row.key
+    line: dict[str, object] = {
+        "dataset": row.run.searched.dataset,
+        "split_part": row.run.searched.part,
+        "protocol": row.run.searched.protocol,
+        "variant": row.run.variant,
+        "method": row.run.method,
+        "direction": direction,
+        "level": level,
+        "neighbours": neighbours,
+        "gallery": row.gallery,
+        "n_queries": row.num_queries,
+    }
+    for name in HEADS:
+        one = row.figures[name]
+        line |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+    return line | {
+        **{f"chance_{name}": row.chance[name] for name in HEADS},
+        "n_splits": len(row.splits),
+        "n_seeds": len(row.seeds),
+        "splits": " ".join(row.splits),
+        "seeds": " ".join(map(str, row.seeds)),
+        "source": row.run.source,
+        "commit": " ".join(row.commits),
+    }
+
+
+def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows for readers: figure and interval in one cell, its chance level beside it."""
+    cells = {
+        "Dataset": frame["dataset"],
+        "Protocol": frame["protocol"],
+        "Level": frame["level"],
+        "Neighbours": frame["neighbours"],
+        "Direction": frame["direction"],
+        "Method": frame["variant"],
+        "Gallery": frame["gallery"].map("{:.0f}".format),
+        "Queries": frame["n_queries"].map(str),
+    }
+    lines = frame.to_dict("records")
+    for name, head in HEADS.items():
+        digits = 1 if name == "median_rank" else 3
+        cells[head] = [_cell(line, name, digits) for line in lines]
+        cells[f"Chance {head}"] = [f"{line[f'chance_{name}']:.{digits}f}" for line in lines]
+    return pd.DataFrame(cells)
+
+
+def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
+    """What is shown, and what one must know to read the figures: data, parts, splits, seeds, intervals, code."""
+    source = frame["source"].iloc[0]
+    data = "simulated data" if source == "simulated" else f"recordings: {source}"
+    repeated = [words for words in ("splits", "seeds") if frame[f"n_{words}"].max() > 1]
+    drawn = ["queries by gesture or sequence", *repeated]
+    parts = [
+        f"Recall at 1, 5 and 10, and median rank; {data}",
+        f"part searched: {_join(frame['split_part'])}",
+        f"splits: {_join(frame['splits'])}",
+        f"seeds: {_join(frame['seeds'])}",
+        *([f"means over {' and '.join(repeated)}"] if repeated else []),
+        f"brackets: {confidence:.0%} bootstrap interval, drawing {', '.join(drawn)}",
+        "chance: the same galleries in random order, below which like windows side by side can fall at level class",
+        f"commit: {_join(frame['commit'])}",
+    ]
+    return f"{SHOWN} {'; '.join(parts)}."
+
+
+def _join(column: pd.Series) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in column))
+
+
+def _cell(line: Mapping[str, float], name: str, digits: int) -> str:
+    value, low, high = (f"{line[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value} [{low}, {high}]"

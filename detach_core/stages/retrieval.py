@@ -1,0 +1,156 @@
+"""Stage `retrieval`: how well each method finds a window's video by its sensors, and its sensors by its video."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.embeddings import Embeddings, read_embeddings
+from detach_core.contracts.errors import ContractError, UserError
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.split import Split, read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.intervals import resampling_weights
+from detach_core.evaluation.retrieval import Values, cosine_matrix
+from detach_core.evaluation.retrieval_tasks import task_figures, tasks_of
+from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
+from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
+from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.tables import write_table
+
+Paths = Sequence[str | Path]
+PAPER = "paper"
+# Tells this draw of queries from others of the same seed.
+_STREAM = 8
+
+
+@dataclass(frozen=True, eq=False)
+class _Home:
+    """A split's searched windows: their ids, and how often each is a query, (1 + B, M), in the data and B resamples."""
+
+    searched: SearchedPart
+    source: str
+    num_windows: int
+    ids: NDArray[np.int64]
+    weight: Values
+
+
+def retrieval(
+    *,
+    settings: str,
+    windows_paths: Paths,
+    split_paths: Paths,
+    embeddings_paths: Paths,
+    csv_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+
+    Args:
+        settings: JSON of `bootstrap`, the number of resamples, and of the intervals' `confidence`.
+        windows_paths: `windows.h5` of each embeddings file.
+        split_paths: `split.json` of each embeddings file.
+        embeddings_paths: `embeddings.h5` of every dataset, split, variant and seed; one without video is left out.
+        csv_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "retrieval") as log:
+        values = json.loads(settings)
+        resamples, confidence = values["bootstrap"], values["confidence"]
+        homes: dict[tuple[str, str], _Home] = {}
+        runs, one_sided, sources = [], Counter[str](), []
+        for windows_path, split_path, path in zip(windows_paths, split_paths, embeddings_paths, strict=True):
+            place = (str(windows_path), str(split_path))
+            if place not in homes:
+                homes[place] = _read_home(windows_path, split_path, resamples)
+            embeddings = read_embeddings(path)
+            _check_match(homes[place], embeddings, path)
+            sources.append(embeddings.source)
+            refuse_mixed_sources(embeddings_paths[: len(sources)], sources)
+            if "video" in embeddings.features:
+                runs.append(_search(homes[place], embeddings, path))
+            else:
+                one_sided[embeddings.variant] += 1
+        for variant, count in one_sided.items():
+            log.info("%s embeds no video and is left out (%d files of embeddings)", variant, count)
+        if not runs:
+            raise UserError(
+                "retrieval: no embeddings.h5 with a video feature is among the inputs, expected at least one;"
+                " give table1 a row in the config whose method embeds both modalities"
+            )
+        frame = retrieval_frame(retrieval_rows(runs, confidence))
+        caption = retrieval_caption(frame, confidence)
+        write_table(csv_path, title=TITLE, caption=caption, frame=frame, shown=readable_retrieval(frame))
+        log.info(
+            "searched %d files of embeddings; the table is %s (.md, .tex and .html beside it)", len(runs), csv_path
+        )
+
+
+def _read_home(windows_path: str | Path, split_path: str | Path, resamples: int) -> _Home:
+    windows, split = read_windows(windows_path), read_split(split_path)
+    if split.dataset != windows.dataset:
+        remedy = "give each embeddings.h5 the windows.h5 and the split.json that it was made from"
+        raise ContractError(split_path, "dataset", expected=windows.dataset, found=split.dataset, remedy=remedy)
+    part = "held_out" if split.held_out.size else "downstream"
+    ids = split.parts[part]
+    if not ids.size:
+        remedy = "give the split other parts in the config"
+        raise ContractError(split_path, f"parts/{part}", expected="windows to search", found="none", remedy=remedy)
+    # The name tells splits of one seed apart; which others there are changes nothing.
+    rng = np.random.default_rng([split.seed, _STREAM, *split.name.encode()])
+    drawn = resampling_weights(windows.instance[ids], windows.label[ids], resamples, rng)
+    tasks = tasks_of(windows.label[ids], windows.recording[ids], windows.start_s[ids], windows.window_s)
+    return _Home(
+        searched=SearchedPart(split.dataset, split.name, split.seed, part, _protocol(split), tuple(tasks)),
+        source=windows.source,
+        num_windows=windows.num_windows,
+        ids=ids,
+        weight=np.concatenate([np.ones((1, len(ids))), drawn]),
+    )
+
+
+def _protocol(split: Split) -> str:
+    """The protocol that tests on the held-out part: `by_recording` or `by_subject`."""
+    return next((name for name in split.protocols if name.startswith("by_")), PAPER)
+
+
+def _check_match(home: _Home, embeddings: Embeddings, path: str | Path) -> None:
+    for field, expected, found in (
+        ("dataset", home.searched.dataset, embeddings.dataset),
+        ("source", home.source, embeddings.source),
+        ("split", home.searched.split, embeddings.split),
+        ("sensor", f"{home.num_windows} rows", f"{len(embeddings.sensor)} rows"),
+    ):
+        if expected != found:
+            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
+
+
+def _search(home: _Home, embeddings: Embeddings, path: str | Path) -> RetrievalRun:
+    name = "sensor_shared" if "sensor_shared" in embeddings.features else "sensor"
+    sensor, video = embeddings.features[name], embeddings.features["video"]
+    if sensor.shape[1] != video.shape[1]:
+        remedy = "let the method embed both modalities in one space"
+        expected, found = f"{sensor.shape[1]} columns, as {name} has", f"{video.shape[1]} columns"
+        raise ContractError(path, "video", expected=expected, found=found, remedy=remedy)
+    by_sensor = cosine_matrix(sensor[home.ids], video[home.ids])
+    similarities = {"sensor->video": by_sensor, "video->sensor": by_sensor.T}
+    return RetrievalRun(
+        path=path,
+        searched=home.searched,
+        variant=embeddings.variant,
+        method=embeddings.method,
+        seed=embeddings.seed,
+        source=embeddings.source,
+        commit=embeddings.provenance.commit,
+        figures={
+            (task.level, task.neighbours, direction): task_figures(task, similarity, home.weight)
+            for task in home.searched.tasks
+            for direction, similarity in similarities.items()
+        },
+    )
