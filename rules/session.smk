@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from detach_core.acquisition.local import check_local, missing_message
+from detach_core.config.evidence import RESERVED
 from detach_core.contracts.errors import UserError
 from snakemake.exceptions import WorkflowError
 
@@ -27,7 +28,8 @@ def check_local_files():
 
 def closing_lines():
     """Where this run's tables, figures and report are; a short table that came alone is shown."""
-    fresh = [Path(f"results/{name}.csv") for name in CONFIG.document.tables]
+    named = [*CONFIG.document.tables, *sorted(RESERVED)]
+    fresh = [Path(f"results/{name}.csv") for name in named]
     fresh = [path for path in fresh if path.exists() and path.stat().st_mtime >= STARTED_S]
     if len(fresh) == 1 and len(text := fresh[0].with_suffix(".md").read_text()) < 8000:
         yield text

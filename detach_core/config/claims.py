@@ -125,5 +125,5 @@ Claim = Annotated[
 class SignificanceSection(Section):
     """Paired comparisons of every row of some tables with one variant."""
 
-    reference: Name = Field(description="variant that each row is compared with; it must be a row of each table")
+    reference: Name = Field(description="variant that each row is compared with")
     tables: Names = Field(description="results tables; Holm's correction is over the rows of one")

@@ -40,12 +40,13 @@ def claim_keys(config: Config) -> list[Key]:
 
 
 def significance_keys(config: Config) -> list[Key]:
-    """The metrics of every row that is compared, each once."""
+    """The metrics of every row that is compared and of the reference, each once."""
+    section = config.document.significance
     keys = [
         Key("metrics", dataset, split, row, seed)
-        for table in config.document.significance.tables
+        for table in section.tables
         for dataset, split in config.parts(table)
-        for row in config.rows(table)
+        for row in (section.reference, *config.rows(table))
         for seed in config.document.seeds
     ]
     return list(dict.fromkeys(keys))
@@ -83,8 +84,8 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
     for name in document.significance.tables:
         if name not in tables:
             yield f"significance.tables: {unknown_key(name, tables)}"
-        elif document.significance.reference not in config.rows(name):
-            yield f"significance.reference: {document.significance.reference} is no row of tables.{name}"
+    if (reference := document.significance.reference) not in config.runs:
+        yield f"significance.reference: {unknown_key(reference, config.runs)}"
     for name, claim in document.claims.items():
         key = f"claims.{name}"
         if claim.table not in tables:

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
 
@@ -16,6 +17,11 @@ ARGUMENTS = {
     "activation_maps": ("hwu_usp", "detach"),
     "figure": ("figure4",),
     "table": ("table1",),
+}
+OF_EVIDENCE = {
+    "claims": evidence.claim_settings,
+    "significance": evidence.significance_settings,
+    "retrieval": evidence.retrieval_settings,
 }
 ASKED = {"pretrain_spatial": "spatial", "pretrain": "pretraining", "embed": "embedding", "probe": "probing"}
 
@@ -44,11 +50,14 @@ def keys_read(path):
 
 @pytest.mark.parametrize(
     "stage",
-    ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS],
+    ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
 )
 def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
     config = load_config(read_yaml(root / "config.yaml"))
-    settings = json.loads(getattr(config, ASKED.get(stage, stage))(*ARGUMENTS.get(stage, ("hwu_usp",))))
+    if stage in OF_EVIDENCE:
+        settings = json.loads(OF_EVIDENCE[stage](config))
+    else:
+        settings = json.loads(getattr(config, ASKED.get(stage, stage))(*ARGUMENTS.get(stage, ("hwu_usp",))))
     for keys in keys_read(root / "detach_core" / "stages" / f"{stage}.py"):
         value = settings
         for key in keys:
