@@ -151,10 +151,10 @@ def _line(splits: Mapping[str, list[Any]], dataset: str, artifacts: Artifacts, c
     for seeds in splits.values():
         if any(figure is None for _, figure in seeds):
             return Line(None, compared=compared, note="no window's place is known")
-        known, place = _known(windows, seeds[0][0])
-        instance = windows.instance[seeds[0][0].window][known].astype(np.int64)
+        clustered = seeds[0][0].window[_known(windows, seeds[0][0])[0]]
+        instance, label = windows.instance[clustered].astype(np.int64), windows.label[clustered].astype(np.int64)
         units += len(instances_of(instance)[0])
-        figures.append(SplitFigures(instance, place, tuple(figure for _, figure in seeds)))
+        figures.append(SplitFigures(instance, label, tuple(figure for _, figure in seeds)))
     found = estimate(figures, artifacts.interval)
     if np.isnan([found.value, found.low]).any():
         return Line(None, compared=compared, note="a group of windows is empty, here or in a resample")
