@@ -22,6 +22,7 @@ ARTIFACTS = (
     ("history", "pretrain_spatial, pretrain"),
     ("assignments", "pretrain_spatial"),
     ("snapshots", "pretrain"),
+    ("training_state", "pretrain_spatial, pretrain"),
     ("embeddings", "embed"),
     ("metrics", "probe"),
     ("negative_pairs", "negative_pairs"),

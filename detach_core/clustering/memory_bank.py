@@ -28,6 +28,11 @@ class MemoryBank(nn.Module):
         self.register_buffer("label", torch.zeros(num_windows, dtype=torch.int64))
         self.register_buffer("centroid", torch.zeros(num_clusters, dim))
 
+    def sized(self, num_windows: int) -> MemoryBank:
+        """An empty memory of so many windows, with features and clusters as here, on the same device."""
+        num_clusters, dim = self.centroid.shape
+        return MemoryBank(num_windows=num_windows, dim=dim, num_clusters=num_clusters).to(self.centroid.device)
+
     @torch.no_grad()
     def start(self, feature: Tensor, *, num_starts: int, seed: int) -> None:
         """Fill the memory with `feature` (N, d), of any length, and its clusters by spherical k-means.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,3 +29,11 @@ def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def remove(path: Path | str) -> None:
+    """Delete `path`, if it is there, and what writers of it left beside it when they were killed."""
+    path = Path(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
+        leftover.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

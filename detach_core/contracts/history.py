@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from detach_core.contracts.atomic import write_text
 from detach_core.contracts.errors import ContractError
-from detach_core.contracts.provenance import Provenance, canonical_json
+from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
 
 SCHEMA = "detach.history/1"
 _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
@@ -30,14 +29,14 @@ class History:
         return [float(row[name]) for row in self.epochs if row.get(name) is not None]
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """`value` with what JSON cannot say (NaN: nothing to measure) as null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _json_value(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_json_value(item) for item in value]
+        return [json_value(item) for item in value]
     return value
 
 
@@ -45,8 +44,8 @@ def write_history(
     path: Path | str, rows: Sequence[Mapping[str, Any]], *, run: Mapping[str, Any], provenance: Provenance
 ) -> None:
     """Write the run's facts and one row per epoch to `path`, atomically. A value that is not finite becomes null."""
-    header = {"schema": SCHEMA, "run": _json_value(run), "provenance": provenance.to_json()}
-    lines = [canonical_json(header), *(canonical_json(_json_value(row)) for row in rows)]
+    header = {"schema": SCHEMA, "run": json_value(run), "provenance": provenance.to_json()}
+    lines = [canonical_json(header), *(canonical_json(json_value(row)) for row in rows)]
     write_text(path, "\n".join(lines) + "\n")
 
 
@@ -56,14 +55,11 @@ def read_history(path: Path | str) -> History:
     Raises:
         ContractError: not JSON lines, another schema, or a row without its epoch.
     """
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            raise ContractError(
-                path, f"line {number}", expected="a JSON object", found=line[:40], remedy=_REMEDY
-            ) from None
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ContractError(path, "file", expected="JSON lines", found=str(error), remedy=_REMEDY) from None
+    rows = [_read_row(path, number, line) for number, line in enumerate(lines, start=1)]
     header = rows[0] if rows else {}
     if header.get("schema") != SCHEMA:
         raise ContractError(path, "schema", expected=SCHEMA, found=str(header.get("schema")), remedy=_REMEDY)
@@ -75,4 +71,20 @@ def read_history(path: Path | str) -> History:
             raise ContractError(
                 path, f"line {number}: epoch", expected="an integer", found=str(row.get("epoch")), remedy=_REMEDY
             )
-    return History(header["run"], rows[1:], Provenance.from_json(header["provenance"]))
+    try:
+        provenance = Provenance.from_json(str(header["provenance"]))
+    except ValueError as error:
+        raise ContractError(path, "provenance", expected="a record", found=str(error), remedy=_REMEDY) from None
+    if not isinstance(header["run"], dict):
+        raise ContractError(path, "run", expected="facts", found=type(header["run"]).__name__, remedy=_REMEDY)
+    return History(header["run"], rows[1:], provenance)
+
+
+def _read_row(path: Path | str, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = parse_json(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise ContractError(path, f"line {number}", expected="a JSON object", found=line[:40], remedy=_REMEDY)
+    return row

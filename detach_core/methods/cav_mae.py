@@ -123,6 +123,14 @@ class CavMae(Method):
             "contrastive": settings["contrast_weight"] * contrast,
         }
 
+    def training_state(self) -> dict[str, Any]:
+        """Where the stream of masks and frames stands."""
+        return {"draws": self._draws.get_state()}
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with that stream."""
+        self._draws.set_state(state["draws"])
+
     def learning_rate_factor(self, share: float) -> float:
         """A linear rise over the warm-up, then half a cosine down to 0."""
         warmup = float(self.settings["warmup"])

@@ -100,6 +100,11 @@ class Comodo(Method):
         # The queue starts with windows that are trained on as well.
         drawn = torch.randperm(len(self._embedding))[: self.queue_size].to(self._embedding.device)
         self._queue = self._embedding[drawn]
+        self._keep_answers()
+
+    @torch.no_grad()
+    def _keep_answers(self) -> None:
+        """What the frozen teacher says of every window: it will not be asked again."""
         names = (key for batch in self._windows.batches("pretrain", modalities=()) for key in _keys(batch))
         self._known = dict(zip(names, self._embedding, strict=True))
         for batch in self._windows.batches("monitor", modalities={FRAMES}):
@@ -140,6 +145,20 @@ class Comodo(Method):
             row["teacher_mean_cosine"] = mean_cosine(self._embedding)
         self._entropy = []
         return row
+
+    def training_state(self) -> dict[str, Any]:
+        """The phase, and in the student's what the teacher says and the queue."""
+        learned = {"embedding": self._embedding, "queue": self._queue} if self.phase == STUDENT else {}
+        return {"phase": self.phase, **learned}
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Go on in that phase; the student's teacher is frozen."""
+        self.phase = state["phase"]
+        if self.phase == STUDENT:
+            device = self.teacher.centre.device
+            self._embedding, self._queue = state["embedding"].to(device), state["queue"].to(device)
+            self.teacher.stop_learning()
+            self._keep_answers()
 
     def learning_rate_factor(self, share: float) -> float:
         """In each phase up to the peak and down to 0, both in a line, as the official student's."""

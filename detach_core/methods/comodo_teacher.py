@@ -65,11 +65,15 @@ class ComodoTeacher(nn.Module):
         self._found = []
         return {"gallery": self._gallery, "r1": share}
 
-    @torch.no_grad()
-    def freeze(self, windows: WindowsAccess) -> Tensor:
-        """Embeddings (N, 2 d) of all pretraining windows, unaugmented; from here on nothing moves the teacher."""
+    def stop_learning(self) -> None:
+        """From here on nothing moves the teacher."""
         self.is_frozen = True
         self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def freeze(self, windows: WindowsAccess) -> Tensor:
+        """Embeddings (N, 2 d) of all pretraining windows, unaugmented, by a teacher that has stopped learning."""
+        self.stop_learning()
         batches = windows.batches("pretrain", modalities={FRAMES})
         feature: Tensor = torch.cat([self.trunk(batch) for batch in batches])
         if self.is_centred:

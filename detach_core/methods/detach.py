@@ -52,7 +52,7 @@ class Detach(Method):
             online = {"sensor": self.sensor_temporal, "video": self.video_temporal}
             self.slow = nn.ModuleDict({name: MomentumEncoder(encoder) for name, encoder in online.items()})
         self.num_epochs, self.batch_size = settings["epochs"], settings["batch_size"]
-        self.momentum, self.steps = settings["momentum"], 0
+        self.momentum, self._epoch_steps = settings["momentum"], 0
 
     @property
     def embedding_dim(self) -> int:
@@ -102,6 +102,7 @@ class Detach(Method):
             video.append(unit_rows(self.video_spatial.feature(batch)))
         self._sensor_spatial, self._video_spatial = torch.cat(sensor), torch.cat(video)
         self._pairs = PairMonitor(windows.truth("pretrain"))
+        self._epoch_steps = num_steps // self.num_epochs
         self.momentum = momentum_for(self.settings["momentum"], num_steps, self.settings["momentum_left"])
         offset = cosine_matrix(self._video_spatial, self._sensor_spatial)
         num_pairs = len(offset) * (len(offset) - 1)
@@ -179,7 +180,6 @@ class Detach(Method):
 
     def after_step(self) -> None:
         """Move the slow copies."""
-        self.steps += 1
         if self.slow is not None:
             for name, online in (("sensor", self.sensor_temporal), ("video", self.video_temporal)):
                 slow = self.slow[name]
@@ -188,8 +188,7 @@ class Detach(Method):
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
         """Share of the start left in the slow copies, and what the weights did to each kind of negative."""
-        del epoch
-        left = share_of_start_left(self.momentum, self.steps) if self.slow is not None else None
+        left = share_of_start_left(self.momentum, epoch * self._epoch_steps) if self.slow is not None else None
         return {"momentum_left": left, "pairs": self._pairs.report()}
 
     def snapshot_state(self) -> dict[str, Tensor]:

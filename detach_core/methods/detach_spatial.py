@@ -7,7 +7,7 @@ authors' code's; the paper does not mention them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
@@ -40,15 +40,12 @@ class DetachSpatial(Method):
 
     def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
-        dim, clusters = settings["encoders"]["dim"], settings["clusters"]
         self.sensor = networks.sensor_spatial(settings, shape, activation, mode=settings["activation"])
-        self.video = SpatialVideo(settings)
+        self.video, self.head = SpatialVideo(settings), ClusterHead(settings)
         self.video_init = self.video.video_init
-        self.head = ClusterHead(settings)
-        self.memory = MemoryBank(num_windows=0, dim=dim, num_clusters=clusters)
-        self.batch_size = settings["batch_size"]
+        self.memory = MemoryBank(num_windows=0, dim=self.embedding_dim, num_clusters=settings["clusters"])
         self.phases = SpatialPhases(settings)
-        self.num_epochs = self.phases.num_epochs
+        self.batch_size, self.num_epochs = settings["batch_size"], self.phases.num_epochs
         self.rates: list[float] = []
         self._start_phase(WARMUP)
 
@@ -69,10 +66,7 @@ class DetachSpatial(Method):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """As `Method.restore`, with a memory of as many windows as the checkpoint has."""
-        num_windows = len(tensors["memory.label"])
-        self.memory = MemoryBank(
-            num_windows=num_windows, dim=self.embedding_dim, num_clusters=self.settings["clusters"]
-        )
+        self.memory = self.memory.sized(len(tensors["memory.label"]))
         super().restore(tensors)
 
     @torch.no_grad()
@@ -84,9 +78,8 @@ class DetachSpatial(Method):
         self.eval()
         sensor = networks.all_sensors(windows)
         feature = torch.cat([self.sensor(part) for part in torch.split(sensor, EVALUATION_BATCH)])
-        settings = self.settings
-        self.memory = MemoryBank(num_windows=len(feature), dim=feature.shape[1], num_clusters=settings["clusters"])
-        self.memory.to(feature.device).start(feature, num_starts=KMEANS_STARTS, seed=KMEANS_SEED)
+        self.memory = self.memory.sized(len(feature))
+        self.memory.start(feature, num_starts=KMEANS_STARTS, seed=KMEANS_SEED)
         self.head.start(self.memory.centroid)
         self._windows, self._truth = windows, windows.truth("pretrain")
         self._vote = torch.full((len(feature),), NOT_ASKED, device=feature.device)
@@ -113,8 +106,7 @@ class DetachSpatial(Method):
     def train(self, mode: bool = True) -> Self:
         """Training mode; the frozen video stays in evaluation mode, its BatchNorm too."""
         super().train(mode)
-        if self.video_is_frozen:
-            self.video.eval()
+        self.video.train(mode and not self.video_is_frozen)
         return self
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
@@ -153,8 +145,7 @@ class DetachSpatial(Method):
     @torch.no_grad()
     def after_epoch(self, epoch: int) -> dict[str, Any]:
         """Move the centroids, repair small clusters; the change rate (Fig. 10) and what monitors the clusters."""
-        settings, memory = self.settings, self.memory
-        repaired = 0
+        settings, memory, repaired = self.settings, self.memory, 0
         if epoch and epoch % settings["centroid_every_epochs"] == 0:
             memory.recompute_centroids()
             members = minimum_members(settings["min_size"], len(memory.label), settings["clusters"])
@@ -178,6 +169,15 @@ class DetachSpatial(Method):
         """Pseudo-labels (N,) of the memory and which of them are confident (N,)."""
         return {"cluster": self.memory.label.cpu().clone(), "confident": self._confident.cpu()}
 
+    def training_state(self) -> dict[str, Any]:
+        """The video's votes and the change rates; what a frozen video says comes back as its phase is entered."""
+        return {"vote": self._vote, "rates": self.rates}
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Take them; the labels before are those of the memory, as at each epoch's end."""
+        self._previous = self.memory.label.clone()
+        self._vote, self.rates = state["vote"].to(self._previous.device), list(state["rates"])
+
     def _is_confident(self, feature: Tensor, label: Tensor) -> Tensor:
         thresholds = self.memory.thresholds(self.settings["confident_quantile"])
         return is_confident(feature, label, self.memory.centroid, thresholds, strict=self.settings["confident_strict"])
@@ -186,13 +186,13 @@ class DetachSpatial(Method):
         if bool((self._vote == NOT_ASKED).all()) or not self._windows.num_windows("monitor"):
             return {}
         self.eval()
-        return unseen_accuracy(self.video, self._unseen_clusters())
+        batches = self._windows.batches("monitor", modalities={SENSOR, self.video.modality})
+        return unseen_accuracy(self.video, ((batch, *self._cluster(batch)) for batch in batches))
 
-    def _unseen_clusters(self) -> Iterator[tuple[WindowBatch, Tensor, Tensor]]:
-        for batch in self._windows.batches("monitor", modalities={SENSOR, self.video.modality}):
-            feature = self.sensor(required(batch.sensor))
-            cluster = nearest_centroid(feature, self.memory.centroid)
-            yield batch, cluster, self._is_confident(feature, cluster)
+    def _cluster(self, batch: WindowBatch) -> tuple[Tensor, Tensor]:
+        feature = self.sensor(required(batch.sensor))
+        cluster = nearest_centroid(feature, self.memory.centroid)
+        return cluster, self._is_confident(feature, cluster)
 
     @property
     def is_finished(self) -> bool:

@@ -125,6 +125,14 @@ class Method(nn.Module, ABC):
         """What is kept of each epoch beside the history's row, asked after `after_epoch`; most methods keep nothing."""
         return {}
 
+    def training_state(self) -> dict[str, Any]:
+        """At an epoch's end: what the epochs to come need besides `state_dict`, as tensors and plain JSON values."""
+        return {}
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Take what `training_state` gave, now on the CPU, after `before_training` and that epoch's `state_dict`."""
+        del state
+
     @property
     def is_finished(self) -> bool:
         """Whether training may end before `num_epochs`."""

@@ -60,6 +60,11 @@ class NeighbourQueue:
             raise ValueError("the queue is empty: `before_training` fills it")
         return self._entries
 
+    @entries.setter
+    def entries(self, entries: QueueEntries) -> None:
+        """Take over what another queue held."""
+        self._entries = entries
+
     def push(self, batch: WindowBatch, *, video: Tensor, ssl: Tensor) -> None:
         """Append features (B, D) of `batch` in its order and drop the oldest entries beyond `size`."""
         new = QueueEntries(video.detach(), ssl.detach(), batch.position, batch.recording, batch.start_s)

@@ -21,7 +21,7 @@ from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, W
 from detach_core.methods.clip_video import ClipVideo
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 from detach_core.methods.neighbour_monitor import NeighbourMonitor
-from detach_core.methods.neighbour_queue import NeighbourQueue
+from detach_core.methods.neighbour_queue import NeighbourQueue, QueueEntries
 from detach_core.methods.networks import required
 from detach_core.methods.sensor_views import SensorViews
 
@@ -77,7 +77,7 @@ class Primus(Method):
         """Fill the queue with features of the untrained networks; what time is left for the GRU."""
         del num_steps
         # A stream of its own, from the seed of the initial weights.
-        draws = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        draws = self._draws = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         transforms = AUTHORS_TRANSFORMS if self.as_authors else self.settings["transforms"]
         self._views = SensorViews(transforms, segments=self.settings["segments"], generator=draws)
         self._neighbours = NeighbourMonitor(windows.truth("pretrain"))
@@ -136,3 +136,13 @@ class Primus(Method):
         del epoch
         temperatures = {"mmcl": float(self.temperature_mmcl()), "ssl": float(self.temperature_ssl())}
         return {"temperature": temperatures, "neighbours": self._neighbours.report()}
+
+    def training_state(self) -> dict[str, Any]:
+        """Where the stream of the changed views stands, and the queue."""
+        return {"draws": self._draws.get_state(), **self.queue.entries._asdict()}
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Go on with that stream and that queue."""
+        self._draws.set_state(state["draws"])
+        device = self.queue.entries.video.device
+        self.queue.entries = QueueEntries(**{name: state[name].to(device) for name in QueueEntries._fields})

@@ -15,7 +15,9 @@ from detach_core.contracts.snapshots import write_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods import METHODS
+from detach_core.training.identity import training_identity
 from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
+from detach_core.training.state_keeper import StateKeeper
 
 
 def pretrain(
@@ -31,6 +33,8 @@ def pretrain(
     log_path: str | Path,
 ) -> None:
     """Write `checkpoint.safetensors`, `history.jsonl` and `snapshots.safetensors`.
+
+    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
 
     Args:
         settings: JSON of method, its section with the shared ones that it uses, device, threads.
@@ -56,22 +60,27 @@ def pretrain(
         provenance = make_provenance(
             stage="pretrain", source=windows.source, settings=portable(values), seed=seed, inputs=inputs
         )
-        session = run_session(
-            name,
-            place=f"methods.{name}",
-            settings=values,
-            windows=windows,
-            split=split,
-            spatial=spatial,
-            seed=seed,
-            log=log,
-        )
-        checkpoint = make_checkpoint(
-            name, session, settings=values, windows=windows, split=split, provenance=provenance
-        )
-        write_checkpoint(checkpoint_path, checkpoint)
-        write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
-        write_snapshots(snapshots_path, session.run.snapshots, num_epochs=session.run.num_epochs, provenance=provenance)
+        identity = training_identity(provenance, device=values["device"], spatial=spatial)
+        with StateKeeper(checkpoint_path, identity=identity, log=log) as keeper:
+            session = run_session(
+                name,
+                place=f"methods.{name}",
+                settings=values,
+                windows=windows,
+                split=split,
+                spatial=spatial,
+                seed=seed,
+                log=log,
+                keeper=keeper,
+            )
+            checkpoint = make_checkpoint(
+                name, session, settings=values, windows=windows, split=split, provenance=provenance
+            )
+            write_checkpoint(checkpoint_path, checkpoint)
+            write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
+            write_snapshots(
+                snapshots_path, session.run.snapshots, num_epochs=session.run.num_epochs, provenance=provenance
+            )
 
 
 def _check_same_input(spatial: Checkpoint, path: str | Path, inputs: dict[str, str]) -> None:

@@ -14,7 +14,9 @@ from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import Provenance, make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.training.identity import training_identity
 from detach_core.training.session import Session, make_checkpoint, portable, run_session, with_video_start
+from detach_core.training.state_keeper import StateKeeper
 
 METHOD = "detach_spatial"
 
@@ -31,6 +33,8 @@ def pretrain_spatial(
     log_path: str | Path,
 ) -> None:
     """Write Stage 1's `checkpoint.safetensors`, `history.jsonl` and `assignments.h5`.
+
+    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
 
     Args:
         settings: JSON of the Stage-1 section with input, augmentation, encoders, optimizer, device, threads.
@@ -53,22 +57,25 @@ def pretrain_spatial(
             seed=seed,
             inputs={"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id},
         )
-        session = run_session(
-            METHOD,
-            place="spatial.default",
-            settings=values,
-            windows=windows,
-            split=split,
-            spatial=None,
-            seed=seed,
-            log=log,
-        )
-        checkpoint = make_checkpoint(
-            METHOD, session, settings=values, windows=windows, split=split, provenance=provenance
-        )
-        write_checkpoint(checkpoint_path, checkpoint)
-        write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
-        write_assignments(assignments_path, _assignments(session, split, provenance))
+        identity = training_identity(provenance, device=values["device"], spatial=None)
+        with StateKeeper(checkpoint_path, identity=identity, log=log) as keeper:
+            session = run_session(
+                METHOD,
+                place="spatial.default",
+                settings=values,
+                windows=windows,
+                split=split,
+                spatial=None,
+                seed=seed,
+                log=log,
+                keeper=keeper,
+            )
+            checkpoint = make_checkpoint(
+                METHOD, session, settings=values, windows=windows, split=split, provenance=provenance
+            )
+            write_checkpoint(checkpoint_path, checkpoint)
+            write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
+            write_assignments(assignments_path, _assignments(session, split, provenance))
         clusters = session.run.rows[-1]["clusters"]
         log.info("clusters against %s: %s", session.run.facts["location_source"], json.dumps(clusters))
 

@@ -17,23 +17,23 @@ from detach_core.training.noise import NoisePool
 class SensorAugmentation:
     """Draws and applies one change per window; `settings` is the config's `augmentation.sensor`."""
 
-    def __init__(self, settings: Mapping[str, float], *, sensor_hz: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, settings: Mapping[str, float], *, sensor_hz: float, generator: torch.Generator, device: torch.device
+    ) -> None:
         self.settings = settings
         self.sensor_hz = sensor_hz
         self.generator = generator
-        self._noise: NoisePool | None = None
+        self.noise = NoisePool(generator=generator, device=device)
 
     def __call__(self, sensor: Tensor) -> Tensor:
         """A changed copy of `sensor` (B, C, L)."""
         batch, channels = sensor.shape[:2]
         device = sensor.device
-        if self._noise is None:
-            self._noise = NoisePool(generator=self.generator, device=device)
         changed = self._retime(sensor)
         scale = 1.0 + self.settings["scale"] * torch.randn(batch, channels, 1, generator=self.generator)
         kept = torch.rand(batch, channels, 1, generator=self.generator) >= self.settings["channel_dropout"]
         changed = changed * scale.to(device)
-        changed = changed.add_(self._noise.draw(changed.shape), alpha=self.settings["jitter"])
+        changed = changed.add_(self.noise.draw(changed.shape), alpha=self.settings["jitter"])
         # A lost channel reads as a channel at rest, so it is set after the noise.
         return changed * kept.to(device)
 

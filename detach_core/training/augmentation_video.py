@@ -44,7 +44,7 @@ class VideoAugmentation:
         self.settings = settings
         self.generator = generator
         self.device = device
-        self._noise = NoisePool(generator=generator, device=device)
+        self.noise = NoisePool(generator=generator, device=device)
 
     def draw(self, batch: int) -> VideoChange:
         """The changes of a batch of windows."""
@@ -70,13 +70,13 @@ class VideoAugmentation:
         gain = _per_colour(change.gain, frames)
         offset = _per_colour(change.offset + _MIDDLE_GREY * (1.0 - change.gain), frames)
         changed = torch.addcmul(offset, frames, gain)
-        noise = self._noise.draw(frames.shape)
+        noise = self.noise.draw(frames.shape)
         return changed.add_(noise, alpha=self.settings["noise"] * averaged**-0.5).clamp_(0.0, 1.0)
 
     def change_differences(self, differences: Tensor, change: VideoChange) -> Tensor:
         """Changed differences (B, F-1, H, W, 3) of consecutive frames, in place; they follow the frames."""
         differences.mul_(_per_colour(change.gain, differences))
-        return differences.add_(self._noise.draw(differences.shape), alpha=self.settings["noise"] * _DIFFERENCE)
+        return differences.add_(self.noise.draw(differences.shape), alpha=self.settings["noise"] * _DIFFERENCE)
 
 
 def _per_colour(value: Tensor, video: Tensor) -> Tensor:

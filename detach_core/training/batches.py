@@ -16,12 +16,14 @@ from torch import Tensor
 from detach_core.contracts.split import Normalisation
 from detach_core.contracts.windows import Windows
 from detach_core.methods.batch import FRAME, FRAMES, MEAN_FRAME, MOTION, SENSOR, InputShape, Truth, WindowBatch
+from detach_core.methods.networks import starting_with
 from detach_core.negatives.kinds import split_class_names
 from detach_core.signals.normalization import apply_form
 from detach_core.training import order
 from detach_core.training.augmentation_sensor import SensorAugmentation
 from detach_core.training.augmentation_video import VideoAugmentation, VideoChange
 from detach_core.training.input_form import channels_first, decode_differences, decode_flow, decode_frames, join_motion
+from detach_core.training.noise import NoisePool
 from detach_core.training.seed import make_generator
 from detach_core.training.streams import ByteStream
 
@@ -63,7 +65,7 @@ class ResidentWindows:
     ) -> None:
         self.device = device
         self._frames_every = frames_every
-        self._chosen_frame = make_generator(seed, "frame")
+        self._draws = {purpose: make_generator(seed, purpose) for purpose in ("order", "frame", "augmentation")}
         self.num_frames = windows.frames_per_window
         self._ids = {part: torch.from_numpy(np.asarray(ids, dtype=np.int64)) for part, ids in parts.items()}
         sensor = apply_form(windows.sensor, normalisation, form).astype(np.float32)
@@ -75,7 +77,6 @@ class ResidentWindows:
         self._location_source = windows.location_source
         self._action_of = torch.tensor([*split_class_names(windows.class_names)[1], -1])
         self._with_labels = with_labels
-        self._order = make_generator(seed, "order")
         self._max_px = windows.flow_max_px
         self._mean_frame = ByteStream(torch.from_numpy(windows.mean_frame).to(device))
         if with_streams:
@@ -83,8 +84,8 @@ class ResidentWindows:
         changes = augmentation if augmentation is not None and augmentation["enabled"] else None
         self._change_sensor = self._change_video = None
         if changes is not None:
-            draws = make_generator(seed, "augmentation")
-            self._change_sensor = SensorAugmentation(changes["sensor"], sensor_hz=windows.sensor_hz, generator=draws)
+            draws, rate = self._draws["augmentation"], windows.sensor_hz
+            self._change_sensor = SensorAugmentation(changes["sensor"], sensor_hz=rate, generator=draws, device=device)
             self._change_video = VideoAugmentation(changes["video"], generator=draws, device=device)
 
     def _load_streams(self, windows: Windows) -> None:
@@ -92,6 +93,23 @@ class ResidentWindows:
         self._first = torch.from_numpy(np.asarray(streams.first, dtype=np.int64))
         self._rgb = ByteStream(torch.from_numpy(streams.rgb).to(self.device))
         self._flow = ByteStream(torch.from_numpy(streams.flow).to(self.device))
+
+    def random_state(self) -> dict[str, Tensor]:
+        """Where every random stream of the windows stands, and from where their pools of noise were drawn."""
+        state = {purpose: generator.get_state() for purpose, generator in self._draws.items()}
+        pools = {name: pool.state() for name, pool in self._pools().items()}
+        return state | {f"{name}.{key}": value for name, pool in pools.items() for key, value in pool.items()}
+
+    def restore_random_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put every random stream where `random_state` found it."""
+        for purpose, generator in self._draws.items():
+            generator.set_state(state[purpose])
+        for name, pool in self._pools().items():
+            pool.restore(starting_with(state, f"{name}."))
+
+    def _pools(self) -> dict[str, NoisePool]:
+        changes = {"sensor": self._change_sensor, "video": self._change_video}
+        return {name: change.noise for name, change in changes.items() if change is not None}
 
     def num_windows(self, part: str) -> int:
         """How many windows the part has."""
@@ -111,8 +129,8 @@ class ResidentWindows:
         """Positions of the pretraining windows in a new random order, in full batches."""
         ids = self._ids["pretrain"]
         if unit == "recording":
-            return order.recording_batches(self._recording[ids], batch_size, self._order)
-        return order.window_batches(len(ids), batch_size, self._order)
+            return order.recording_batches(self._recording[ids], batch_size, self._draws["order"])
+        return order.window_batches(len(ids), batch_size, self._draws["order"])
 
     def batches(self, part: str, *, modalities: Collection[str], limit: int | None = None) -> Iterator[WindowBatch]:
         """All windows of a part in order, unaugmented, or the `limit` that are evenly spread over it."""
@@ -164,7 +182,7 @@ class ResidentWindows:
         return video
 
     def _draw_frames(self, count: int) -> Tensor:
-        return torch.randint(self.num_frames, (count,), generator=self._chosen_frame)
+        return torch.randint(self.num_frames, (count,), generator=self._draws["frame"])
 
     def _pictures(
         self, stream: ByteStream, first: Tensor, count: int, change: VideoChange | None, every: int = 1

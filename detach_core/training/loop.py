@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from detach_core.methods.method import Method
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.monitoring import retrieval
 from detach_core.training.optimizer import learning_rate_of_run, make_optimizer
+from detach_core.training.resume import Progress, restore_state, take_state
+from detach_core.training.state_keeper import StateKeeper
 
 Report = Callable[[str], None]
 
@@ -41,8 +43,11 @@ def train(
     place: str,
     report: Report,
     snapshots: Sequence[float] = (),
+    keeper: StateKeeper | None = None,
 ) -> TrainingRun:
     """Train `method` on the pretraining windows until its last epoch or until it says that it has finished.
+
+    Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
 
     Args:
         method: on the device of `windows`.
@@ -51,6 +56,7 @@ def train(
         place: where the method's section stands in the config, for messages.
         report: called with a line of progress per epoch.
         snapshots: shares of the epochs after which weights are kept; 0 is the state before any step.
+        keeper: gets the state at each epoch's end; None: nothing outlasts the process.
 
     Raises:
         UserError: fewer windows than a batch, or a loss that is no number.
@@ -64,14 +70,19 @@ def train(
         **method.before_training(windows, num_steps=num_steps),
     }
     keep = {round(share * method.num_epochs) for share in snapshots}
-    kept = {0: _snapshot(method)} if 0 in keep else {}
-    rows = [{"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}]
-    traces = [method.epoch_trace()]
     if not num_steps:
-        return TrainingRun(rows, traces, facts, kept, 0)
+        start = _start(method, windows, keep)
+        return TrainingRun(start.rows, start.traces, facts, start.snapshots, 0)
     lr = facts["learning_rate"] = learning_rate_of_run(settings, num_steps)
     optimizer = make_optimizer(method.parameters(), lr=lr, settings=settings["optimizer"])
-    for epoch in range(1, method.num_epochs + 1):
+    if keeper is None or (state := keeper.found()) is None:
+        progress = _start(method, windows, keep)
+    else:
+        progress = restore_state(state, method, windows, optimizer)
+        report(f"resumed at epoch {state.epoch} of {method.num_epochs} from {keeper.path}")
+    for epoch in range(progress.rows[-1]["epoch"] + 1, method.num_epochs + 1):
+        if method.is_finished:
+            break
         started = time.perf_counter()
         row = {"epoch": epoch, **_train_epoch(method, windows, optimizer, lr, epoch, num_steps)}
         seconds = time.perf_counter() - started
@@ -83,14 +94,21 @@ def train(
             "windows_per_s": row["windows"] / seconds,
             "epoch_seconds": time.perf_counter() - started,
         }
-        rows.append(row)
-        traces.append(method.epoch_trace())
-        report(_line(row, method.num_epochs))
+        progress.rows.append(row)
+        progress.traces.append(method.epoch_trace())
         if epoch in keep:
-            kept[epoch] = _snapshot(method)
-        if method.is_finished:
-            break
-    return TrainingRun(rows, traces, facts, kept, rows[-1]["epoch"])
+            progress.snapshots[epoch] = _snapshot(method)
+        if keeper is not None:
+            keeper.keep(take_state(method, windows, optimizer, progress))
+        report(_line(row, method.num_epochs))
+    return TrainingRun(progress.rows, progress.traces, facts, progress.snapshots, progress.rows[-1]["epoch"])
+
+
+def _start(method: Method, windows: ResidentWindows, keep: Collection[int]) -> Progress:
+    """What is reported of the state before any step."""
+    snapshots = {0: _snapshot(method)} if 0 in keep else {}
+    row = {"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}
+    return Progress([row], [method.epoch_trace()], snapshots)
 
 
 def _train_epoch(

@@ -22,6 +22,7 @@ from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.loop import TrainingRun, train
 from detach_core.training.seed import seed_everything
+from detach_core.training.state_keeper import StateKeeper
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def run_session(
     spatial: Checkpoint | None,
     seed: int,
     log: logging.Logger,
+    keeper: StateKeeper | None = None,
 ) -> Session:
     """Train the method `name` on the split's pretraining windows.
 
@@ -71,6 +73,7 @@ def run_session(
         spatial: Stage 1, for methods that start from it.
         seed: of weights, order and augmentation.
         log: gets a line per epoch.
+        keeper: of the state; None: nothing outlasts the process.
     """
     device = choose_device(settings["device"])
     words = prepare(device, threads=settings["threads"])
@@ -108,6 +111,7 @@ def run_session(
         place=place,
         report=log.info,
         snapshots=settings.get("snapshots", ()),
+        keeper=keeper,
     )
     run.facts["device"] = words
     return Session(method, run)

@@ -111,3 +111,11 @@ def test_what_does_not_fit_is_refused():
     ):
         with pytest.raises(ValueError):
             call()
+
+
+def test_a_memory_of_another_size_is_empty_and_has_the_same_widths():
+    bank, _ = started_bank(number=40, clusters=3)
+    other = bank.sized(7)
+    assert [tuple(value.shape) for value in other.state_dict().values()] == [(7, 5), (7,), (3, 5)]
+    assert not any(bool(value.any()) for value in other.state_dict().values())
+    assert len(bank.label) == 40

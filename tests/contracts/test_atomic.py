@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.contracts.atomic import atomic_path, write_text
+from detach_core.contracts.atomic import atomic_path, remove, write_text
 
 
 def test_a_finished_block_leaves_only_the_file(tmp_path):
@@ -29,3 +29,11 @@ def test_a_block_that_wrote_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_removed_with_what_killed_writers_left_of_it(tmp_path):
+    for name in ("a.txt", ".a.1.partial.txt", ".a.22.partial.txt", ".b.1.partial.txt", "ab.txt"):
+        write_text(tmp_path / name, "x")
+    remove(tmp_path / "a.txt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.1.partial.txt", "ab.txt"]
+    remove(tmp_path / "a.txt")

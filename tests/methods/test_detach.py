@@ -143,7 +143,7 @@ def test_overlapping_windows_are_left_out_of_the_negatives_when_asked(build, bat
 
 
 def test_slow_copies_follow_by_the_exact_average_after_three_steps(build):
-    method = build(momentum=0.9, momentum_left=None)
+    method = build(momentum=0.9, momentum_left=None, epochs=2, num_steps=6)
     name = "projection"
     online = getattr(method.video_temporal, name)
     start = online.detach().clone().double()

@@ -30,6 +30,8 @@ def test_what_a_method_need_not_say_has_a_harmless_default():
     assert method.embed_video(batch) is None
     assert method.video_modalities == frozenset()
     assert method.learning_rate_factor(0.5) == 1.0
+    assert method.training_state() == {}
+    assert method.restore_training_state({}) is None
     assert not method.is_finished
 
 

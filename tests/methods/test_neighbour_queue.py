@@ -103,3 +103,12 @@ def test_a_queue_without_room_or_entries_is_refused():
         NeighbourQueue(0)
     with pytest.raises(ValueError, match="empty"):
         _ = NeighbourQueue(3).entries
+
+
+def test_a_queue_goes_on_from_the_entries_of_another():
+    queue, other = NeighbourQueue(3), NeighbourQueue(3)
+    push(queue, [0, 1, 2])
+    other.entries = queue.entries
+    for each in (queue, other):
+        push(each, [3])
+    assert other.entries.position.tolist() == queue.entries.position.tolist() == [1, 2, 3]

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from detach_core.contracts.checkpoint import read_checkpoint
+from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
 from detach_core.contracts.history import read_history
 from detach_core.contracts.snapshots import read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.stages import pretrain as stage
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
+from detach_core.training.state_keeper import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, sequence_home, toy = _TOY["home"], _TOY["sequence_home"], _TOY["toy"]
@@ -27,6 +29,7 @@ def run_spatial(toy, home, folder, **changes):
         split_path=home / "split.json",
         checkpoint_path=path,
         history_path=folder / "spatial.jsonl",
+        assignments_path=folder / "assignments.h5",
         seed=0,
         log_path=folder / "spatial.log",
     )
@@ -86,6 +89,35 @@ def test_stage_1_of_other_windows_is_refused(toy, sequence_home, spatial, tmp_pa
         run(toy, sequence_home, tmp_path, "detach", spatial)
     assert "rerun the rule `pretrain_spatial`" in capsys.readouterr().err
     assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, spatial, tmp_path, monkeypatch):
+    whole, broken = run(toy, home, tmp_path / "whole", "detach", spatial), tmp_path / "broken"
+    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(toy, home, broken, "detach", spatial)
+    assert (broken / FILE_NAME).is_file()
+    monkeypatch.undo()
+    run(toy, home, broken, "detach", spatial)
+    assert f"resumed at epoch 2 of 2 from {broken / FILE_NAME}" in (broken / "pretrain.log").read_text()
+    for name in ("checkpoint.safetensors", "snapshots.safetensors"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+    assert not (broken / FILE_NAME).exists()
+
+
+def test_the_state_of_a_run_on_another_stage_1_is_ignored(toy, home, spatial, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(toy, home, tmp_path, "detach", spatial)
+    monkeypatch.undo()
+    # The same settings on the same inputs, and yet other weights: its stage was changed and run again.
+    other = read_checkpoint(spatial)
+    other.tensors["sensor.projection.weight"].mul_(2.0)
+    write_checkpoint(tmp_path / "other.safetensors", other)
+    run(toy, home, tmp_path, "detach", tmp_path / "other.safetensors")
+    log = (tmp_path / "pretrain.log").read_text()
+    assert "starts from the beginning: it is of a training with another Stage 1" in log
+    assert "resumed" not in log
 
 
 @pytest.mark.slow

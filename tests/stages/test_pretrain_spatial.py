@@ -8,7 +8,9 @@ from detach_core.contracts.assignments import read_assignments
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
+from detach_core.stages import pretrain_spatial as stage
 from detach_core.stages.pretrain_spatial import pretrain_spatial
+from detach_core.training.state_keeper import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, toy = _TOY["home"], _TOY["toy"]
@@ -67,6 +69,38 @@ def test_fewer_windows_than_a_batch_are_one_line_and_leave_nothing(toy, home, tm
     assert "N = 72" in message
     assert "Traceback" not in message
     assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
+
+
+def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, tmp_path, monkeypatch):
+    whole, broken = run(toy, home, tmp_path / "whole"), tmp_path / "broken"
+    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(toy, home, broken)
+    monkeypatch.undo()
+    run(toy, home, broken)
+    assert f"resumed at epoch 5 of 5 from {broken / FILE_NAME}" in (broken / "log.txt").read_text()
+    for name in ("checkpoint.safetensors", "assignments.h5"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+    assert not (broken / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize("damage", ["cut off", "other settings", "other seed"])
+def test_a_state_that_does_not_fit_is_ignored_with_one_warning(toy, home, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(toy, home, tmp_path)
+    monkeypatch.undo()
+    path = tmp_path / FILE_NAME
+    if damage == "cut off":
+        path.write_bytes(path.read_bytes()[:-1])
+    run(toy, home, tmp_path, seed=int(damage == "other seed"), **({"alpha": 0.5} if damage == "other settings" else {}))
+    log = (tmp_path / "log.txt").read_text()
+    why = {"cut off": "a safetensors file", "other settings": "another settings", "other seed": "another seed"}[damage]
+    (warning,) = (line for line in log.splitlines() if "WARNING" in line)
+    assert str(path) in warning
+    assert why in warning
+    assert "resumed" not in log
+    assert not path.exists()
 
 
 @pytest.mark.slow

@@ -7,7 +7,12 @@ OFF = {"scale": 0.0, "jitter": 0.0, "shift_s": 0.0, "warp": 0.0, "channel_dropou
 
 
 def change(sensor, **settings):
-    augmentation = SensorAugmentation({**OFF, **settings}, sensor_hz=30.0, generator=torch.Generator().manual_seed(0))
+    augmentation = SensorAugmentation(
+        {**OFF, **settings},
+        sensor_hz=30.0,
+        generator=torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+    )
     return augmentation(sensor)
 
 

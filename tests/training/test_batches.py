@@ -140,3 +140,21 @@ def test_shuffled_positions_are_those_of_the_pretraining_part(resident, split, u
 def test_resident_windows_are_what_methods_expect(resident):
     access: WindowsAccess = resident
     assert access.num_windows("pretrain") == 72
+
+
+def test_random_streams_go_on_where_they_stood(windows, split, make_resident, toy):
+    changes = toy.NETWORK["augmentation"]
+
+    def draw(resident):
+        batch = resident.gather("pretrain", torch.arange(4), modalities={*EVERYTHING, FRAME}, augment=True)
+        parts = (batch.sensor, batch.mean_frame, batch.motion, batch.frames, batch.frame)
+        return [torch.cat(list(resident.shuffled(16))), *parts]
+
+    one, other = (make_resident(windows, split, augmentation=changes, seed=seed) for seed in (0, 1))
+    draw(one)
+    state = {name: value.clone() for name, value in one.random_state().items()}
+    expected = draw(one)
+    draw(other)
+    other.restore_random_state(state)
+    assert all(torch.equal(*pair) for pair in zip(draw(other), expected, strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(draw(other), expected, strict=True))

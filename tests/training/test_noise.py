@@ -31,3 +31,28 @@ def test_a_larger_batch_gets_a_larger_pool():
     pool = make_pool()
     assert pool.draw(torch.Size([1, 2])).shape == (1, 2)
     assert pool.draw(torch.Size([1200, 1000])).shape == (1200, 1000)
+
+
+def test_a_pool_is_drawn_once_more_from_its_state_wherever_the_generator_stands():
+    pool, other = make_pool(), make_pool(1)
+    pool.draw(SHAPE)
+    state, place = pool.state(), pool.generator.get_state()
+    assert sum(value.numel() for value in state.values()) < 10_000
+    other.draw(torch.Size([3]))
+    untouched = other.generator.get_state()
+    other.restore(state)
+    assert torch.equal(other.generator.get_state(), untouched)
+    other.generator.set_state(place)
+    assert torch.equal(pool.draw(SHAPE), other.draw(SHAPE))
+    assert {name: value.tolist() for name, value in other.state().items()} == {
+        name: value.tolist() for name, value in state.items()
+    }
+
+
+def test_a_pool_that_was_not_drawn_has_no_state_and_goes_back_to_none():
+    pool, fresh = make_pool(), make_pool()
+    assert pool.state() == {}
+    pool.draw(SHAPE)
+    pool.restore({})
+    pool.generator.set_state(fresh.generator.get_state())
+    assert torch.equal(pool.draw(SHAPE), fresh.draw(SHAPE))

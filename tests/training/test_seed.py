@@ -1,6 +1,13 @@
+import numpy as np
 import torch
 
-from detach_core.training.seed import derived_seed, make_generator, seed_everything
+from detach_core.training.seed import (
+    derived_seed,
+    global_random_state,
+    make_generator,
+    restore_global_random_state,
+    seed_everything,
+)
 
 
 def test_streams_of_a_seed_differ_by_purpose_and_by_seed():
@@ -24,3 +31,17 @@ def test_initial_weights_repeat():
         seed_everything(5)
         weights.append(torch.nn.Linear(3, 2).weight.clone())
     assert torch.equal(*weights)
+
+
+def test_the_global_generators_go_back_to_where_they_were():
+    cpu = torch.device("cpu")
+    seed_everything(5)
+    # An odd number: numpy keeps the second of a pair of normal draws.
+    torch.rand(3), np.random.normal(size=3)
+    state = {name: value.clone() for name, value in global_random_state(cpu).items()}
+    expected = torch.rand(700), np.random.normal(size=700)
+    seed_everything(6)
+    restore_global_random_state(state, cpu)
+    found = torch.rand(700), np.random.normal(size=700)
+    assert torch.equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
