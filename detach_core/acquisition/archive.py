@@ -6,6 +6,7 @@ Modes, owners and times of the archive are ignored.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import lzma
 import shutil
@@ -138,6 +139,14 @@ def _obstacle_is_bad_input(archive: Path, place: str) -> Iterator[None]:
             archive, repr(place)[:200], found="a second entry of that name", expected="one", remedy=_FETCH_AGAIN
         ) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadInputError(
+                archive,
+                repr(place)[:200],
+                found="a name that is too long",
+                expected="a shorter one",
+                remedy=_FETCH_AGAIN,
+            ) from error
         raise UserError(f"{archive}: {place!r:.200} cannot be unpacked ({error.strerror or error})") from error
 
 

@@ -88,12 +88,17 @@ def _tar_members(stream: IO[bytes]) -> Generator[Member, None, None]:
     reader: Any = _BoundedReads(stream)
     with stream, tarfile.open(fileobj=reader, mode="r:", tarinfo=_StrictTarInfo) as opened:
         for entry in opened:
+            reader.headers = None  # what is read before the next entry is content
             if not (entry.isreg() or entry.isdir()):
                 raise ValueError(f"{entry.name!r}, a link or a device")
             yield Member(entry.name, entry.isdir(), partial(_open_entry, opened, entry))
+            reader.headers = 0
         # The check sum of a packed tar stands at its very end.
-        if any(chunk.strip(b"\0") for chunk in iter(partial(stream.read, 1 << 16), b"")):
-            raise ValueError("something behind the archive's end")
+        padding = 0
+        for chunk in iter(partial(stream.read, 1 << 16), b""):
+            padding += len(chunk)
+            if chunk.strip(b"\0") or padding > MAX_HEADER_BYTES:
+                raise ValueError("something behind the archive's end")
 
 
 def _open_entry(opened: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
@@ -104,14 +109,19 @@ def _open_entry(opened: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _BoundedReads:
-    """A stream that refuses to read at once more than a header may have."""
+    """A stream that refuses to read at once, or in headers before one entry, more than a header may have."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.seek, self.tell, self._read = stream.seek, stream.tell, stream.read
+        self.headers: int | None = 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MAX_HEADER_BYTES:
             raise ValueError(f"a header of {size} bytes")
+        if self.headers is not None:
+            self.headers += size
+            if self.headers > 2 * MAX_HEADER_BYTES:
+                raise ValueError(f"more than {2 * MAX_HEADER_BYTES} bytes of headers before one entry")
         return self._read(size)
 
 

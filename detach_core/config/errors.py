@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from detach_core.config.one_line import LONGEST, one_line, shown
+
 _TYPES = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -42,7 +44,8 @@ def join_path(*parts: str | int) -> str:
     """`parts` as a key's path: dots between keys, brackets around list positions."""
     text = ""
     for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+        key = one_line(str(part)[:LONGEST])
+        text += f"[{key}]" if isinstance(part, int) else (f".{key}" if text else key)
     return text
 
 
@@ -94,19 +97,19 @@ def _message(details: ErrorDetails, location: Sequence[str | int], model: type[B
         return unknown_key(str(location[-1]), _sibling_keys(location, model))
     if kind in _BOUNDS:
         sign, name = _BOUNDS[kind]
-        return f"must be {sign} {context[name]:g}, got {found!r}"
+        return f"must be {sign} {context[name]:g}, got {shown(found)}"
     if kind == "literal_error":
-        return f"must be {context['expected']}, got {found!r}"
+        return f"must be {context['expected']}, got {shown(found)}"
     if kind in _TYPES:
-        return f"must be {_TYPES[kind]}, got {found!r}{_exponent_hint(found)}"
+        return f"must be {_TYPES[kind]}, got {shown(found)}{_exponent_hint(found)}"
     if kind in ("too_short", "too_long"):
         bound, word = (context["min_length"], "least") if kind == "too_short" else (context["max_length"], "most")
         return f"must have at {word} {bound} entries, got {context['actual_length']}"
     if kind == "string_pattern_mismatch":
-        return f"must be a name of letters, digits, _ and -, got {found!r}"
+        return f"must be a name of letters, digits, _ and -, got {shown(found)}"
     if kind in _TAGS:
-        return f"must be {context['expected_tags']}, got {context['tag']!r}" if "tag" in context else "missing"
-    return str(context["error"]) if kind == "value_error" else f"{details['msg']}, got {found!r}"
+        return f"must be {context['expected_tags']}, got {shown(context['tag'])}" if "tag" in context else "missing"
+    return str(context["error"]) if kind == "value_error" else f"{details['msg']}, got {shown(found)}"
 
 
 def _exponent_hint(found: Any) -> str:

@@ -38,7 +38,9 @@ class VideoSection(Section):
     rate_tolerance: float = Field(
         gt=0, lt=1, description="relative difference to `native.video_hz` above which a video is refused"
     )
-    length_tolerance_s: float = Field(ge=0, description="what a video may lack at its end (s)")
+    length_tolerance_s: float = Field(
+        ge=0, description="what a video may lack at its end, and a frame be off a constant rate (s)"
+    )
 
 
 class FlowSection(Section):

@@ -9,19 +9,47 @@ from typing import Any
 import yaml
 
 from detach_core.config.errors import ConfigError
+from detach_core.config.one_line import one_line
 from detach_core.config.variants import merge
+
+MAX_BYTES = 1_000_000
+MAX_VALUES = 100_000  # with every alias written out: a few lines of them can stand for more than any memory holds
+MAX_DEPTH = 50
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses repeated keys."""
+    """SafeLoader that refuses repeated keys, and values that are beyond all sense or that Python cannot hold."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _refused(f"nested more than {MAX_DEPTH} levels deep", mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError, AttributeError, LookupError) as error:
+            raise _refused(f"{str(node.value)[:40]!r} cannot be read ({error})", node.start_mark) from None
+
+
+def _refused(problem: str, mark: yaml.Mark) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, mark)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise _refused("the key is a list or a section, not a name", key_node.start_mark)
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key `{key}` stands twice", key_node.start_mark)
+            raise _refused(f"the key `{key}` stands twice", key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -29,17 +57,61 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def _extent(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Values in `node`, aliases written out, and levels; a node that holds itself counts as too large."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1, 0
+    if id(node) not in known:
+        known[id(node)] = MAX_VALUES, 0  # what a part finds that is this node itself
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        extents = [_extent(part, known) for part in parts]
+        values, levels = 1 + sum(one[0] for one in extents), 1 + max((one[1] for one in extents), default=0)
+        if values > MAX_VALUES or levels > MAX_DEPTH:
+            raise _refused(
+                f"its aliases stand for more than {MAX_VALUES} values or {MAX_DEPTH} levels", node.start_mark
+            )
+        known[id(node)] = values, levels
+    return known[id(node)]
+
+
+def _load(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _extent(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """What the file holds.
 
     Raises:
-        ConfigError: not YAML, a repeated key, or no section at the top; with the line.
+        ConfigError: not there, not YAML, a repeated key, no section at the top, or larger than any configuration is;
+            with the line.
     """
     try:
-        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError([f"{path}: must have at most {MAX_BYTES} bytes"])
+        data = _load(content.decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            [f"{path}: line {line}: must be UTF-8 text, got the byte {error.object[error.start]:#04x}"]
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line = content[: error.position].count(b"\n") + 1
+        raise ConfigError([f"{path}: line {line}: must be text, got the character {error.character:#04x}"]) from None
     except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise ConfigError([f"{path}:{line} {error.problem}"]) from None
+        place = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
+        raise ConfigError([one_line(f"{path}:{place} {error.problem}")]) from None
     if not isinstance(data, Mapping):
         raise ConfigError([f"{path}: must hold keys and values, got {type(data).__name__}"])
     return dict(data)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from detach_core.contracts.provenance import Provenance
-from detach_core.contracts.tensors import read_tensors, write_tensors
+from detach_core.contracts.tensors import header_provenance, header_value, read_tensors, write_tensors
 
 SCHEMA = "detach.checkpoint/1"
 
@@ -43,7 +43,17 @@ class Checkpoint:
     provenance: Provenance
 
 
-_FIELDS = ("method", "settings", "shape", "normalisation", "class_names", "channel_names", "epoch", "facts")
+_FIELDS: dict[str, type] = {
+    "method": str,
+    "settings": dict,
+    "shape": dict,
+    "normalisation": dict,
+    "class_names": list,
+    "channel_names": list,
+    "epoch": int,
+    "facts": dict,
+}
+_RULE = "pretrain"
 
 
 def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
@@ -58,9 +68,9 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     Raises:
         ContractError: the file is not such a checkpoint.
     """
-    tensors, header = read_tensors(path, schema=SCHEMA, fields=(*_FIELDS, "provenance"), rule="pretrain")
+    tensors, header = read_tensors(path, schema=SCHEMA, fields=(*_FIELDS, "provenance"), rule=_RULE)
     return Checkpoint(
-        **{field: header[field] for field in _FIELDS},
+        **{name: header_value(path, header, name, kind, rule=_RULE) for name, kind in _FIELDS.items()},
         tensors=tensors,
-        provenance=Provenance.from_json(header["provenance"]),
+        provenance=header_provenance(path, header, rule=_RULE),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.hdf5 import open_artifact
 from detach_core.contracts.provenance import Provenance
 
 SCHEMA = "detach.embeddings/1"
@@ -19,7 +18,7 @@ FEATURES = (
     *("sensor", "sensor_spatial", "sensor_temporal", "sensor_shared"),
     *("video", "video_spatial", "video_temporal"),
 )
-_REMEDY = "rerun the rule `embed`"
+RULE = "embed"
 _TEXTS = ("method", "variant", "split", "probed", "dataset", "source", "video_init")
 
 
@@ -63,30 +62,16 @@ def read_embeddings(path: Path | str) -> Embeddings:
     Raises:
         ContractError: another schema, a missing field, another type or shape, or a number that is not finite.
     """
-    with h5py.File(path, "r") as file:
-        attrs = dict(file.attrs)
-        features = {name: np.asarray(file[name]) for name in FEATURES if name in file}
-    if attrs.get("schema") != SCHEMA:
-        raise ContractError(path, "schema", expected=SCHEMA, found=str(attrs.get("schema")), remedy=_REMEDY)
-    for name in (*_TEXTS, "seed", "provenance"):
-        if name not in attrs:
-            raise ContractError(path, name, expected="an attribute", found="nothing", remedy=_REMEDY)
-    if "sensor" not in features:
-        raise ContractError(path, "sensor", expected="a dataset", found="nothing", remedy=_REMEDY)
-    _check(path, features)
-    return Embeddings(
-        features=features,
-        **{name: str(attrs[name]) for name in _TEXTS},
-        seed=int(attrs["seed"]),
-        provenance=Provenance.from_json(str(attrs["provenance"])),
-    )
-
-
-def _check(path: Path | str, features: Mapping[str, NDArray[np.float32]]) -> None:
-    num_windows = len(features["sensor"])
-    for name, values in features.items():
-        if values.dtype != np.float32 or values.ndim != 2 or len(values) != num_windows:
-            found = f"{values.dtype} of shape {values.shape}"
-            raise ContractError(path, name, expected=f"float32 ({num_windows}, D)", found=found, remedy=_REMEDY)
-        if not np.isfinite(values).all():
-            raise ContractError(path, name, expected="finite numbers", found="NaN or infinity", remedy=_REMEDY)
+    with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
+        num_windows: int | None = None
+        features = {}
+        for name in FEATURES:
+            if name == "sensor" or name in reader.file:
+                node = reader.dataset(name, dtype="float32", shape=(num_windows, None), finite=True)
+                features[name], num_windows = np.asarray(node), len(node)
+        return Embeddings(
+            features=features,
+            **{name: reader.attribute(name, str) for name in _TEXTS},
+            seed=reader.attribute("seed", int),
+            provenance=reader.provenance(),
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from detach_core.config.one_line import one_line
+
 
 class UserError(Exception):
     """Something outside the program is wrong and the user can mend it; shown without a traceback."""
@@ -14,7 +16,7 @@ class BadInputError(UserError):
 
     def __init__(self, path: Path | str, place: str, *, found: str, expected: str, remedy: str) -> None:
         self.path, self.place, self.found, self.expected, self.remedy = Path(path), place, found, expected, remedy
-        super().__init__(f"{path}: {place}: found {found}, expected {expected}; {remedy}")
+        super().__init__(one_line(f"{path}: {place}: found {found}, expected {expected}; {remedy}"))
 
 
 class ContractError(UserError):
@@ -22,4 +24,4 @@ class ContractError(UserError):
 
     def __init__(self, path: Path | str, field: str, *, expected: str, found: str, remedy: str) -> None:
         self.path, self.field, self.expected, self.found, self.remedy = Path(path), field, expected, found, remedy
-        super().__init__(f"{path}: {field}: found {found}, expected {expected}; {remedy}")
+        super().__init__(one_line(f"{path}: {field}: found {found}, expected {expected}; {remedy}"))

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.contracts.frames import read_image_px
 from detach_core.contracts.hdf5 import create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
@@ -94,7 +95,7 @@ def read_flow(path: Path | str) -> FlowFile:
         max_px = reader.attribute("max_px", float)
         if max_px <= 0:
             raise reader.error("/@max_px", expected="a number above 0", found=str(max_px))
-        width, height = (int(length) for length in reader.json("image_px", list))
+        width, height = read_image_px(reader)
         streams: dict[str, NDArray[np.int8]] = {
             name: reader.stream(f"{name}/flow", dtype="int8", shape=(None, height, width, 2)) for name in reader.file
         }

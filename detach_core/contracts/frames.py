@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.hdf5 import create_artifact, create_stream, open_artifact, write_json
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
 SCHEMA = "detach.frames/1"
@@ -86,7 +86,7 @@ def read_frames(path: Path | str) -> FrameFile:
     """
     with open_artifact(path, schema=SCHEMA, rule="extract_frames") as reader:
         working_hz = reader.attribute("working_hz", float)
-        width, height = (int(length) for length in reader.json("image_px", list))
+        width, height = read_image_px(reader)
         streams: dict[str, FrameStream] = {}
         for name in reader.file:
             rgb: NDArray[Any] = reader.stream(f"{name}/rgb", dtype="uint8", shape=(None, height, width, 3))
@@ -94,3 +94,15 @@ def read_frames(path: Path | str) -> FrameFile:
             time_s = reader.dataset(f"{name}/time_s", dtype="float64", shape=(len(rgb),), finite=True)[()]
             streams[name] = FrameStream(rgb, luma, time_s, reader.attribute("video", str, name))
         return FrameFile(Path(path), working_hz, (width, height), streams, reader.provenance())
+
+
+def read_image_px(reader: ArtifactReader) -> tuple[int, int]:
+    """(width, height) of the working grid, as an artifact of frames or flow says it.
+
+    Raises:
+        ContractError: it says something else.
+    """
+    size = reader.json("image_px", list)
+    if len(size) != 2 or not all(type(length) is int and length > 0 for length in size):
+        raise reader.error("/@image_px", expected="two whole numbers above 0", found=str(size)[:80])
+    return size[0], size[1]

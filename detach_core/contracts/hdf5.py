@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.atomic import atomic_path
 from detach_core.contracts.errors import ContractError
-from detach_core.contracts.provenance import Provenance
+from detach_core.contracts.hdf5_storage import all_finite, storage_fault
+from detach_core.contracts.provenance import Provenance, parse_json
 
 # Virtual datasets need 1.10's format; it also lifts the 64 KiB limit of an attribute.
 LIBRARY_VERSION = ("v110", "v110")
@@ -73,6 +74,10 @@ def write_rows(datasets: Sequence[h5py.Dataset], rows: Iterable[Sequence[NDArray
         raise ValueError(f"{written + waiting} rows for {length}")
 
 
+def _remedy(rule: str) -> str:
+    return f"rerun the rule `{rule}` (snakemake --forcerun {rule})"
+
+
 @dataclass(frozen=True)
 class ArtifactReader:
     """Checked access to an open artifact; every refusal is a `ContractError` that names the rule to rerun."""
@@ -83,8 +88,7 @@ class ArtifactReader:
 
     def error(self, field: str, *, expected: str, found: str) -> ContractError:
         """The error that `field` is not what the contract says."""
-        remedy = f"rerun the rule `{self.rule}` (snakemake --forcerun {self.rule})"
-        return ContractError(self.path, field, expected=expected, found=found, remedy=remedy)
+        return ContractError(self.path, field, expected=expected, found=found, remedy=_remedy(self.rule))
 
     def dataset(
         self, name: str, *, dtype: str, shape: Sequence[int | None], finite: bool = False, parts: Sequence[str] = ()
@@ -98,16 +102,14 @@ class ArtifactReader:
             finite: refuse NaN and infinity (reads the whole dataset).
             parts: the fields of a table.
         """
-        node = self.file.get(name)
-        if not isinstance(node, h5py.Dataset):
-            raise self.error(name, expected=f"a dataset of {dtype}", found="nothing" if node is None else "a group")
+        node = self.any_dataset(name)
         if dtype == "table":
             if node.dtype.names != tuple(parts):
                 raise self.error(name, expected=f"a table of {', '.join(parts)}", found=str(node.dtype))
         elif node.dtype != np.dtype(dtype):
             raise self.error(name, expected=dtype, found=str(node.dtype))
-        if len(node.shape) != len(shape) or any(
-            want is not None and want != have for want, have in zip(shape, node.shape, strict=True)
+        if node.ndim != len(shape) or any(
+            want not in (None, have) for want, have in zip(shape, node.shape, strict=True)
         ):
             wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
             raise self.error(name, expected=f"shape {wanted}", found=f"shape {node.shape}")
@@ -115,12 +117,21 @@ class ArtifactReader:
             raise self.error(name, expected="finite values", found="NaN or infinity")
         return node
 
+    def any_dataset(self, name: str) -> h5py.Dataset:
+        """The dataset `name`, of whatever type and shape, whose values lie in the file."""
+        node = self.file.get(name)
+        if not isinstance(node, h5py.Dataset):
+            raise self.error(name, expected="a dataset", found="nothing" if node is None else "a group")
+        if (fault := storage_fault(node, self.file)) is not None:
+            raise self.error(name, expected="values in the file itself", found=fault)
+        return node
+
     def stream(self, name: str, *, dtype: str, shape: Sequence[int | None]) -> np.memmap[Any, Any]:
         """The dataset `name` mapped into memory, read-only."""
         node = self.dataset(name, dtype=dtype, shape=shape)
         offset = node.id.get_offset()
-        if offset is None:
-            raise self.error(name, expected="a contiguous dataset", found="a chunked or empty one")
+        if offset is None or offset + node.nbytes > self.path.stat().st_size:
+            raise self.error(name, expected="a contiguous dataset", found="a chunked, empty or cut one")
         return np.memmap(self.path, mode="r", dtype=node.dtype, shape=node.shape, offset=offset)
 
     def attribute(self, name: str, kind: type, node: str = "/") -> Any:
@@ -141,7 +152,7 @@ class ArtifactReader:
         text = self.attribute(name, str, node)
         field = f"{node}@{name}"
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError:
             raise self.error(field, expected="JSON", found=repr(text[:40])) from None
         if not isinstance(value, kind):
@@ -159,14 +170,8 @@ class ArtifactReader:
         """Who made this artifact."""
         try:
             return Provenance.from_json(self.attribute("provenance", str))
-        except (TypeError, ValueError):
+        except ValueError:
             raise self.error("/@provenance", expected="a provenance record", found="something else") from None
-
-
-def all_finite(node: h5py.Dataset) -> bool:
-    """Whether no value of `node` is NaN or infinite; read in pieces, so that large datasets need little memory."""
-    pieces = range(0, len(node), 4096)
-    return all(bool(np.all(np.isfinite(np.asarray(node[first : first + 4096], dtype=node.dtype)))) for first in pieces)
 
 
 @contextmanager
@@ -174,19 +179,20 @@ def open_artifact(path: Path | str, *, schema: str, rule: str) -> Iterator[Artif
     """A reader of the artifact at `path`, which `rule` makes.
 
     Raises:
-        ContractError: the file is missing, is no HDF5 file, or follows another schema.
+        ContractError: the file is missing, is no HDF5 file, is damaged, or follows another schema.
     """
     path = Path(path)
-    remedy = f"rerun the rule `{rule}` (snakemake --forcerun {rule})"
     if not path.is_file():
-        raise ContractError(path, "file", expected=f"an artifact {schema}", found="nothing", remedy=remedy)
+        raise ContractError(path, "file", expected=f"an artifact {schema}", found="nothing", remedy=_remedy(rule))
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        found = f"something that HDF5 cannot open ({error})"
-        raise ContractError(path, "file", expected="an HDF5 file", found=found, remedy=remedy) from None
+        raise ContractError(path, "file", expected="an HDF5 file", found=str(error), remedy=_remedy(rule)) from None
     with file:
         reader = ArtifactReader(path, file, rule)
         if (found := reader.attribute("schema", str)) != schema:
             raise reader.error("/@schema", expected=schema, found=found)
-        yield reader
+        try:
+            yield reader
+        except (OSError, RuntimeError, KeyError, TypeError) as error:  # what h5py raises on a damaged file
+            raise reader.error("file", expected="a whole artifact", found=f"damage ({error})"[:200]) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import Provenance
 
+_BEYOND = 2**63  # ids and counts are kept in 64 bits
 Value = TypeVar("Value", str, int, float, bool, list[Any], dict[str, Any])
 
 
@@ -34,7 +35,7 @@ class JsonDocument:
         document = cls(Path(path), rule, {})
         try:
             root = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise document.error("file", expected="a readable JSON file", found=str(error)) from error
         if not isinstance(root, dict) or root.get("schema") != schema:
             found = root.get("schema") if isinstance(root, dict) else type(root).__name__
@@ -58,9 +59,9 @@ class JsonDocument:
                 node = node[int(key)] if isinstance(node, list) else node[key]
             except (KeyError, IndexError, TypeError, ValueError) as error:
                 raise self.error(place, expected=f"a value of type {kind.__name__}", found="nothing") from error
-        if kind is float and type(node) is int:
+        if kind is float and type(node) is int and abs(node) < _BEYOND:
             node = float(node)
-        if type(node) is not kind:
+        if type(node) is not kind or (isinstance(node, int) and abs(node) >= _BEYOND):
             raise self.error(place, expected=f"a value of type {kind.__name__}", found=repr(node))
         if isinstance(node, float) and not np.isfinite(node):
             raise self.error(place, expected="a finite number", found=repr(node))
@@ -73,7 +74,7 @@ class JsonDocument:
             ContractError: it is missing or holds something else.
         """
         values = self.get(place, list)
-        if not all(type(value) is int and value >= 0 for value in values):
+        if not all(type(value) is int and 0 <= value < _BEYOND for value in values):
             raise self.error(place, expected="a list of ids", found=repr(values))
         return np.array(values, dtype=np.int64)
 
@@ -85,7 +86,7 @@ class JsonDocument:
         """
         values = self.get(place, list)
         fits = length is None or len(values) == length
-        if not fits or not all(type(value) in (int, float) for value in values) or not np.isfinite(values).all():
+        if not fits or not all(map(_is_finite, values)):
             raise self.error(place, expected=f"a list of {length or ''} finite numbers", found=repr(values))
         return np.array(values, dtype=np.float64)
 
@@ -97,6 +98,10 @@ class JsonDocument:
         """
         fields = self.get("provenance", dict)
         try:
-            return Provenance(**fields)
-        except TypeError as error:
+            return Provenance.from_fields(fields)
+        except ValueError as error:
             raise self.error("provenance", expected="the fields of Provenance", found=repr(sorted(fields))) from error
+
+
+def _is_finite(value: Any) -> bool:
+    return bool(np.isfinite(value)) if type(value) is float else type(value) is int and abs(value) < _BEYOND

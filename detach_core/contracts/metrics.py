@@ -137,7 +137,9 @@ def read_metrics(path: Path | str) -> Metrics:
         ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range.
     """
     document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
-    class_names = tuple(str(name) for name in document.get("class_names", list))
+    class_names = tuple(document.get(f"class_names/{k}", str) for k in range(len(document.get("class_names", list))))
+    if not class_names:
+        raise document.error("class_names", expected="the names of the classes", found="none")
     return Metrics(
         **{name: document.get(name, str) for name in _TEXTS},
         seed=document.get("seed", int),
@@ -188,7 +190,9 @@ def _counts(document: JsonDocument) -> dict[str, int]:
 def _read_class(document: JsonDocument, place: str, class_name: str) -> ClassResult:
     # Not by place: a class may have a slash in its name.
     node = document.get(place, dict).get(class_name)
-    if not isinstance(node, dict) or not {"f1", "ap", "support"} <= node.keys():
+    figures = [node.get(name) for name in ("f1", "ap", "support")] if isinstance(node, dict) else []
+    fits = [type(value) in (int, float) or (value is None and place == 1) for place, value in enumerate(figures)]
+    if not isinstance(node, dict) or not all(fits):
         expected = f"f1, ap and support of class {class_name}"
         raise document.error(place, expected=expected, found=repr(node))
     precision = None if node["ap"] is None else float(node["ap"])

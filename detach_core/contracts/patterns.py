@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from detach_core.config.one_line import one_line
 from detach_core.contracts.errors import BadInputError
 
 MAX_FILES = 1_000_000  # a root such as / set by mistake must end in a message, not in a walk of the whole disk
@@ -105,7 +106,7 @@ def describe_files(files: Sequence[str], recording: str | None = None) -> str:
 
 def name_some(names: Sequence[str], limit: int = 8) -> str:
     """The first `limit` names and how many more there are."""
-    listed = ", ".join(names[:limit])
+    listed = one_line(", ".join(names[:limit]))
     return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
 
 

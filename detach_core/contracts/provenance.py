@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from detach_core import __version__
 
@@ -17,6 +17,22 @@ from detach_core import __version__
 def canonical_json(value: Any) -> str:
     """`value` as JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parse_json(text: str) -> Any:
+    """What `text` says, numbers finite as `canonical_json` writes them.
+
+    Raises:
+        ValueError: not JSON, a number that is none, or more levels than Python can follow.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word}, which is no number")
 
 
 def digest(value: Any) -> str:
@@ -68,8 +84,28 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Provenance:
-        """The provenance that `to_json` wrote."""
-        return cls(**json.loads(text))
+        """The provenance that `to_json` wrote.
+
+        Raises:
+            ValueError: `text` says something else.
+        """
+        return cls.from_fields(parse_json(text))
+
+    @classmethod
+    def from_fields(cls, fields: Any) -> Provenance:
+        """The provenance with these fields.
+
+        Raises:
+            ValueError: a field is missing, unknown or of another type.
+        """
+        if not isinstance(fields, dict) or fields.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("other fields than a provenance has")
+        inputs, seed = fields["inputs"], fields["seed"]
+        texts = [fields[name] for name in ("stage", "source", "settings_digest", "version", "commit")]
+        texts += [*inputs, *inputs.values()] if isinstance(inputs, dict) else [None]
+        if not all(isinstance(text, str) for text in texts) or not (seed is None or type(seed) is int):
+            raise ValueError("fields of other types than a provenance has")
+        return cls(**fields)
 
 
 def make_provenance(

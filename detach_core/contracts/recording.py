@@ -117,11 +117,7 @@ def read_recordings(path: Path | str) -> RecordingFile:
     """
     with open_artifact(path, schema=SCHEMA, rule="ingest") as reader:
         class_names = reader.names("class_names")
-        places = Places(
-            reader.names("place_names"),
-            tuple(reader.json("class_places", list)),
-            tuple(tuple(channels) for channels in reader.json("place_channels", list)),
-        )
+        places = _read_places(reader)
         if len(places.of_class) != len(class_names) or len(places.channels) != len(places.names):
             raise reader.error("/@class_places", expected="one for each class and place", found="another number")
         names = reader.names("recording_names")
@@ -129,6 +125,16 @@ def read_recordings(path: Path | str) -> RecordingFile:
         return RecordingFile(
             reader.attribute("dataset", str), class_names, places, recordings, provenance=reader.provenance()
         )
+
+
+def _read_places(reader: ArtifactReader) -> Places:
+    names = reader.names("place_names")
+    of_class, channels = reader.json("class_places", list), reader.json("place_channels", list)
+    if not all(type(place) is int and -1 <= place < len(names) for place in of_class):
+        raise reader.error("/@class_places", expected=f"numbers -1..{len(names) - 1}", found=str(of_class)[:80])
+    if not all(isinstance(one, list) and all(type(item) is int and item >= 0 for item in one) for one in channels):
+        raise reader.error("/@place_channels", expected="lists of channel numbers", found=str(channels)[:80])
+    return Places(names, tuple(of_class), tuple(map(tuple, channels)))
 
 
 def _read_recording(reader: ArtifactReader, name: str, num_classes: int) -> Recording:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import Provenance
-from detach_core.contracts.tensors import read_tensors, write_tensors
+from detach_core.contracts.tensors import header_provenance, header_value, read_tensors, write_tensors
 
 SCHEMA = "detach.snapshots/1"
+_RULE = "pretrain"
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,17 @@ def read_snapshots(path: Path | str) -> Snapshots:
     Raises:
         ContractError: the file is not such a file, or a tensor belongs to an epoch that the header does not name.
     """
-    tensors, header = read_tensors(path, schema=SCHEMA, fields=("epochs", "num_epochs", "provenance"), rule="pretrain")
-    epochs: dict[int, dict[str, Tensor]] = {int(epoch): {} for epoch in header["epochs"]}
+    tensors, header = read_tensors(path, schema=SCHEMA, fields=("epochs", "num_epochs", "provenance"), rule=_RULE)
+    named = header_value(path, header, "epochs", list, rule=_RULE)
+    if not all(type(epoch) is int for epoch in named):
+        raise ContractError(
+            path, "epochs", expected="whole numbers", found=str(named)[:80], remedy=f"rerun the rule `{_RULE}`"
+        )
+    epochs: dict[int, dict[str, Tensor]] = {epoch: {} for epoch in named}
     for key, tensor in tensors.items():
         epoch, _, name = key.partition("/")
-        if not epoch.isdigit() or int(epoch) not in epochs:
-            raise ContractError(
-                path, key, expected=f"an epoch of {sorted(epochs)}", found=epoch, remedy="rerun the rule `pretrain`"
-            )
+        if epoch not in map(str, epochs):
+            remedy = f"rerun the rule `{_RULE}`"
+            raise ContractError(path, key, expected=f"an epoch of {sorted(epochs)}", found=epoch, remedy=remedy)
         epochs[int(epoch)][name] = tensor
-    return Snapshots(epochs, Provenance.from_json(header["provenance"]))
+    return Snapshots(epochs, header_provenance(path, header, rule=_RULE))

@@ -6,7 +6,6 @@ and equal runs must give equal bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from detach_core.contracts.atomic import atomic_path
 from detach_core.contracts.errors import ContractError
-from detach_core.contracts.provenance import canonical_json
+from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
 
 HEADER_KEY = "detach"
 
@@ -48,14 +47,15 @@ def read_tensors(
     remedy = f"rerun the rule `{rule}`"
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
+            header = parse_json((file.metadata() or {}).get(HEADER_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise ContractError(
             path, "file", expected="a safetensors file", found=f"{type(error).__name__}: {error}", remedy=remedy
         ) from None
-    if header.get("schema") != schema:
-        raise ContractError(path, "schema", expected=schema, found=str(header.get("schema")), remedy=remedy)
+    named = header.get("schema") if isinstance(header, dict) else type(header).__name__
+    if named != schema:
+        raise ContractError(path, "schema", expected=schema, found=str(named)[:80], remedy=remedy)
     for field in fields:
         if field not in header:
             raise ContractError(path, field, expected="a value", found="nothing", remedy=remedy)
@@ -63,3 +63,29 @@ def read_tensors(
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ContractError(path, name, expected="finite numbers", found="NaN or infinity", remedy=remedy)
     return tensors, header
+
+
+def header_value(path: Path | str, header: Mapping[str, Any], name: str, kind: type, *, rule: str) -> Any:
+    """The field `name` of a header, which must be a `kind`.
+
+    Raises:
+        ContractError: it is of another type.
+    """
+    value = header[name]
+    if type(value) is not kind:
+        found, remedy = type(value).__name__, f"rerun the rule `{rule}`"
+        raise ContractError(path, name, expected=f"a value of type {kind.__name__}", found=found, remedy=remedy)
+    return value
+
+
+def header_provenance(path: Path | str, header: Mapping[str, Any], *, rule: str) -> Provenance:
+    """Who made the file with this header.
+
+    Raises:
+        ContractError: the header does not say it as `Provenance.to_json` does.
+    """
+    try:
+        return Provenance.from_json(header_value(path, header, "provenance", str, rule=rule))
+    except ValueError as error:
+        remedy = f"rerun the rule `{rule}`"
+        raise ContractError(path, "provenance", expected="a record", found=str(error), remedy=remedy) from None

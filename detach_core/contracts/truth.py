@@ -67,5 +67,5 @@ def read_truth(path: Path | str) -> Truth:
         location = reader.dataset(_OWN, dtype="int16", shape=(None,))[()]
         if location.size and (location.min() < -1 or location.max() >= len(names)):
             raise reader.error(_OWN, expected=f"values -1..{len(names) - 1}", found="values outside")
-        extra = {name: node[()] for name, node in reader.file.items() if name != _OWN}
+        extra = {name: reader.any_dataset(name)[()] for name in reader.file if name != _OWN}
         return Truth(reader.attribute("sensor_hz", float), location, names, extra)

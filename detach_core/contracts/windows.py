@@ -151,11 +151,12 @@ def read_windows(path: Path | str) -> Windows:
 
 
 def _read_sources(reader: ArtifactReader) -> tuple[StreamSource, ...]:
-    try:
-        return tuple(StreamSource(**item) for item in reader.json("streams", list))
-    except TypeError:
-        found = json.dumps(reader.json("streams", list))[:80]
-        raise reader.error("/@streams", expected="{recording, frames, flow, rows} each", found=found) from None
+    items = reader.json("streams", list)
+    kinds = {"recording": str, "frames": str, "flow": str, "rows": int}
+    if not all(isinstance(item, dict) and {key: type(item[key]) for key in item} == kinds for item in items):
+        found = json.dumps(items)[:80]
+        raise reader.error("/@streams", expected="{recording, frames, flow, rows} each", found=found)
+    return tuple(StreamSource(**item) for item in items)
 
 
 def _check_indices(reader: ArtifactReader, windows: Windows) -> None:

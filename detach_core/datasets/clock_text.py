@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
 
+_LATEST = 1e20  # no clock counts so far, in whatever unit
 _UNITS_S = (1.0, 1e-3, 1e-6, 1e-9)
 
 
@@ -41,7 +42,7 @@ def seconds_from_start(
                 values[row] = (moment - origin).total_seconds() if moment and origin else math.nan
         except (ValueError, TypeError):
             values[row] = math.nan
-        if not math.isfinite(values[row]):
+        if not abs(values[row]) < _LATEST:
             expected = "a number" if numeric else "an ISO date and time such as 2020-01-31 12:00:00.020"
             place = f"line {first_line + row}, column {column}"
             raise BadInputError(path, place, found=repr(stamp[:40]), expected=expected, remedy="mend the line")
@@ -50,7 +51,7 @@ def seconds_from_start(
     steps = np.diff(values)
     # Steps of zero (rounded stamps) say nothing of the unit.
     typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
-    unit = min(_UNITS_S, key=lambda unit_s: abs(math.log(1.0 / (typical * unit_s) / expected_hz)))
+    unit = min(_UNITS_S, key=lambda unit_s: abs(math.log(typical) + math.log(unit_s * expected_hz)))
     return (values - float(values[0])) * unit
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation, Places, Recording
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
 from detach_core.datasets.clock_text import seconds_from_start
-from detach_core.datasets.sensor_checks import check_increasing, check_rate
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_sizes
 from detach_core.datasets.subtitles import read_text
 from detach_core.signals.resampling import is_even, on_even_clock
 
@@ -75,6 +75,8 @@ class HwuUsp:
         )
         check_increasing(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
         check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=_FIRST_LINE, column=time_column)
+        check_sizes(files.sensor, values, first_line=_FIRST_LINE, channels=self.channel_names)
         remarks = []
         if not is_even(time_s, sensor_hz):
             remarks.append(f"the clock is uneven; states are held on an even one of {sensor_hz:g} Hz")
@@ -96,13 +98,16 @@ class HwuUsp:
         )
 
     def _read_table(self, path: Path) -> tuple[list[str], NDArray[np.float64]]:
-        rows = csv.reader(io.StringIO(read_text(path), newline=""))
+        rows = _Rows(path)
         header = [name.strip() for name in next(rows, [])]
         wanted = [self._native["time_column"], *self.channel_names]
         if missing := [name for name in wanted if name not in header]:
             found = ", ".join(header) or "an empty file"
             remedy = "set `native.time_column` and `native.channels` to the file's names"
             raise BadInputError(path, "line 1", found=found, expected=f"columns {', '.join(missing)}", remedy=remedy)
+        if twice := [name for name in wanted if header.count(name) > 1]:
+            remedy = "keep one of them"
+            raise BadInputError(path, "line 1", found=f"`{twice[0]}` twice", expected="one column", remedy=remedy)
         columns = [header.index(name) for name in wanted]
         stamps: list[str] = []
         values: list[list[float]] = []
@@ -129,7 +134,8 @@ class HwuUsp:
         if word in _LOST:
             return float("nan")
         try:
-            value = float(word)
+            # Python alone takes 1_000 and digits of other scripts for numbers.
+            value = float(word) if word.isascii() and "_" not in word else float("inf")
         except ValueError:
             value = float("inf")
         if np.isinf(value):
@@ -139,3 +145,27 @@ class HwuUsp:
                 path, f"line {line}, column {column}", found=repr(text[:20]), expected=expected, remedy=remedy
             )
         return value
+
+
+class _Rows:
+    """The rows of a CSV file; what the csv module refuses is told with its line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._rows = path, csv.reader(io.StringIO(read_text(path), newline=""))
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        try:
+            return next(self._rows)
+        except csv.Error as error:
+            place, remedy = f"line {self._rows.line_num}", "mend the line"
+            raise BadInputError(
+                self._path, place, found=str(error), expected="comma-separated values", remedy=remedy
+            ) from None
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        return self._rows.line_num

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +33,7 @@ def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[i
     if not content.strip():
         remedy = "bring the file again"
         raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
+    _check_lines(path, content, num_columns)
     blocks = []
     for block in _blocks(content):
         values = _read_block(block, num_columns, np.asarray(columns, dtype=np.int64) - 1)
@@ -39,6 +41,20 @@ def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[i
             _diagnose(path, content, num_columns)
         blocks.append(values)
     return np.concatenate(blocks)
+
+
+def _check_lines(path: Path, content: bytes, num_columns: int) -> None:
+    """Refuse a line longer than a block: what is told of a line needs many times its memory."""
+    start = 0
+    while len(content) - start > _BLOCK_BYTES:
+        end = content.rfind(b"\n", start, start + _BLOCK_BYTES)
+        if end < 0:
+            place, found = (
+                f"line {content.count(bytes([10]), 0, start) + 1}",
+                f"a line of more than {_BLOCK_BYTES} bytes",
+            )
+            raise BadInputError(path, place, found=found, expected=f"{num_columns} numbers", remedy=_REMEDY)
+        start = end + 1
 
 
 def _blocks(content: bytes) -> Iterator[bytes]:
@@ -89,7 +105,7 @@ def _parse(
         values: NDArray[np.float64] = letters.view(f"S{width}")[..., 0].astype(np.float64)
     except ValueError:
         return None
-    return values
+    return None if np.isinf(values).any() else values
 
 
 def _diagnose(path: Path, content: bytes, num_columns: int) -> NoReturn:
@@ -108,7 +124,7 @@ def _diagnose(path: Path, content: bytes, num_columns: int) -> NoReturn:
 
 def _is_number(value: bytes) -> bool:
     try:
-        float(value)
+        is_infinite = math.isinf(float(value))
     except ValueError:
         return False
-    return len(value) <= _WIDEST and bool(_ALLOWED[np.frombuffer(value, dtype=np.uint8)].all())
+    return len(value) <= _WIDEST and not is_infinite and bool(_ALLOWED[np.frombuffer(value, dtype=np.uint8)].all())

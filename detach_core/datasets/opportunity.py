@@ -27,7 +27,7 @@ from detach_core.datasets.opportunity_columns import (
     fixture_of_gesture,
 )
 from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
-from detach_core.datasets.sensor_checks import check_increasing, check_rate
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_sizes
 from detach_core.signals.resampling import is_even, on_even_clock
 
 
@@ -85,6 +85,8 @@ class Opportunity:
         time_s, values = table[:, 0] / 1000.0, table[:, 1:-1]
         check_increasing(files.sensor, time_s, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
         check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
+        check_sizes(files.sensor, values, first_line=1, channels=self.channel_names)
         column = column_intervals(files.sensor, table[:, -1], time_s, period_s=1.0 / sensor_hz)
         track = None if files.annotation is None else track_intervals(files.annotation)
         tolerance_s = self._native["annotation_tolerance_s"]

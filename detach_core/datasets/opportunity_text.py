@@ -52,7 +52,7 @@ def track_intervals(path: Path) -> list[Interval]:
     """
     intervals = []
     for caption in read_captions(path):
-        match = re.match(r"\d+", caption.text)
+        match = re.match(r"\d{1,9}", caption.text)
         code = int(match.group()) if match else None
         if code is None:
             code = next((number for number, name in GESTURES.items() if name.lower() == caption.text.lower()), None)

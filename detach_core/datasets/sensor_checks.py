@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Recording
 from detach_core.signals.resampling import sampling_rate_hz
 
+_LATEST_S = 1e15
+MAX_STRETCH = 10  # a recording that lacks nine samples of ten is none; memory follows the length, not the samples
+
 
 def check_increasing(path: Path, time_s: NDArray[np.float64], *, first_line: int, column: str) -> None:
     """Refuse time that stands still or runs backwards.
@@ -18,11 +22,14 @@ def check_increasing(path: Path, time_s: NDArray[np.float64], *, first_line: int
     Raises:
         BadInputError: names the line.
     """
-    if not np.isfinite(time_s).all():
-        line = first_line + int(np.flatnonzero(~np.isfinite(time_s))[0])
-        raise BadInputError(
-            path, f"line {line}, column {column}", found="NaN", expected="a time", remedy="remove the line"
+    within = np.abs(time_s) < _LATEST_S
+    if not within.all():
+        row = int(np.flatnonzero(~within)[0])
+        found, place = (
+            "NaN" if np.isnan(time_s[row]) else f"{time_s[row]:g} s",
+            f"line {first_line + row}, column {column}",
         )
+        raise BadInputError(path, place, found=found, expected="a time", remedy="remove the line")
     steps = np.diff(time_s)
     if (steps <= 0).any():
         row = int(np.flatnonzero(steps <= 0)[0]) + 1
@@ -41,11 +48,41 @@ def check_rate(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, tol
     if len(time_s) < 2:
         remedy = "bring the file again"
         raise BadInputError(path, "file", found=f"{len(time_s)} samples", expected="at least two", remedy=remedy)
-    rate_hz = sampling_rate_hz(time_s)
+    with np.errstate(over="ignore"):  # an infinite rate is refused like any other
+        rate_hz = sampling_rate_hz(time_s)
     if abs(rate_hz / sensor_hz - 1) > tolerance:
         found, expected = f"{rate_hz:.3f} samples/s", f"{sensor_hz:g} (`native.sensor_hz`)"
         remedy = "set `native.sensor_hz` to the file's rate"
         raise BadInputError(path, "time column", found=found, expected=expected, remedy=remedy)
+
+
+def check_gaps(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, first_line: int, column: str) -> None:
+    """Refuse a clock that leaps: on an even one the stream would be `MAX_STRETCH` times as long as its samples.
+
+    Raises:
+        BadInputError: names the line behind the longest gap.
+    """
+    length_s = float(time_s[-1] - time_s[0])
+    if not length_s * sensor_hz <= MAX_STRETCH * len(time_s):
+        row = int(np.argmax(np.diff(time_s))) + 1
+        found = f"a gap of {time_s[row] - time_s[row - 1]:.6g} s"
+        expected = f"at most {MAX_STRETCH} times as long as {len(time_s)} samples take"
+        place = f"line {first_line + row}, column {column}"
+        raise BadInputError(path, place, found=found, expected=expected, remedy="mend the times, or cut the file there")
+
+
+def check_sizes(path: Path, values: NDArray[np.float64], *, first_line: int, channels: Sequence[str]) -> None:
+    """Refuse a value (T, C) that float32, as which sensors are kept, would turn into infinity.
+
+    Raises:
+        BadInputError: names line and channel.
+    """
+    largest = np.finfo(np.float32).max
+    if (np.abs(values) > largest).any():
+        row, channel = (int(index) for index in np.argwhere(np.abs(values) > largest)[0])
+        place = f"line {first_line + row}, channel {channels[channel]}"
+        found, expected = f"{values[row, channel]:g}", f"at most {largest:g}"
+        raise BadInputError(path, place, found=found, expected=expected, remedy="mend the line")
 
 
 def check_channels(path: Path, recording: Recording) -> None:

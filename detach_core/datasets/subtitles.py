@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detach_core.contracts.errors import BadInputError
 
-_TIMES = re.compile(r"(\d+):([0-5]\d):([0-5]\d)[,.](\d{1,3})\s*-->\s*(\d+):([0-5]\d):([0-5]\d)[,.](\d{1,3})")
+_TIMES = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})\s*-->\s*(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ def read_text(path: Path) -> str:
     Raises:
         BadInputError: the file is missing or is not UTF-8; names the line.
     """
+    if not path.is_file():  # a pipe would let us wait without end
+        found = "neither a file nor a link to one" if path.exists() else "nothing"
+        raise BadInputError(path, "file", found=found, expected="a file", remedy="put the file there")
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise BadInputError(path, "file", found="nothing", expected="a file", remedy="put the file there") from None
     except UnicodeDecodeError as error:
         place = f"line {error.object[: error.start].count(bytes([10])) + 1}"
         found = f"the byte {error.object[error.start]:#04x}"

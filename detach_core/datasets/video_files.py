@@ -17,6 +17,10 @@ from detach_core.contracts.errors import BadInputError
 from detach_core.signals.frames import Fit
 
 _REPLACE = "copy or download the video again"
+# What cameras and converters write. Without the list FFmpeg also opens playlists, which name other files to read.
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,asf,flv,ogg"
+_EVEN = "write it at a constant rate, e.g. by ffmpeg -i video.mp4 -vf fps=RATE even.mp4"
+_UPRIGHT = "write it upright, as ffmpeg -i video.mp4 upright.mp4 does by itself"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class VideoFile:
     num_frames: int
     promised_frames: int
     rate_hz: float
+    uneven_s: float
+    """the farthest that a time stamp lies from where an even rate puts its frame"""
+    uneven_frame: int
 
     @property
     def duration_s(self) -> float:
@@ -43,7 +50,7 @@ def _open(path: Path) -> Iterator[Any]:
     if path.stat().st_size == 0:
         raise BadInputError(path, "file", found="an empty file", expected="a video", remedy=_REPLACE)
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         found = f"something that cannot be opened as a video ({error.strerror})"
         raise BadInputError(path, "file", found=found, expected="a whole video", remedy=_REPLACE) from None
@@ -57,14 +64,14 @@ def inspect_video(path: Path | str) -> VideoFile:
     """The size, rate and number of frames of a video, counted packet by packet rather than believed.
 
     Raises:
-        BadInputError: no video, no frame, or no time stamps to tell the rate by.
+        BadInputError: no video, no frame, no known codec, or no time stamps to tell the rate by.
     """
     path = Path(path)
     stamps: list[int] = []
     with _open(path) as container:
         stream = container.streams.video[0]
         time_base, average_hz, promised = stream.time_base, stream.average_rate, stream.frames
-        width, height = stream.codec_context.width, stream.codec_context.height
+        width, height = _size_px(path, stream)
         num_frames = 0
         try:
             for packet in container.demux(stream):
@@ -83,11 +90,28 @@ def inspect_video(path: Path | str) -> VideoFile:
     if rate_hz <= 0:
         remedy = "write the video again with time stamps, e.g. by ffmpeg -i"
         raise BadInputError(path, "video stream", found="no time stamps", expected="a frame rate", remedy=remedy)
-    return VideoFile(path, width, height, num_frames, promised, rate_hz)
+    uneven_s, frame = (
+        _unevenness(np.array(sorted(stamps)) * float(time_base)) if len(stamps) == num_frames else (0.0, 0)
+    )
+    return VideoFile(path, width, height, num_frames, promised, rate_hz, uneven_s, frame)
+
+
+def _size_px(path: Path, stream: Any) -> tuple[int, int]:
+    context = stream.codec_context
+    width, height = (0, 0) if context is None else (context.width, context.height)
+    if min(width, height) < 1:
+        found, remedy = "a picture of no known codec or size", "convert the video to H.264, e.g. by ffmpeg -i"
+        raise BadInputError(path, "video stream", found=found, expected="pictures", remedy=remedy)
+    return width, height
+
+
+def _unevenness(time_s: NDArray[np.float64]) -> tuple[float, int]:
+    off = np.abs(time_s - np.linspace(time_s[0], time_s[-1], len(time_s)))
+    return float(off.max()), int(off.argmax())
 
 
 def check_video(video: VideoFile, *, video_hz: float, rate_tolerance: float, length_tolerance_s: float) -> None:
-    """Refuse a video whose rate is not the configured one or that ends before its container says.
+    """Refuse a video whose rate is not the configured one, or varies, or that ends before its container says.
 
     Raises:
         BadInputError: as said.
@@ -96,6 +120,10 @@ def check_video(video: VideoFile, *, video_hz: float, rate_tolerance: float, len
         remedy = "set `native.video_hz` to the video's rate, or bring the video at the configured one"
         found, expected = f"{video.rate_hz:.3f} frames/s", f"{video_hz:g} (`native.video_hz`)"
         raise BadInputError(video.path, "frame rate", found=found, expected=expected, remedy=remedy)
+    if video.uneven_s > length_tolerance_s:
+        found = f"a varying rate: {video.uneven_s:.2f} s from where a constant one puts the frame"
+        expected = f"at most {length_tolerance_s:g} s (`video.length_tolerance_s`)"
+        raise BadInputError(video.path, f"frame {video.uneven_frame}", found=found, expected=expected, remedy=_EVEN)
     if (video.promised_frames - video.num_frames) / video_hz > length_tolerance_s:
         found = f"{video.num_frames} frames"
         expected = f"{video.promised_frames}, as the container says (the file is cut off)"
@@ -108,7 +136,7 @@ def planar_frames(path: Path | str, wanted: NDArray[np.int64], fit: Fit) -> Iter
     One scaler serves the whole video; only wanted frames are scaled.
 
     Raises:
-        BadInputError: a wanted frame cannot be decoded.
+        BadInputError: a wanted frame cannot be decoded, or is to be shown turned.
     """
     path = Path(path)
     # One scaler for the whole file: PyAV's frame.reformat would build it anew for each frame.
@@ -132,6 +160,9 @@ def planar_frames(path: Path | str, wanted: NDArray[np.int64], fit: Fit) -> Iter
             number += 1
             if wanted[position] != number:
                 continue
+            if frame.rotation:
+                found = f"a picture to be turned by {frame.rotation} degrees"
+                raise BadInputError(path, f"frame {number}", found=found, expected="an upright one", remedy=_UPRIGHT)
             planar: NDArray[Any] = scaler.reformat(
                 frame,
                 width=width,

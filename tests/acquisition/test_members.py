@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from functools import partial
 from pathlib import PurePosixPath
 
 import pytest
@@ -151,3 +152,36 @@ def test_an_accepted_name_always_stays_below_the_folder(name):
     assert not path.is_absolute()
     assert ".." not in path.parts
     assert "\\" not in str(path)
+
+
+def test_a_long_content_is_no_header(tmp_path):
+    size = 2 * MAX_HEADER_BYTES + 5_000_000
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz", compresslevel=1) as archive:
+        for name in ("a", "b"):
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            archive.addfile(entry, io.BytesIO(bytes(size)))
+    lengths = {}
+    for member in archive_members(tmp_path / "a.tar.gz"):
+        with member.open() as content:
+            lengths[member.name] = sum(len(chunk) for chunk in iter(partial(content.read, 1 << 20), b""))
+    assert lengths == {"a": size, "b": size}
+
+
+def test_padding_has_an_end(tmp_path):
+    write_tar(tmp_path / "a.tar", ["a"])
+    whole = (tmp_path / "a.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(whole + bytes(MAX_HEADER_BYTES // 2))
+    assert read(tmp_path / "a.tar") == {"a": b"abc"}
+    (tmp_path / "a.tar").write_bytes(whole + bytes(MAX_HEADER_BYTES + 1))
+    with pytest.raises(ValueError, match="behind the archive's end"):
+        read(tmp_path / "a.tar")
+
+
+def test_headers_before_one_entry_have_an_end(tmp_path):
+    text = b"15000019 comment=" + b"x" * (15_000_000 + 1) + b"\n"
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, len(text)
+    (tmp_path / "a.tar").write_bytes((info.tobuf() + text + bytes(-len(text) % 512)) * 3)
+    with pytest.raises(ValueError, match="bytes of headers before one entry"):
+        read(tmp_path / "a.tar")

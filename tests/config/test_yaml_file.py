@@ -45,3 +45,20 @@ def test_layers_merge_as_snakemake_merges_them(tmp_path):
 
     paths = [write(tmp_path, yaml.safe_dump(layer), f"{index}.yaml") for index, layer in enumerate(layers)]
     assert read_layers(paths) == expected
+
+
+def test_aliases_may_not_stand_for_more_than_a_configuration_holds(tmp_path):
+    few = "a: &a [1, 2]\n" + "".join(
+        f"{name}: &{name} [*{above}, *{above}]\n" for above, name in zip("abcd", "bcde", strict=True)
+    )
+    assert len(read_yaml(write(tmp_path, few))["e"]) == 2
+    many = "a: &a [1, 2]\n" + "".join(
+        f"a{k}: &a{k} [{', '.join(20 * [f'*a{k - 1}' if k else '*a'])}]\n" for k in range(5)
+    )
+    with pytest.raises(ConfigError, match="line 5: its aliases stand for more than 100000 values"):
+        read_yaml(write(tmp_path, many))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        read_yaml(tmp_path / "none.yaml")

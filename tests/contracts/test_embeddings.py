@@ -41,7 +41,7 @@ def test_each_missing_attribute_is_named(path, name):
         del file.attrs[name]
     with pytest.raises(ContractError) as caught:
         read_embeddings(path)
-    assert caught.value.field == name
+    assert caught.value.field == f"/@{name}"
 
 
 @pytest.mark.parametrize(

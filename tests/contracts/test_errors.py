@@ -14,3 +14,10 @@ def test_contract_error_keeps_its_parts_and_is_a_user_error():
     assert isinstance(error, UserError)
     assert (error.field, error.expected, error.found) == ("schema", "detach.windows/1", "detach.windows/0")
     assert str(error) == "x.h5: schema: found detach.windows/0, expected detach.windows/1; rerun pack"
+
+
+def test_names_that_break_the_line_are_written_as_escapes():
+    error = BadInputError("a\nERROR b", "line 3", found="\x1b[2J", expected="text", remedy="mend it")
+    assert str(error) == "a\\nERROR b: line 3: found \\x1b[2J, expected text; mend it"
+    error = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
+    assert str(error).startswith("x\\udcff.h5: schema")

@@ -1,8 +1,9 @@
 import dataclasses
+from dataclasses import asdict
 
 import pytest
 
-from detach_core.contracts.provenance import Provenance, canonical_json, digest, make_provenance
+from detach_core.contracts.provenance import Provenance, canonical_json, digest, make_provenance, parse_json
 
 
 def test_key_order_does_not_change_the_digest():
@@ -25,3 +26,25 @@ def test_artifact_id_ignores_the_commit_and_sees_everything_else():
     assert dataclasses.replace(made, commit="other", version="9").artifact_id == made.artifact_id
     for change in ({"seed": 4}, {"source": "local"}, {"settings_digest": "x"}, {"inputs": {}}, {"stage": "split"}):
         assert dataclasses.replace(made, **change).artifact_id != made.artifact_id
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": Infinity}', "[" * 100_000, "{", "9" * 5000])
+def test_text_that_canonical_json_never_writes_is_refused(text):
+    with pytest.raises(ValueError):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    "change", [{"stage": 5}, {"seed": "1"}, {"seed": True}, {"inputs": []}, {"inputs": {"a": 1}}, {"extra": "x"}]
+)
+def test_fields_of_other_types_are_refused(change):
+    fields = asdict(make_provenance(stage="pack", source="simulated", settings={}, seed=1))
+    assert Provenance.from_fields(fields).seed == 1
+    with pytest.raises(ValueError):
+        Provenance.from_fields(fields | change)
+
+
+@pytest.mark.parametrize("fields", [None, [], "x", {}])
+def test_what_has_other_fields_is_refused(fields):
+    with pytest.raises(ValueError):
+        Provenance.from_fields(fields)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.sensor_checks import check_channels, check_increasing, check_rate
+from detach_core.datasets.sensor_checks import check_channels, check_gaps, check_increasing, check_rate, check_sizes
 
 PATH = Path("S1-Drill.dat")
 
@@ -47,3 +47,23 @@ def test_a_channel_without_any_value_is_named():
     recording = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
     with pytest.raises(BadInputError, match=r"channel b: found only NaN.*all_nan_channel: zero"):
         check_channels(PATH, recording)
+
+
+def test_a_time_beyond_all_clocks_is_named_by_its_line():
+    with pytest.raises(BadInputError, match=r"line 3, column 1: found 1e\+300 s, expected a time"):
+        check_increasing(PATH, np.array([0.0, 0.1, 1e300]), first_line=1, column="1")
+
+
+def test_a_clock_that_leaps_is_refused_behind_its_longest_gap():
+    time_s = np.append(np.arange(100) / 30, 1e9)
+    with pytest.raises(BadInputError, match=r"line 101, column 1: found a gap of 1e\+09 s, expected at most 10 times"):
+        check_gaps(PATH, time_s, sensor_hz=30, first_line=1, column="1")
+    check_gaps(PATH, np.append(np.arange(100) / 30, 30.0), sensor_hz=30, first_line=1, column="1")
+
+
+def test_a_value_that_float32_cannot_hold_is_refused():
+    values = np.zeros((5, 2))
+    values[3, 1] = 1e39
+    with pytest.raises(BadInputError, match=r"line 5, channel b: found 1e\+39, expected at most 3.40282e\+38"):
+        check_sizes(PATH, values, first_line=2, channels=("a", "b"))
+    check_sizes(PATH, np.array([[3.4e38, np.nan]]), first_line=2, channels=("a", "b"))

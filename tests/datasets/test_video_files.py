@@ -10,6 +10,7 @@ from detach_core.datasets.video_files import VideoFile, check_video, inspect_vid
 from detach_core.signals.frames import fit_picture, native_frames, rgb_of_planar
 
 CHECKS = {"video_hz": 10, "rate_tolerance": 0.05, "length_tolerance_s": 1.0}
+EVEN = {"uneven_s": 0.0, "uneven_frame": 0}
 
 
 def move_index_to_front(path):
@@ -101,7 +102,7 @@ def test_a_video_that_ends_before_its_container_says_is_refused(make_video, name
 
 
 def test_a_few_frames_less_than_promised_are_allowed(tmp_path):
-    video = VideoFile(tmp_path / "a.mp4", 96, 72, num_frames=92, promised_frames=100, rate_hz=10.0)
+    video = VideoFile(tmp_path / "a.mp4", 96, 72, num_frames=92, promised_frames=100, rate_hz=10.0, **EVEN)
     check_video(video, **CHECKS)
     with pytest.raises(BadInputError, match=r"found 92 frames, expected 100"):
         check_video(video, **CHECKS | {"length_tolerance_s": 0.5})
@@ -111,3 +112,21 @@ def test_asking_for_more_frames_than_decode_is_refused(make_video):
     fit = fit_picture((96, 72), image_px=(48, 36), crop_px=None)
     with pytest.raises(BadInputError, match="found 5 frames that decode, expected 7"):
         list(planar_frames(make_video(num_frames=5), np.array([0, 4, 6]), fit))
+
+
+def test_a_rate_that_varies_is_refused_where_it_is_worst(tmp_path):
+    even = {"num_frames": 100, "promised_frames": 100, "rate_hz": 10.0}
+    check_video(VideoFile(tmp_path / "a.mp4", 96, 72, **even, uneven_s=0.9, uneven_frame=40), **CHECKS)
+    with pytest.raises(BadInputError, match=r"frame 40: found a varying rate: 1.10 s from .*length_tolerance_s"):
+        check_video(VideoFile(tmp_path / "a.mp4", 96, 72, **even, uneven_s=1.1, uneven_frame=40), **CHECKS)
+
+
+def test_how_uneven_a_video_is_comes_from_its_time_stamps(make_video):
+    assert inspect_video(make_video(num_frames=40)).uneven_s < 0.001
+
+
+def test_a_playlist_is_no_video(make_video, tmp_path):
+    make_video("other.mp4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(BadInputError, match="cannot be opened as a video"):
+        inspect_video(tmp_path / "list.mp4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,10 @@ def _load(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             loaded: Any = load_file(path)
         else:
+            _check_packing(path)
             loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except BadInputError:
+        raise
     except Exception as error:  # the readers of a broken file raise what they meet
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise _refused(
@@ -88,7 +92,26 @@ def _load(path: Path) -> dict[str, Tensor]:
         raise _refused(path, "file", found=type(loaded).__name__, expected="a state dict: names and their tensors")
     if strange := [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]:
         raise _refused(path, "keys", found=_some(strange), expected="names of tensors and nothing else")
+    for key, tensor in loaded.items():
+        # A view may claim any shape: a single number stands for a terabyte, and looking at it would make it one.
+        if (
+            tensor.layout != torch.strided
+            or tensor.device.type != "cpu"
+            or tensor.nbytes > tensor.untyped_storage().nbytes()
+        ):
+            found, expected = "a tensor of more numbers than it holds", "every number of it"
+            raise _refused(path, f"`{str(key)[:100]}`", found=found, expected=expected)
     return {str(key): tensor for key, tensor in loaded.items()}
+
+
+def _check_packing(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it is: torch packs nothing, so that only a bomb does."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > path.stat().st_size:
+            found, expected = f"{size} packed bytes in a file of {path.stat().st_size}", "weights that are not packed"
+            raise _refused(path, "file", found=found, expected=expected)
 
 
 def _tell(path: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:

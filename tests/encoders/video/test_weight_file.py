@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 
 import pytest
 import torch
@@ -160,3 +161,20 @@ def test_what_is_no_state_dict_of_these_networks_is_refused_and_no_code_runs(tmp
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     assert "file: found nothing, expected a weight file" in refusal(tmp_path / "gone.pth")
+
+
+def test_a_view_that_claims_more_numbers_than_it_holds_is_refused(tmp_path):
+    state = {**trunk_state(), "projection.0.weight": torch.zeros(1).expand(16, 128)}
+    assert "`projection.0.weight`: found a tensor of more numbers than it holds" in refusal(
+        save(tmp_path, state, "w.pt")
+    )
+
+
+def test_a_packed_file_is_refused_before_it_is_read(tmp_path):
+    path = save(tmp_path, trunk_state(), "w.pt")
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in records.items():
+            archive.writestr(name, bytes(len(data)))
+    assert "packed bytes in a file of" in refusal(path)
