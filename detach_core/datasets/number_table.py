@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ _ALLOWED = np.zeros(256, dtype=bool)
 _ALLOWED[np.frombuffer(b"0123456789.+-eE NaNnan\t\r\n\v\f", dtype=np.uint8)] = True
 _WIDEST = 24  # characters of a number in float64, sign and exponent included
 _BLOCK_BYTES = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 _REMEDY = "mend the line, or bring the file again"
 
 
@@ -29,41 +31,39 @@ def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[i
     path = Path(path)
     if not path.is_file():
         raise BadInputError(path, "file", found="nothing", expected="a table of numbers", remedy="put the file there")
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if not content.strip():
+    wanted = np.asarray(columns, dtype=np.int64) - 1
+    blocks = []
+    for block in _blocks(path, num_columns):
+        values = _read_block(block, num_columns, wanted)
+        if values is None:
+            _diagnose(path, num_columns)
+        blocks.append(values)
+    if not sum(map(len, blocks)):
         remedy = "bring the file again"
         raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
-    _check_lines(path, content, num_columns)
-    blocks = []
-    for block in _blocks(content):
-        values = _read_block(block, num_columns, np.asarray(columns, dtype=np.int64) - 1)
-        if values is None:
-            _diagnose(path, content, num_columns)
-        blocks.append(values)
     return np.concatenate(blocks)
 
 
-def _check_lines(path: Path, content: bytes, num_columns: int) -> None:
-    """Refuse a line longer than a block: what is told of a line needs many times its memory."""
-    start = 0
-    while len(content) - start > _BLOCK_BYTES:
-        end = content.rfind(b"\n", start, start + _BLOCK_BYTES)
-        if end < 0:
-            place, found = (
-                f"line {content.count(bytes([10]), 0, start) + 1}",
-                f"a line of more than {_BLOCK_BYTES} bytes",
-            )
-            raise BadInputError(path, place, found=found, expected=f"{num_columns} numbers", remedy=_REMEDY)
-        start = end + 1
+def _blocks(path: Path, num_columns: int) -> Iterator[bytes]:
+    """The file in pieces of whole lines, so that memory does not grow with its length.
 
-
-def _blocks(content: bytes) -> Iterator[bytes]:
-    """`content` in pieces of whole lines, so that a file of an hour needs little memory besides its own."""
-    start = 0
-    while start < len(content):
-        end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
-        yield content[start:end]
-        start = end
+    Raises:
+        BadInputError: a line longer than a block: what is told of a line needs many times its memory.
+    """
+    lines_before = 0
+    with path.open("rb") as file:
+        if file.read(len(_BOM)) != _BOM:
+            file.seek(0)
+        while start := file.read(_BLOCK_BYTES):
+            block = start + file.readline(_BLOCK_BYTES)
+            if len(block) - (start.rfind(b"\n") + 1) > _BLOCK_BYTES:
+                number = lines_before + start.count(b"\n") + 1
+                found = f"a line of more than {_BLOCK_BYTES} bytes"
+                raise BadInputError(
+                    path, f"line {number}", found=found, expected=f"{num_columns} numbers", remedy=_REMEDY
+                )
+            yield block
+            lines_before += block.count(b"\n")
 
 
 def _read_block(block: bytes, num_columns: int, wanted: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -108,17 +108,18 @@ def _parse(
     return None if np.isinf(values).any() else values
 
 
-def _diagnose(path: Path, content: bytes, num_columns: int) -> NoReturn:
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        values = line.split()
-        for column, value in enumerate(values, start=1):
-            if not _is_number(value):
-                shown = value[:20].decode("utf-8", errors="backslashreplace")
-                place = f"line {number}, column {column}"
-                raise BadInputError(path, place, found=repr(shown), expected="a number or NaN", remedy=_REMEDY)
-        if values and len(values) != num_columns:
-            found = f"{len(values)} values"
-            raise BadInputError(path, f"line {number}", found=found, expected=f"{num_columns}", remedy=_REMEDY)
+def _diagnose(path: Path, num_columns: int) -> NoReturn:
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(partial(file.readline, 2 * _BLOCK_BYTES), b""), start=1):
+            values = (line.removeprefix(_BOM) if number == 1 else line).split()
+            for column, value in enumerate(values, start=1):
+                if not _is_number(value):
+                    shown = value[:20].decode("utf-8", errors="backslashreplace")
+                    place = f"line {number}, column {column}"
+                    raise BadInputError(path, place, found=repr(shown), expected="a number or NaN", remedy=_REMEDY)
+            if values and len(values) != num_columns:
+                found = f"{len(values)} values"
+                raise BadInputError(path, f"line {number}", found=found, expected=f"{num_columns}", remedy=_REMEDY)
     raise BadInputError(path, "file", found="no table", expected=f"{num_columns} numbers a line", remedy=_REMEDY)
 
 
