@@ -17,8 +17,8 @@ rule simulate_home:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=more_each_attempt(1500),
+        runtime=more_each_attempt(120),
     params:
         settings=lambda w: CONFIG.simulate_home(w.dataset),
         recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
@@ -40,8 +40,8 @@ rule download:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=1440,
+        mem_mb=more_each_attempt(1000),
+        runtime=more_each_attempt(1440),
     params:
         settings=lambda w: CONFIG.download(w.dataset),
         root="data/downloaded/{dataset}",

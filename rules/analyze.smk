@@ -22,8 +22,8 @@ rule negative_pairs:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.negative_pairs(w.variant),
@@ -49,8 +49,8 @@ rule activation_maps:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.activation_maps(w.dataset, w.variant),

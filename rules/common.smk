@@ -75,3 +75,6 @@ def table_files(pattern):
         return list(dict.fromkeys(named))
 
     return files
+
+
+include: "slurm.smk"

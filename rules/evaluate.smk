@@ -22,8 +22,8 @@ rule embed:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.embedding(w.variant),
@@ -48,8 +48,8 @@ rule probe:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
     params:
         settings=lambda w: CONFIG.probing(w.variant),
         code=CODE.of_stage("probe"),

@@ -24,8 +24,8 @@ rule claims:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more_each_attempt(4000),
+        runtime=more_each_attempt(60),
     params:
         settings=lambda w: claim_settings(CONFIG),
         code=CODE.of_stage("claims"),
@@ -50,8 +50,8 @@ rule significance:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more_each_attempt(4000),
+        runtime=more_each_attempt(60),
     params:
         settings=lambda w: significance_settings(CONFIG),
         code=CODE.of_stage("significance"),
@@ -78,8 +78,8 @@ rule retrieval:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
     params:
         settings=lambda w: retrieval_settings(CONFIG),
         code=CODE.of_stage("retrieval"),

@@ -19,8 +19,8 @@ rule ingest:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
     params:
         settings=lambda w: CONFIG.ingest(w.dataset),
         recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
@@ -44,8 +44,8 @@ rule extract_frames:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(240),
     params:
         settings=lambda w: CONFIG.extract_frames(w.dataset),
         recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
@@ -69,8 +69,8 @@ rule flow:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(240),
     params:
         settings=lambda w: CONFIG.flow(w.dataset),
         code=CODE.of_stage("flow"),
@@ -94,8 +94,8 @@ rule pack:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
     params:
         settings=lambda w: CONFIG.pack(w.dataset),
         code=CODE.of_stage("pack"),
@@ -117,8 +117,8 @@ rule split:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=lambda w: CONFIG.split(w.dataset, w.split),
         code=CODE.of_stage("split"),

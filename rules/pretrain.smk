@@ -25,8 +25,8 @@ rule pretrain_spatial:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(720),
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.spatial(w.spatial, w.dataset),
@@ -54,8 +54,8 @@ rule pretrain:
         "../envs/detach.yaml"
     threads: THREADS
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(720),
         gpu=GPUS,
     params:
         settings=lambda w: CONFIG.pretraining(w.variant, w.dataset),

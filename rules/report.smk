@@ -41,8 +41,8 @@ rule table:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more_each_attempt(1000),
+        runtime=more_each_attempt(15),
     params:
         settings=lambda w: CONFIG.table(w.table),
         code=CODE.of_stage("table"),
@@ -67,8 +67,8 @@ rule figure:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
     params:
         settings=lambda w: CONFIG.figure(w.figure),
         code=CODE.of_stage("figure"),
@@ -92,8 +92,8 @@ rule html_report:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=more_each_attempt(1000),
+        runtime=more_each_attempt(15),
     params:
         settings=lambda w: canonical(config),
         snakefile=workflow.main_snakefile,
@@ -116,8 +116,8 @@ rule readme_table:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=more_each_attempt(500),
+        runtime=more_each_attempt(5),
     params:
         readme=f"{workflow.basedir}/README.md",
         code=CODE.of_stage("readme_table"),
@@ -140,8 +140,8 @@ rule results_page:
         "../envs/detach.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=more_each_attempt(500),
+        runtime=more_each_attempt(5),
     params:
         page=f"{workflow.basedir}/docs/results.md",
         code=CODE.of_stage("results_page"),
