@@ -39,7 +39,7 @@ def hungarian_accuracies(counts: Values) -> Values:
     return best
 
 
-def mutual_informations(counts: Values) -> Values:
+def normalised_mutual_information(counts: Values) -> Values:
     """(B,) mutual information over the mean of both entropies; 0 where both are constant; counts (B, K, P)."""
     share = counts / counts.sum(axis=(1, 2), keepdims=True)
     by_cluster, by_place = share.sum(axis=2), share.sum(axis=1)

@@ -7,7 +7,7 @@ from detach_core.clustering import agreement
 from detach_core.evaluation.cluster_figures import (
     contingency,
     hungarian_accuracies,
-    mutual_informations,
+    normalised_mutual_information,
     right_by_majority,
 )
 
@@ -27,14 +27,16 @@ def test_counts_are_those_of_a_loop():
 def test_unweighted_figures_are_those_of_the_monitor():
     counts = contingency(CLUSTER, PLACE, np.ones((1, 50)))
     assert hungarian_accuracies(counts)[0] == pytest.approx(agreement.hungarian_accuracy(CLUSTER, PLACE))
-    assert mutual_informations(counts)[0] == pytest.approx(agreement.mutual_information(CLUSTER, PLACE))
+    assert normalised_mutual_information(counts)[0] == pytest.approx(agreement.mutual_information(CLUSTER, PLACE))
 
 
 def test_a_weight_of_two_is_a_window_twice():
     twice = np.repeat(np.arange(50), WEIGHT[0].astype(int))
     counts = contingency(CLUSTER, PLACE, WEIGHT[:1])
     assert hungarian_accuracies(counts)[0] == pytest.approx(agreement.hungarian_accuracy(CLUSTER[twice], PLACE[twice]))
-    assert mutual_informations(counts)[0] == pytest.approx(agreement.mutual_information(CLUSTER[twice], PLACE[twice]))
+    assert normalised_mutual_information(counts)[0] == pytest.approx(
+        agreement.mutual_information(CLUSTER[twice], PLACE[twice])
+    )
 
 
 def test_the_best_naming_is_the_best_of_all():

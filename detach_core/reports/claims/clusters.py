@@ -18,7 +18,7 @@ from detach_core.contracts.windows import Windows
 from detach_core.evaluation.cluster_figures import (
     contingency,
     hungarian_accuracies,
-    mutual_informations,
+    normalised_mutual_information,
     right_by_majority,
 )
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures, Values, estimate
@@ -28,7 +28,7 @@ from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line
 
 Labels = NDArray[np.integer]
-FIGURES = {"hungarian": hungarian_accuracies, "nmi": mutual_informations}
+FIGURES = {"hungarian": hungarian_accuracies, "nmi": normalised_mutual_information}
 KMEANS_STARTS = 10
 
 
