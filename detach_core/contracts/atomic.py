@@ -8,19 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from detach_core.contracts.errors import NO_SPACE, NoSpaceError
+
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """A temporary sibling of `path` that takes its name when the block ends well and vanishes when it does not."""
+    """A temporary sibling of `path` that takes its name when the block ends well and vanishes when it does not.
+
+    Raises:
+        NoSpaceError: the disk was full, or its quota used up, before the file was whole.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: encoders and libraries choose formats by it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise NoSpaceError(path, error.errno) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

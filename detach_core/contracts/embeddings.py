@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.hdf5 import open_artifact
+from detach_core.contracts.hdf5 import create_artifact, open_artifact
 from detach_core.contracts.provenance import Provenance
 
 SCHEMA = "detach.embeddings/1"
@@ -45,9 +43,7 @@ class Embeddings:
 
 def write_embeddings(path: Path | str, embeddings: Embeddings) -> None:
     """Write `embeddings` to `path`, atomically."""
-    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["provenance"] = embeddings.provenance.to_json()
+    with create_artifact(path, schema=SCHEMA, provenance=embeddings.provenance) as file:
         file.attrs["seed"] = embeddings.seed
         for name in _TEXTS:
             file.attrs[name] = getattr(embeddings, name)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from detach_core.config.one_line import one_line
+
+# errno -> what it says of the disk.
+NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}
 
 
 class UserError(Exception):
@@ -25,3 +29,16 @@ class ContractError(UserError):
     def __init__(self, path: Path | str, field: str, *, expected: str, found: str, remedy: str) -> None:
         self.path, self.field, self.expected, self.found, self.remedy = Path(path), field, expected, found, remedy
         super().__init__(one_line(f"{path}: {field}: found {found}, expected {expected}; {remedy}"))
+
+
+class NoSpaceError(UserError, OSError):
+    """A file could not be written because its disk is full; an `OSError` too, for those who go on without the file."""
+
+    def __init__(self, path: Path | str, error_number: int) -> None:
+        self.path = Path(path)
+        super().__init__(
+            one_line(
+                f"{path}: cannot be written, {NO_SPACE[error_number]}; nothing is left of the attempt and what stood "
+                "under that name before is untouched; make room and run again"
+            )
+        )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.atomic import atomic_path
 from detach_core.contracts.errors import ContractError
+from detach_core.contracts.hdf5_file import new_hdf5_file
 from detach_core.contracts.hdf5_storage import all_finite, storage_fault
 from detach_core.contracts.provenance import Provenance, parse_json
 
@@ -27,7 +28,7 @@ _ROWS_AT_ONCE = 64  # a single small row costs several times its copy
 @contextmanager
 def create_artifact(path: Path | str, *, schema: str, provenance: Provenance | None) -> Iterator[h5py.File]:
     """A new HDF5 file under `schema` that takes the name `path` when the block ends well."""
-    with atomic_path(path) as partial, h5py.File(partial, "w", libver=LIBRARY_VERSION) as file:
+    with atomic_path(path) as partial, new_hdf5_file(partial, libver=LIBRARY_VERSION) as file:
         file.attrs["schema"] = schema
         if provenance is not None:
             file.attrs["provenance"] = provenance.to_json()

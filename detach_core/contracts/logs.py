@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from detach_core.contracts.errors import UserError
+from detach_core.contracts.errors import NO_SPACE, UserError
 
 
 @contextmanager
@@ -16,17 +16,16 @@ def stage_log(log_path: Path | str, stage: str) -> Iterator[logging.Logger]:
     """A logger that writes to `log_path` and to stderr while the block runs.
 
     A `UserError` becomes one line in both places and no traceback; any other exception leaves its traceback in the log
-    file and goes on.
+    file and goes on. Where the disk has no room for the log, the terminal alone has its lines.
 
     Raises:
         SystemExit: with code 1 when the block raised a `UserError`.
     """
     log_path = Path(log_path)
-    log_path.parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger(f"detach.{stage}")
     log.setLevel(logging.INFO)
     log.propagate = False
-    to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
+    to_file = _log_file(log_path, stage)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter(f"[{stage}] %(message)s"))
@@ -45,3 +44,38 @@ def stage_log(log_path: Path | str, stage: str) -> Iterator[logging.Logger]:
         for handler in (to_file, to_terminal):
             log.removeHandler(handler)
             handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log file; a disk without room for it is told once, and no reason to end a stage."""
+
+    def __init__(self, path: Path, stage: str) -> None:
+        self._stage, self._told = stage, False
+        super().__init__(path, mode="w", encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            _tell_no_log(self.baseFilename, self._stage, error)
+
+    def close(self) -> None:
+        with suppress(OSError):  # closing tries once more to write what could not be written
+            super().close()
+
+
+def _log_file(path: Path, stage: str) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _LogFile(path, stage)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        _tell_no_log(path, stage, error)
+        return logging.NullHandler()
+
+
+def _tell_no_log(path: Path | str, stage: str, error: OSError) -> None:
+    sys.stderr.write(f"[{stage}] {path}: the log cannot be written ({error.strerror}); its lines are here alone\n")

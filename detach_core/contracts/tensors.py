@@ -6,6 +6,7 @@ and equal runs must give equal bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.errors import NO_SPACE, ContractError
 from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
 
 HEADER_KEY = "detach"
@@ -27,7 +28,14 @@ def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], header: Mappi
     # Clones, because safetensors refuses tensors that share memory, as tied weights and views do.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_path(path) as partial:
-        save_file(plain, partial, metadata={HEADER_KEY: canonical_json(header)})
+        try:
+            save_file(plain, partial, metadata={HEADER_KEY: canonical_json(header)})
+        except SafetensorError as error:
+            # It tells of the operating system's errors in words alone.
+            for number in NO_SPACE:
+                if f"(os error {number})" in str(error):
+                    raise OSError(number, os.strerror(number), str(partial)) from error
+            raise
 
 
 def read_tensors(

@@ -85,7 +85,7 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
         *([f"means over {' and '.join(repeated)}"] if repeated else []),
         f"brackets: {confidence:.0%} bootstrap interval, drawing {', '.join(drawn)}",
         "chance: the same galleries in random order, below which like windows side by side can fall at level class",
-        f"commit: {_join(frame['commit'])}",
+        f"commit: {', '.join(dict.fromkeys(' '.join(frame['commit']).split()))}",
     ]
     return f"{SHOWN} {'; '.join(parts)}."
 

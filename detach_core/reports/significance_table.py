@@ -96,6 +96,7 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     return (
         f"Weighted F1 of {reference} minus that of each row; {data}; brackets: {confidence:.0%} hierarchical bootstrap"
         " interval over splits, seeds and gestures or sequences (`Units`), the same draws for both; p: permutation test"
-        " that swaps both variants' answers to a gesture or sequence, two-sided; Holm: over the rows of a table on one"
-        f" dataset under one protocol; splits: {words['splits']}; seeds: {words['seeds']}; commit: {words['commit']}."
+        " that swaps both variants' answers to a gesture or sequence, two-sided, for these very trainings: unlike the"
+        " interval it does not ask what another seed would give; Holm: over the rows of a table on one dataset under"
+        f" one protocol; splits: {words['splits']}; seeds: {words['seeds']}; commit: {words['commit']}."
     )
