@@ -5,6 +5,7 @@ Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/
 Produces  {table}.csv, {table}.md, {table}.tex, {table}.html, figures/{figure}.csv, {figure}.md, {figure}.pdf, {figure}.png, report.html
 """
 
+import os
 from pathlib import Path
 
 from detach_core.config.section import canonical
@@ -14,6 +15,10 @@ include: "captions.smk"
 
 
 report: "../report/workflow.rst"
+
+
+# Relative, so that a job is the same job in another clone beside the same results.
+HOME = os.path.relpath(workflow.basedir)
 
 
 localrules:
@@ -81,7 +86,7 @@ rule html_report:
     input:
         tables=expand("results/{table}.html", table=CONFIG.document.tables),
         figures=expand("results/figures/{figure}.png", figure=CONFIG.document.figures),
-        captions=sorted(Path(workflow.basedir, "report").glob("*.rst")),
+        captions=sorted(Path(HOME, "report").glob("*.rst")),
     output:
         report="results/report.html",
     log:
@@ -96,7 +101,7 @@ rule html_report:
         runtime=more_each_attempt(15),
     params:
         settings=lambda w: canonical(config),
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.relpath(workflow.main_snakefile),
         code=CODE.of_stage("html_report"),
     script:
         "../workflow_scripts/html_report.py"
@@ -119,7 +124,7 @@ rule readme_table:
         mem_mb=more_each_attempt(500),
         runtime=more_each_attempt(5),
     params:
-        readme=f"{workflow.basedir}/README.md",
+        readme=f"{HOME}/README.md",
         code=CODE.of_stage("readme_table"),
     script:
         "../workflow_scripts/readme_table.py"
@@ -143,7 +148,7 @@ rule results_page:
         mem_mb=more_each_attempt(500),
         runtime=more_each_attempt(5),
     params:
-        page=f"{workflow.basedir}/docs/results.md",
+        page=f"{HOME}/docs/results.md",
         code=CODE.of_stage("results_page"),
     script:
         "../workflow_scripts/results_page.py"

@@ -1,8 +1,9 @@
 """Digest of the code that a stage imports: a changed formula reruns the stages that use it, a comment none.
 
-Snakemake sees a rule's script, not the package behind it. So each rule carries this digest as a param: it covers the
-modules of `detach_core` that the stage imports, directly or not, without docstrings, comments and layout, and the data
-files that they name. It reads source files and imports nothing.
+Snakemake sees the time of a rule's script, which a fresh clone sets anew, and not the package behind it. So each rule
+carries this digest as a param in place of the trigger `code`: it covers the script and the modules of `detach_core`
+that the stage imports, directly or not, without docstrings, comments and layout, and the data files that they name. It
+reads source files and imports nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TypedDict
 from detach_core.config.methods import METHOD_CONFIGS
 
 PACKAGE = "detach_core"
+ADAPTERS = "workflow_scripts"
 REGISTRY = f"{PACKAGE}.methods"
 REGISTERED = frozenset({*METHOD_CONFIGS, "detach_spatial"})
 _DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
@@ -47,7 +49,7 @@ class CodeDigest:
         self._changed = False
 
     def of_stage(self, stage: str, method: str | None = None) -> str:
-        """The digest of `detach_core.stages.<stage>` and all that it imports, 16 hex digits.
+        """The digest of `detach_core.stages.<stage>`, all that it imports and its adapter: 16 hex digits.
 
         The registry of methods imports them all; with `method`, only that one's module counts of those that the
         registry names, so that a change of one method leaves the others' results alone.
@@ -61,7 +63,8 @@ class CodeDigest:
             if self._file(module) is None:
                 raise FileNotFoundError(f"no module {module} below {self.root}")
         left_out = frozenset(f"{REGISTRY}.{name}" for name in REGISTERED if name != method) if method else frozenset()
-        modules = sorted(self.closure(start, left_out))
+        adapter = f"{ADAPTERS}.{stage}"
+        modules = sorted(self.closure(start, left_out)) + ([adapter] if self._file(adapter) else [])
         parts = [f"{module} {self._entry(module)['digest']}" for module in modules]
         self._save()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ SOURCES = {
     "stages/values.csv": "1\n",
     "stages/relative.py": "from ..losses import other\n",
 }
+ADAPTER = '"""Adapter."""\nfrom detach_core.stages.train import train\n\ntrain()\n'
 STAGES = ("train", "table", "relative")
 
 
@@ -139,3 +140,22 @@ def test_the_closure_of_a_real_stage_holds_its_contracts(root):
     closure = CodeDigest(root).closure("detach_core.stages.split")
     assert {"detach_core.stages.split", "detach_core.contracts.split", "detach_core.contracts"} <= closure
     assert "detach_core" not in closure
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stages"),
+    [
+        ("Adapter", "The adapter", set()),
+        ("train()\n", "train()  # here\n", set()),
+        ("\n\ntrain()", "\n\ntrain", {"train"}),
+    ],
+)
+def test_the_adapter_of_a_stage_counts_as_its_code(package, old, new, stages):
+    adapter = package / "workflow_scripts" / "train.py"
+    adapter.parent.mkdir()
+    adapter.write_text(ADAPTER)
+    before = digests(package, package / "cache.json")
+    assert old in ADAPTER
+    adapter.write_text(ADAPTER.replace(old, new))
+    after = digests(package, package / "cache.json")
+    assert {stage for stage in STAGES if before[stage] != after[stage]} == stages

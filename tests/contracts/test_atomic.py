@@ -1,6 +1,10 @@
+import errno
+import os
+
 import pytest
 
 from detach_core.contracts.atomic import atomic_path, remove, write_text
+from detach_core.contracts.errors import NoSpaceError
 
 
 def test_a_finished_block_leaves_only_the_file(tmp_path):
@@ -23,6 +27,34 @@ def test_a_failed_block_leaves_the_earlier_file_and_nothing_else(tmp_path):
         fail_midway()
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "earlier"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "no space is left on its disk"), (errno.EDQUOT, "the quota of its disk is used")],
+)
+def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, number, words):
+    write_text(tmp_path / "a.txt", "earlier")
+
+    def fill():
+        with atomic_path(tmp_path / "a.txt") as partial:
+            partial.write_text("half")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(NoSpaceError) as error:
+        fill()
+    assert str(error.value).startswith(f"{tmp_path / 'a.txt'}: cannot be written, {words}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "earlier"
+
+
+def test_another_error_of_the_system_stays_itself(tmp_path):
+    def deny():
+        with atomic_path(tmp_path / "a.txt"):
+            raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        deny()
 
 
 def test_a_block_that_wrote_nothing_is_an_error(tmp_path):

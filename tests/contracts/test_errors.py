@@ -1,4 +1,6 @@
-from detach_core.contracts.errors import BadInputError, ContractError, UserError
+import errno
+
+from detach_core.contracts.errors import BadInputError, ContractError, NoSpaceError, UserError
 
 
 def test_bad_input_is_one_sentence_with_file_place_found_expected_and_remedy():
@@ -21,3 +23,10 @@ def test_names_that_break_the_line_are_written_as_escapes():
     assert str(error) == "a\\nERROR b: line 3: found \\x1b[2J, expected text; mend it"
     error = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
     assert str(error).startswith("x\\udcff.h5: schema")
+
+
+def test_a_full_disk_is_an_error_of_the_user_and_of_the_system():
+    error = NoSpaceError("a\nb.h5", errno.ENOSPC)
+    assert isinstance(error, UserError)
+    assert isinstance(error, OSError)
+    assert str(error).startswith("a\\nb.h5: cannot be written, no space is left on its disk; nothing is left")

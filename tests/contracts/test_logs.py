@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 
 import pytest
 
@@ -42,3 +44,26 @@ def test_a_second_run_starts_a_new_file(tmp_path):
         with stage_log(tmp_path / "a.log", "flow") as log:
             log.info(text)
     assert "first" not in (tmp_path / "a.log").read_text()
+
+
+def test_a_log_that_cannot_be_written_is_told_once_and_the_terminal_has_its_lines(tmp_path, capsys):
+    path = tmp_path / "a.log"
+    path.symlink_to("/dev/full")
+    with stage_log(path, "flow") as log:
+        log.info("first")
+        log.info("second")
+    first, *others = sorted(capsys.readouterr().err.splitlines())
+    assert first == f"[flow] {path}: the log cannot be written (No space left on device); its lines are here alone"
+    assert others == ["[flow] first", "[flow] second"]
+
+
+def test_a_folder_for_the_log_that_cannot_be_made_is_told_too(tmp_path, capsys, monkeypatch):
+    def refuse(self, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with stage_log(tmp_path / "deep" / "a.log", "flow") as log:
+        log.info("first")
+    lines = capsys.readouterr().err.splitlines()
+    assert "a.log: the log cannot be written (No space left on device)" in lines[0]
+    assert lines[1:] == ["[flow] first"]

@@ -2,9 +2,10 @@ import hashlib
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.errors import ContractError, NoSpaceError
 from detach_core.contracts.tensors import read_tensors, write_tensors
 
 READ = {"schema": "detach.test/1", "fields": ("seed",), "rule": "pretrain"}
@@ -67,3 +68,12 @@ def test_a_file_without_our_header_is_refused(tmp_path):
     with pytest.raises(ContractError) as caught:
         read_tensors(tmp_path / "a.safetensors", **READ)
     assert caught.value.field == "schema"
+
+
+def test_a_full_disk_is_told_as_such_though_safetensors_has_words_alone(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("detach_core.contracts.tensors.save_file", refuse)
+    with pytest.raises(NoSpaceError, match="no space is left"):
+        write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(2)}, HEADER)

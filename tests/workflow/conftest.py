@@ -105,6 +105,12 @@ def snakemake():
     server.close()
 
 
+@pytest.fixture(scope="session")
+def copied(snakemake):
+    """A function that copies the workflow into a folder."""
+    return lambda folder: copy_workflow(folder, snakemake)
+
+
 @pytest.fixture
 def workflow(tmp_path, snakemake):
     """A workflow of one's own that has not run."""
