@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from detach_core.contracts.metrics import Metrics
-from detach_core.evaluation.paired import SplitPair, difference, f1_of, holm, swap_p_value
+from detach_core.evaluation.paired import difference, f1_of, holm, swap_p_value
+from detach_core.reports.claims.accuracy import paired
 
 # (dataset, split, variant) -> metrics, seed by seed.
 Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
@@ -41,10 +42,7 @@ def _line(
     first = {split: runs[dataset, split, reference] for split in splits}
     first = {split: group for split, group in first.items() if protocol in group[0].protocols}
     second = [runs[dataset, split, row] for split in first]
-    pairs = [
-        SplitPair(*(tuple(run.protocols[protocol].predictions for run in group) for group in both))
-        for both in zip(first.values(), second, strict=True)
-    ]
+    pairs = [paired(*both, protocol) for both in zip(first.values(), second, strict=True)]
     leading = next(iter(first.values()))[0]
     num_classes = len(leading.class_names)
     found = difference(pairs, f1_of(num_classes), leading.interval)

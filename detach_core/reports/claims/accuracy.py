@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def _compared(
         yield Line(Estimate(sign * found.value, low, high), protocol, other, units, splits)
 
 
-def paired(first: list[Metrics], second: list[Metrics], protocol: str) -> SplitPair:
+def paired(first: Sequence[Metrics], second: Sequence[Metrics], protocol: str) -> SplitPair:
     """Both variants' predictions of one split under one protocol, seed by seed."""
     one, other = (tuple(run.protocols[protocol].predictions for run in runs) for runs in (first, second))
     return SplitPair(one, other)
