@@ -23,11 +23,11 @@ rule pretrain_spatial:
         f"{SPATIAL}/pretrain_spatial.benchmark.tsv"
     conda:
         "../envs/detach.yaml"
-    threads: THREADS
+    threads: THREADS * CONFIG.document.devices
     resources:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(720),
-        gpu=GPUS,
+        gpu=GPUS * CONFIG.document.devices,
     params:
         settings=lambda w: CONFIG.spatial(w.spatial, w.dataset),
         code=CODE.of_stage("pretrain_spatial", "detach_spatial"),
@@ -52,11 +52,11 @@ rule pretrain:
         f"{RUN}/pretrain.benchmark.tsv"
     conda:
         "../envs/detach.yaml"
-    threads: THREADS
+    threads: THREADS * CONFIG.document.devices
     resources:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(720),
-        gpu=GPUS,
+        gpu=GPUS * CONFIG.document.devices,
     params:
         settings=lambda w: CONFIG.pretraining(w.variant, w.dataset),
         code=lambda w: CODE.of_stage("pretrain", CONFIG.variant(w.variant).method),

@@ -138,7 +138,7 @@ class Config:
         """Settings of stage `pretrain_spatial`, with the dataset's own batch if it has one."""
         own = self.document.datasets[dataset].spatial_batch_size
         batch = {} if own is None else {"batch_size": own}
-        return canonical({**resolve_spatial(self.document, name).settings(), **batch, **self._machine()})
+        return canonical({**resolve_spatial(self.document, name).settings(), **batch, **self._machines()})
 
     def pretraining(self, variant: str, dataset: str) -> str:
         """Settings of stage `pretrain`, with the epochs that the dataset's share leaves."""
@@ -146,7 +146,7 @@ class Config:
         settings, share = found.resolved.settings(), self.document.datasets[dataset].epoch_share
         for key in COUNTS_OF_EPOCHS & settings.keys():
             settings[key] = max(1, round(share * settings[key]))
-        return canonical({"method": found.method, **settings, **self._machine()})
+        return canonical({"method": found.method, **settings, **self._machines()})
 
     def embedding(self, variant: str) -> str:
         """Settings of stage `embed`: the checkpoint knows the rest."""
@@ -190,6 +190,9 @@ class Config:
 
     def _machine(self) -> dict[str, Any]:
         return {"device": self.document.device, "threads": self.document.threads}
+
+    def _machines(self) -> dict[str, Any]:
+        return {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
 
 
 def _path_of(resolved: Resolved) -> list[str]:

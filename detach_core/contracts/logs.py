@@ -12,8 +12,10 @@ from detach_core.contracts.errors import NO_SPACE, UserError
 
 
 @contextmanager
-def stage_log(log_path: Path | str, stage: str) -> Iterator[logging.Logger]:
+def stage_log(log_path: Path | str, stage: str, *, rank: int = 0) -> Iterator[logging.Logger]:
     """A logger that writes to `log_path` and to stderr while the block runs.
+
+    Of the processes of one stage the first, `rank` 0, writes the file; the others only say their errors.
 
     A `UserError` becomes one line in both places and no traceback; any other exception leaves its traceback in the log
     file and goes on. Where the disk has no room for the log, the terminal alone has its lines.
@@ -25,10 +27,11 @@ def stage_log(log_path: Path | str, stage: str) -> Iterator[logging.Logger]:
     log = logging.getLogger(f"detach.{stage}")
     log.setLevel(logging.INFO)
     log.propagate = False
-    to_file = _log_file(log_path, stage)
+    to_file = logging.NullHandler() if rank else _log_file(log_path, stage)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
-    to_terminal.setFormatter(logging.Formatter(f"[{stage}] %(message)s"))
+    to_terminal.setFormatter(logging.Formatter(f"[{stage}{f', process {rank}' if rank else ''}] %(message)s"))
+    to_terminal.setLevel(logging.ERROR if rank else logging.INFO)
     for handler in (to_file, to_terminal):
         log.addHandler(handler)
     try:

@@ -77,6 +77,7 @@ class CavMae(Method):
             positions=self._positions(settings["decoder_width"]),
             patch_sizes={name: grid.patch_size for name, grid in self.grids.items()},
         )
+        self.row_networks = [self.sensor, self.video, self.joint, self.decoder]
         for name, grid in self.grids.items():
             self.register_buffer(f"real_{name}", grid.real(), persistent=False)
         self.num_epochs, self.batch_size = settings["epochs"], settings["batch_size"]
@@ -91,7 +92,7 @@ class CavMae(Method):
     def embed_sensor(self, sensor: Tensor) -> Embedding:
         """Mean token after the sensor's layers and the joint layer with the sensor's norms, nothing hidden."""
         patches = self._sensor_patches(sensor)
-        place = torch.arange(patches.shape[1], device=patches.device)
+        place = torch.arange(patches.shape[1], device=patches.device).expand(len(patches), -1)
         return Embedding(self.joint(self.sensor(patches, place), SENSOR).mean(dim=1))
 
     def embed_video(self, batch: WindowBatch) -> Embedding:

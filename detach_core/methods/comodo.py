@@ -43,6 +43,7 @@ class Comodo(Method):
             nn.GELU(),
             nn.Linear(settings["hidden"], self.embedding_dim),
         )
+        self.row_networks = [self.sensor, self.teacher.trunk.encoder]
         self.teacher_epochs = settings["teacher_epochs"]
         self.num_epochs, self.batch_size = self.teacher_epochs + settings["epochs"], settings["batch_size"]
         self.phase = "start"

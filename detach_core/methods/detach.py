@@ -51,6 +51,8 @@ class Detach(Method):
         if settings["momentum_encoder"]:
             online = {"sensor": self.sensor_temporal, "video": self.video_temporal}
             self.slow = nn.ModuleDict({name: MomentumEncoder(encoder) for name, encoder in online.items()})
+        frozen = [self.sensor_spatial, self.video_spatial.encoder]
+        self.row_networks = [*frozen, self.sensor_temporal, self.video_temporal, *(self.slow or {}).values()]
         self.num_epochs, self.batch_size = settings["epochs"], settings["batch_size"]
         self.momentum, self._epoch_steps = settings["momentum"], 0
 

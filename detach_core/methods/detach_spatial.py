@@ -42,7 +42,7 @@ class DetachSpatial(Method):
         super().__init__(settings, shape, activation)
         self.sensor = networks.sensor_spatial(settings, shape, activation, mode=settings["activation"])
         self.video, self.head = SpatialVideo(settings), ClusterHead(settings)
-        self.video_init = self.video.video_init
+        self.video_init, self.row_networks = self.video.video_init, [self.sensor, self.video.encoder]
         self.memory = MemoryBank(num_windows=0, dim=self.embedding_dim, num_clusters=settings["clusters"])
         self.phases = SpatialPhases(settings)
         self.batch_size, self.num_epochs = settings["batch_size"], self.phases.num_epochs

@@ -43,7 +43,7 @@ class Imu2Clip(Method):
         self.length = AUTHORS_LENGTH if self.as_authors else max(settings["length"], shape.length)
         self.sensor = StackedConvGru(channels=shape.channels, length=self.length, dim=self.embedding_dim)
         self.video = ClipVideo(settings)
-        self.video_init = self.video.video_init
+        self.video_init, self.row_networks = self.video.video_init, [self.sensor, self.video.encoder]
         self.temperature = LearnedTemperature(settings["temperature"])
         self.num_epochs, self.batch_size = settings["epochs"], settings["batch_size"]
 

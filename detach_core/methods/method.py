@@ -56,6 +56,8 @@ class Method(nn.Module, ABC):
         num_epochs: how long to train; 0 for methods that do not.
         batch_size: windows in a batch.
         video_init: where the video network starts: `scratch`, a weight file by name and digest, or `none`.
+        row_networks: networks that treat a batch's rows one by one but for BatchNorm, so that processes may share the
+            rows out. Each is called itself, with tensors that have the batch in front; none lies within another.
     """
 
     probed: str
@@ -66,6 +68,7 @@ class Method(nn.Module, ABC):
     num_epochs: int = 0
     batch_size: int = 1
     video_init: str = "none"
+    row_networks: Sequence[nn.Module] = ()
 
     def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
         """Args: settings: the resolved section with the shared ones; activation: of the split, None on rebuilding."""

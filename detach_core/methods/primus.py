@@ -51,7 +51,7 @@ class Primus(Method):
         self.sensor = StackedConvGru(channels=shape.channels, length=self.length, dim=dim, steps=GRU_STEPS)
         self.sensor_ssl, self.sensor_mmcl = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.video = ClipVideo(settings)
-        self.video_init = self.video.video_init
+        self.video_init, self.row_networks = self.video.video_init, [self.sensor, self.video.encoder]
         # As in the official code, one for all pairs of sensor and video and one for all pairs of sensors, neighbours or
         # not: how sharp cosines are is a matter of the space, and each head has its own.
         self.temperature_mmcl = LearnedTemperature(settings["temperature"])

@@ -30,6 +30,7 @@ class Supervised(Method):
     def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
         self.sensor = SensorNetworks(settings, shape, activation)
+        self.row_networks = [self.sensor.spatial, self.sensor.temporal]
         self.classifier = nn.Linear(self.embedding_dim, shape.num_classes)
         self.batch_unit = shape.label_unit
         self.num_epochs, self.batch_size = settings["epochs"], settings["batch_size"]

@@ -16,10 +16,13 @@ from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods import METHODS
 from detach_core.training.identity import training_identity
+from detach_core.training.launch import in_processes
+from detach_core.training.processes import joined, own_rank
 from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
 from detach_core.training.state_keeper import StateKeeper
 
 
+@in_processes
 def pretrain(
     *,
     settings: str,
@@ -47,8 +50,8 @@ def pretrain(
         seed: of weights, order and augmentation.
         log_path: the log.
     """
-    with stage_log(log_path, "pretrain") as log:
-        values: dict[str, Any] = json.loads(settings)
+    values: dict[str, Any] = json.loads(settings)
+    with stage_log(log_path, "pretrain", rank=own_rank()) as log, joined(values["device"]) as processes:
         name = values["method"]
         windows, split = read_windows(windows_path), read_split(split_path)
         inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
@@ -61,7 +64,7 @@ def pretrain(
             stage="pretrain", source=windows.source, settings=portable(values), seed=seed, inputs=inputs
         )
         identity = training_identity(provenance, device=values["device"], spatial=spatial)
-        with StateKeeper(checkpoint_path, identity=identity, log=log) as keeper:
+        with StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper:
             session = run_session(
                 name,
                 place=f"methods.{name}",
@@ -72,7 +75,10 @@ def pretrain(
                 seed=seed,
                 log=log,
                 keeper=keeper,
+                processes=processes,
             )
+            if not processes.is_main:
+                return
             checkpoint = make_checkpoint(
                 name, session, settings=values, windows=windows, split=split, provenance=provenance
             )

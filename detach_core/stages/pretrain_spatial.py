@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,15 @@ from detach_core.contracts.provenance import Provenance, make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.training.identity import training_identity
+from detach_core.training.launch import in_processes
+from detach_core.training.processes import joined, own_rank
 from detach_core.training.session import Session, make_checkpoint, portable, run_session, with_video_start
 from detach_core.training.state_keeper import StateKeeper
 
 METHOD = "detach_spatial"
 
 
+@in_processes
 def pretrain_spatial(
     *,
     settings: str,
@@ -46,8 +50,8 @@ def pretrain_spatial(
         seed: of weights, order and augmentation.
         log_path: the log.
     """
-    with stage_log(log_path, "pretrain_spatial") as log:
-        values = json.loads(settings)
+    values: dict[str, Any] = json.loads(settings)
+    with stage_log(log_path, "pretrain_spatial", rank=own_rank()) as log, joined(values["device"]) as processes:
         values = with_video_start(values, None)
         windows, split = read_windows(windows_path), read_split(split_path)
         provenance = make_provenance(
@@ -58,7 +62,7 @@ def pretrain_spatial(
             inputs={"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id},
         )
         identity = training_identity(provenance, device=values["device"], spatial=None)
-        with StateKeeper(checkpoint_path, identity=identity, log=log) as keeper:
+        with StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper:
             session = run_session(
                 METHOD,
                 place="spatial.default",
@@ -69,7 +73,10 @@ def pretrain_spatial(
                 seed=seed,
                 log=log,
                 keeper=keeper,
+                processes=processes,
             )
+            if not processes.is_main:
+                return
             checkpoint = make_checkpoint(
                 METHOD, session, settings=values, windows=windows, split=split, provenance=provenance
             )

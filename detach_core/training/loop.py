@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from detach_core.contracts.errors import UserError
+from detach_core.methods.batch import WindowBatch
 from detach_core.methods.method import Method
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.monitoring import retrieval
 from detach_core.training.optimizer import learning_rate_of_run, make_optimizer
+from detach_core.training.processes import Processes, alone
 from detach_core.training.resume import Progress, restore_state, take_state
 from detach_core.training.state_keeper import StateKeeper
 
@@ -44,6 +46,7 @@ def train(
     report: Report,
     snapshots: Sequence[float] = (),
     keeper: StateKeeper | None = None,
+    processes: Processes | None = None,
 ) -> TrainingRun:
     """Train `method` on the pretraining windows until its last epoch or until it says that it has finished.
 
@@ -57,9 +60,10 @@ def train(
         report: called with a line of progress per epoch.
         snapshots: shares of the epochs after which weights are kept; 0 is the state before any step.
         keeper: gets the state at each epoch's end; None: nothing outlasts the process.
+        processes: that train the method together, this one among them; None: this one alone.
 
     Raises:
-        UserError: fewer windows than a batch, or a loss that is no number.
+        UserError: fewer windows than a batch, a loss that is no number, or processes that have drifted apart.
     """
     epoch_steps = _steps_per_epoch(method, windows, place)
     num_steps = epoch_steps * method.num_epochs
@@ -75,18 +79,24 @@ def train(
         return TrainingRun(start.rows, start.traces, facts, start.snapshots, 0)
     lr = facts["learning_rate"] = learning_rate_of_run(settings, num_steps)
     optimizer = make_optimizer(method.parameters(), lr=lr, settings=settings["optimizer"])
-    if keeper is None or (state := keeper.found()) is None:
+    processes = processes or alone(windows.device)
+    state = None if keeper is None else keeper.found()
+    processes.check_same("the epoch to resume at", state.epoch if state is not None else -1)
+    if keeper is None or state is None:
         progress = _start(method, windows, keep)
     else:
         progress = restore_state(state, method, windows, optimizer)
         report(f"resumed at epoch {state.epoch} of {method.num_epochs} from {keeper.path}")
+    losses = processes.share(method)
     for epoch in range(progress.rows[-1]["epoch"] + 1, method.num_epochs + 1):
-        if method.is_finished:
+        if processes.decide(method.is_finished):
             break
         started = time.perf_counter()
-        row = {"epoch": epoch, **_train_epoch(method, windows, optimizer, lr, epoch, num_steps)}
+        row = {"epoch": epoch, **_train_epoch(method, losses, windows, optimizer, lr, epoch, num_steps)}
         seconds = time.perf_counter() - started
         _check_losses(row, place)
+        if drift := processes.agree(_tensors_of(method)):
+            row["drift"] = drift
         row |= method.after_epoch(epoch) | _monitor(method, windows)
         # Training alone: what the monitoring costs is in `epoch_seconds`.
         row |= {
@@ -111,8 +121,15 @@ def _start(method: Method, windows: ResidentWindows, keep: Collection[int]) -> P
     return Progress([row], [method.epoch_trace()], snapshots)
 
 
+def _tensors_of(method: Method) -> dict[str, Tensor]:
+    """All that the processes of a training must have in common after an epoch."""
+    own = {name: value for name, value in method.training_state().items() if isinstance(value, Tensor)}
+    return {**method.state_dict(), **own}
+
+
 def _train_epoch(
     method: Method,
+    losses: Callable[[WindowBatch], dict[str, Tensor]],
     windows: ResidentWindows,
     optimizer: torch.optim.Optimizer,
     lr: float,
@@ -129,7 +146,7 @@ def _train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = lr * method.learning_rate_factor((steps_before + steps) / num_steps)
         batch = windows.gather("pretrain", position, modalities=method.modalities, augment=True)
-        terms = method.losses(batch)
+        terms = losses(batch)
         total = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
@@ -139,8 +156,8 @@ def _train_epoch(
         for name, term in {**terms, "total": total}.items():
             sums[name] = sums[name] + term.detach() if name in sums else term.detach()
         steps, seen = steps + 1, seen + len(batch)
-    losses = {name: float(value) / steps for name, value in sums.items()}
-    return {"losses": losses, "steps": steps, "windows": seen, "lr": optimizer.param_groups[0]["lr"]}
+    means = {name: float(value) / steps for name, value in sums.items()}
+    return {"losses": means, "steps": steps, "windows": seen, "lr": optimizer.param_groups[0]["lr"]}
 
 
 def _steps_per_epoch(method: Method, windows: ResidentWindows, place: str) -> int:

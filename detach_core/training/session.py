@@ -21,6 +21,7 @@ from detach_core.methods.method import Method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.loop import TrainingRun, train
+from detach_core.training.processes import Processes, alone
 from detach_core.training.seed import seed_everything
 from detach_core.training.state_keeper import StateKeeper
 
@@ -61,6 +62,7 @@ def run_session(
     seed: int,
     log: logging.Logger,
     keeper: StateKeeper | None = None,
+    processes: Processes | None = None,
 ) -> Session:
     """Train the method `name` on the split's pretraining windows.
 
@@ -74,9 +76,11 @@ def run_session(
         seed: of weights, order and augmentation.
         log: gets a line per epoch.
         keeper: of the state; None: nothing outlasts the process.
+        processes: that train together, this one among them; None: this one alone.
     """
-    device = choose_device(settings["device"])
-    words = prepare(device, threads=settings["threads"])
+    processes = processes or alone(choose_device(settings["device"]))
+    device = processes.device
+    words = prepare(device, threads=settings["threads"]) + processes.words
     seed_everything(seed)
     if spatial is not None:
         settings["spatial_settings"] = spatial.settings
@@ -91,6 +95,7 @@ def run_session(
     if spatial is not None:
         method.load_spatial(spatial.tensors)
     method.to(device)
+    processes.share_rows(method)
     resident = ResidentWindows(
         windows,
         {"pretrain": split.pretrain, "monitor": unseen_part(split)},
@@ -112,6 +117,7 @@ def run_session(
         report=log.info,
         snapshots=settings.get("snapshots", ()),
         keeper=keeper,
+        processes=processes,
     )
     run.facts["device"] = words
     return Session(method, run)

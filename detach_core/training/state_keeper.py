@@ -38,8 +38,12 @@ class StateKeeper:
         identity: Mapping[str, str],
         log: logging.Logger,
         save_every_s: float | None = None,
+        writes: bool = True,
     ) -> None:
-        """Args: checkpoint_path: the state lies beside it; save_every_s: None for SAVE_EVERY_S."""
+        """Args: checkpoint_path: the state lies beside it; save_every_s: None for SAVE_EVERY_S.
+
+        writes: whether this is the one of a training's processes that writes the state; all read it.
+        """
         self.path = Path(checkpoint_path).with_name(FILE_NAME)
         self.identity = dict(identity)
         self._log = log
@@ -48,6 +52,7 @@ class StateKeeper:
         self._written: TrainingState | None = None
         self._last_s = time.perf_counter()
         self._handles_signal = False
+        self._writes = writes
 
     def found(self) -> TrainingState | None:
         """The state that an earlier run of this training left, if there is one; any other is ignored with a warning."""
@@ -70,6 +75,8 @@ class StateKeeper:
 
     def keep(self, state: TrainingState) -> None:
         """Take over the state of an epoch's end, and write it when the last writing is long enough ago."""
+        if not self._writes:
+            return
         self._latest = state
         if time.perf_counter() - self._last_s >= self._save_every_s:
             self._write()
@@ -95,7 +102,10 @@ class StateKeeper:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if self._handles_signal:
+                # One is enough: a second one, which schedulers and kernels send, must not cut the writing short.
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if kind is None and self._writes:
                 remove(self.path)
                 return
             self._write()

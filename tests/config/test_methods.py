@@ -9,7 +9,7 @@ def test_a_method_uses_sections_that_exist_and_do_not_hide_its_own_keys(method):
     section = METHOD_CONFIGS[method]
     assert set(section.shared) <= {*SHARED, "snapshots"}
     assert not set(section.shared) & set(section.model_fields)
-    assert not {"method", "spatial", "device", "threads"} & set(section.model_fields)
+    assert not {"method", "spatial", "device", "threads", "devices", "nodes"} & set(section.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from detach_core.contracts.history import read_history
@@ -35,19 +36,21 @@ STAGES = {
 }
 # Enough that three kills within a few epochs each never meet a run that is over.
 EPOCHS = 24
+# Two processes take turns on one core, so fewer.
+SHARED = {"devices": 2, "epochs": 8}
 
 
-def settings_of(toy, stage):
+def settings_of(toy, stage, **changes):
     if stage == "pretrain_spatial":
-        return toy.as_text(toy.SPATIAL, refinement_epochs=EPOCHS - 3)
+        return toy.as_text(toy.SPATIAL, refinement_epochs=EPOCHS - 3, **changes)
     settings = {key: value for key, value in toy.SETTINGS["detach"].items() if key != "spatial_settings"}
-    return toy.as_text(settings, epochs=EPOCHS)
+    return toy.as_text(settings, **{"epochs": EPOCHS, **changes})
 
 
-def start(toy, stage, home, folder, *, spatial=None, seed=0, save_every_s=0.0):
+def start(toy, stage, home, folder, *, spatial=None, seed=0, save_every_s=0.0, **changes):
     folder.mkdir(exist_ok=True)
     arguments = {
-        "settings": settings_of(toy, stage),
+        "settings": settings_of(toy, stage, **changes),
         "windows_path": home / "windows.h5",
         "split_path": home / "split.json",
         "checkpoint_path": folder / "checkpoint.safetensors",
@@ -70,15 +73,18 @@ def finish(process):
     return text
 
 
-def interrupt(process, *, epochs, delay_s=0.0, by=signal.SIGKILL):
-    """Wait for the stage's beginning, so many epochs and a while, then send the signal; returns all lines."""
+def interrupt(process, *, epochs, delay_s=0.0, by=signal.SIGKILL, target=None):
+    """Wait for the stage's beginning, so many epochs and a while, then send the signal; returns all lines.
+
+    The signal goes to `process`, or to the one that `target` finds under it.
+    """
     lines = []
     for line in process.stderr:
         lines.append(line)
         if lines[0] == "ready\n" and sum("] epoch " in each for each in lines) == epochs:
             break
     time.sleep(delay_s)
-    process.send_signal(by)
+    (process if target is None else target(process)).send_signal(by)
     lines += process.communicate(timeout=300)[1].splitlines(keepends=True)
     return "".join(lines)
 
@@ -143,3 +149,56 @@ def test_sigterm_leaves_a_state_and_143_and_another_seed_does_not_go_on_from_it(
     text = finish(start(toy, stage, home, tmp_path, spatial=spatial))
     assert "resumed at epoch" in text
     assert_same(stage, tmp_path, expected)
+
+
+def second_worker(process):
+    """The second of two processes that train together under `process`."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return next(child for child in children if child.environ().get("RANK") == "1")
+
+
+@pytest.fixture(scope="module")
+def shared(toy, home, whole, tmp_path_factory):
+    """The folder of a Stage 2 that two processes trained, and nobody interrupted."""
+    folder = tmp_path_factory.mktemp("shared")
+    text = finish(start(toy, "pretrain", home, folder, spatial=whole["pretrain"][1], **SHARED))
+    assert "cpu, 1 thread, 2 processes" in text
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoint.safetensors",
+        "history.jsonl",
+        "log.txt",
+        "snapshots.safetensors",
+    ]
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("by", "target", "code"),
+    [
+        pytest.param(signal.SIGTERM, None, 143, id="the scheduler ends them"),
+        pytest.param(signal.SIGKILL, None, -signal.SIGKILL, id="what started them is killed"),
+        pytest.param(signal.SIGKILL, second_worker, 1, id="one of them is killed"),
+    ],
+)
+def test_two_processes_that_train_together_end_together_and_go_on(toy, home, whole, shared, tmp_path, by, target, code):
+    spatial = whole["pretrain"][1]
+    process = start(toy, "pretrain", home, tmp_path, spatial=spatial, **SHARED)
+    # Their error stream closes when the last of them is gone.
+    text = interrupt(process, epochs=2, by=by, target=target)
+    assert process.returncode == code, text
+    assert (tmp_path / FILE_NAME).is_file(), text
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+    text = finish(start(toy, "pretrain", home, tmp_path, spatial=spatial, **SHARED))
+    assert "resumed at epoch" in text
+    assert_same("pretrain", tmp_path, shared)
+
+
+@pytest.mark.slow
+def test_two_processes_say_a_mistake_without_their_launchers_words(toy, home, whole, tmp_path):
+    process = start(toy, "pretrain", home, tmp_path, spatial=whole["pretrain"][1], **SHARED, batch_size=500)
+    _, text = process.communicate(timeout=100)
+    assert process.returncode == 1
+    said = {line.split("] ")[0] for line in text.splitlines()[1:]}
+    assert said <= {"[pretrain", "[pretrain, process 1"}, text
+    assert "[pretrain] methods.detach.batch_size: 500 windows make a batch" in text

@@ -123,6 +123,46 @@ def test_sigterm_writes_the_latest_state_and_ends_with_143(tmp_path):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_second_sigterm_does_not_cut_the_writing_short(tmp_path, monkeypatch):
+    write = state_keeper.write_training_state
+
+    def slow_write(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def run():
+        with keeper(tmp_path, save_every_s=3600) as one:
+            one.keep(state(2))
+            monkeypatch.setattr(state_keeper, "write_training_state", slow_write)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit, match="143"):
+        run()
+    assert read_training_state(tmp_path / FILE_NAME)[0].epoch == 2
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_of_a_training_s_processes_one_writes_and_all_read(tmp_path):
+    def second():
+        return StateKeeper(
+            tmp_path / "checkpoint.safetensors",
+            identity=IDENTITY,
+            log=logging.getLogger("x"),
+            save_every_s=0,
+            writes=False,
+        )
+
+    with second() as one:
+        one.keep(state(1))
+        assert list(tmp_path.iterdir()) == []
+    leave(tmp_path, 3)
+    with second() as one:
+        assert one.found().epoch == 3
+    assert (tmp_path / FILE_NAME).exists()
+
+
 def test_success_restores_the_handler_too(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     with keeper(tmp_path):

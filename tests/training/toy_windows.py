@@ -36,6 +36,8 @@ NETWORK = {
     "optimizer": {"lr": 1e-4, "weight_decay": 1e-4, "max_lr": 2e-3},
     "device": "cpu",
     "threads": 1,
+    "devices": 1,
+    "nodes": 1,
 }
 SPATIAL = {
     **NETWORK,
@@ -148,7 +150,10 @@ SETTINGS = {
     "comodo": COMODO,
     "cav_mae": CAV_MAE,
     "random_encoder": {**NETWORK, "method": "random_encoder", "sensor_temporal": "cnn_gru_attention"},
-    "statistics": {"method": "statistics", **{key: NETWORK[key] for key in ("input", "device", "threads")}},
+    "statistics": {
+        "method": "statistics",
+        **{key: NETWORK[key] for key in ("input", "device", "threads", "devices", "nodes")},
+    },
     "supervised": {**NETWORK, "method": "supervised", **TRAINED},
 }
 
