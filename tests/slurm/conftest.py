@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = runpy.run_path(str(Path(__file__).with_name("cluster.py")))
-wait_for = CLUSTER["wait_for"]
+find_worker, wait_for = CLUSTER["find_worker"], CLUSTER["wait_for"]
 LAYERS = ("config.yaml", "tests/workflow/tiny.yaml", "tests/slurm/tiny.yaml")
 RUNS = Path("results/opportunity/default")
 SMALL_MB = 250  # less than Snakemake and torch take
@@ -74,17 +74,21 @@ def start():
     return snakemake
 
 
-def finished(process, folder, timeout_s=240):
+def finished(process, folder, timeout_s=300):
     """What a run said that ended well."""
     code = process.wait(timeout_s)
-    said = (folder / "said.txt").read_text()
-    assert code == 0, said[-5000:]
-    return said
+    assert code == 0, f"the run in {folder} ended with {code}:\n{said(folder)[-5000:]}"
+    return said(folder)
+
+
+def said(folder):
+    """What a run has said so far."""
+    return (folder / "said.txt").read_text()
 
 
 def hurried(profile, folder):
     """The shipped profile, asking more often, and with too little memory for the first attempt at Stage 1."""
-    changed = profile | {"slurm-init-seconds-before-status-checks": 1, "seconds-between-status-checks": 1}
+    changed = profile | {"slurm-init-seconds-before-status-checks": 4, "seconds-between-status-checks": 1}
     stage1 = profile["set-resources"]["pretrain_spatial"] | {"mem_mb": f"{SMALL_MB} if attempt == 1 else 2000"}
     changed["set-resources"] = profile["set-resources"] | {"pretrain_spatial": stage1}
     changed["latency-wait"] = 10
@@ -96,58 +100,77 @@ def hurried(profile, folder):
 class Story:
     """What happened in a run with faults."""
 
+    failure = None
+
 
 @pytest.fixture(scope="module")
-def story(cluster, folder, profile):
-    """A run on the cluster, and a local one beside it. Stage 1 meets three faults, Stage 2 one."""
+def told(cluster, folder, profile):
+    """A run on the cluster, and a local one beside it. Its first job meets one fault, Stage 1 three, Stage 2 one."""
     story = Story()
     story.local, story.slurm = folder / "local", folder / "slurm"
     run = snakemake(story.slurm, "--profile", hurried(profile, folder / "profile"))
     local = snakemake(story.local, "--cores", "1")
     try:
+        forget_first_job(story, cluster, run)
         break_stage1(story, cluster, run)
         break_stage2(story, cluster, run)
         story.said = finished(run, story.slurm)
         finished(local, story.local)
+        story.jobs = {job.number: job for job in cluster.jobs()}
+    except (AssertionError, OSError, ValueError, subprocess.SubprocessError) as error:
+        story.failure = f"{type(error).__name__}: {error}\n{cluster.evidence(story.slurm)}"
     finally:
         for process in (run, local):
             process.kill()  # a gentle end would wait for jobs that nobody ends
             process.wait()
-    story.jobs = {job.number: job for job in cluster.jobs()}
     return story
 
 
+@pytest.fixture
+def story(told):
+    """The run's story; where it has no end, the first test says why."""
+    if told.failure:
+        failure, told.failure = told.failure, "the run with faults failed; the first error says why"
+        pytest.fail(failure, pytrace=False)
+    return told
+
+
+def forget_first_job(story, cluster, run):
+    """The controller is killed right after a submission, before it wrote it down."""
+    wait_for("a job is submitted", lambda: "has been submitted with SLURM jobid" in said(story.slurm), run)
+    cluster.kill("slurmctld")
+    cluster.forget()
+    cluster.start("slurmctld")
+    wait_for("the controller is back", cluster.answers, run)
+    story.known_at_first = cluster.jobs()
+    wait_for("Snakemake gives the job up", lambda: "Slurm has lost job" in said(story.slurm), run)
+
+
 def break_stage1(story, cluster, run):
-    """The first attempt has too little memory; controller and node daemon die under the second."""
-    (story.too_small,) = wait_for("Stage 1 is submitted", lambda: cluster.jobs("pretrain_spatial"), run)
-    again = wait_for("Stage 1 runs again", lambda: other(cluster.running("pretrain_spatial"), story.too_small), run)
-    wait_for("it works", has_words(story.slurm / RUNS / "spatial/default/seed0/pretrain_spatial.log"), run)
-    time.sleep(6)  # the controller writes its state every five seconds; it may forget a job younger than that
-    story.outlived = [again, *(job for job in cluster.running("") if job != again)]
+    """The first attempt has too little memory; controller and node daemon die under the second, whose end they miss."""
+    story.too_small = wait_for("Stage 1 is submitted", lambda: cluster.jobs("pretrain_spatial"), run)[0]
+    number = story.too_small.number
+    worker = wait_for("Stage 1 runs again", lambda: find_worker(story.slurm, "pretrain_spatial.py", not_of=number), run)
+    worker.freeze()
+    wait_for("the controller has written its state", cluster.settled, run)
+    story.outlived = cluster.running("")
     cluster.kill("slurmctld")
     cluster.kill("slurmd")
+    before = len(said(story.slurm))
     try:
         story.answered = cluster.answers()
-        wait_for("Snakemake asks in vain", lambda: "MinJobAge=None" in (story.slurm / "said.txt").read_text(), run)
+        wait_for("Snakemake asks in vain", lambda: "MinJobAge=None" in said(story.slurm)[before:], run)
         time.sleep(3)  # by now the plugin has given up
     finally:
-        cluster.start("slurmctld")
-        cluster.start("slurmd")
+        worker.thaw()
+    wait_for("Stage 1 is done", worker.ended, run)
+    cluster.start("slurmctld")
+    cluster.start("slurmd")
 
 
 def break_stage2(story, cluster, run):
     """Someone cancels it while it works."""
-    name = "pretrain_wildcards_opportunity_default_detach"
-    (story.cancelled,) = wait_for("Stage 2 runs", lambda: cluster.running(name), run)
-    wait_for("it works", has_words(story.slurm / RUNS / "detach/seed0/pretrain.log"), run)
+    worker = wait_for("Stage 2 runs", lambda: find_worker(story.slurm, "pretrain.py"), run)
+    worker.freeze()
+    (story.cancelled,) = [job for job in cluster.jobs() if job.number == worker.job_number]
     cluster.cancel(story.cancelled)
-
-
-def has_words(path):
-    """A condition: the file is there and not empty."""
-    return lambda: path.exists() and path.stat().st_size > 0
-
-
-def other(jobs, than):
-    """The first of `jobs` with another number, or None."""
-    return next((job for job in jobs if job.number != than.number), None)

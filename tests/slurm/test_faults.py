@@ -30,6 +30,14 @@ def test_so_does_every_measure(story, root):
     assert [name for name in names if figures(story.local / name) != figures(story.slurm / name)] == []
 
 
+def test_a_forgotten_job_is_sent_again(story):
+    assert story.known_at_first == [], "the controller was meant to forget"
+    lost = story.said.partition("Slurm has lost job 1:")[2]
+    assert "Slurm has lost job" not in lost, "only the first job was meant to be lost"
+    assert "has been submitted with SLURM jobid 1 " in lost, "Slurm was meant to give its number away"
+    assert [job.state for job in story.jobs.values() if job.number == 1] == ["COMPLETED"]
+
+
 def test_a_job_over_its_memory_gets_more(story):
     first, second = named(story, story.too_small)
     assert (first.memory, second.memory) == ("250M", "2000M")
