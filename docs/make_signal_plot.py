@@ -40,20 +40,18 @@ def main() -> None:
 
 def draw(axis: Axes, name: str, recording: Recording, class_names: Sequence[str]) -> None:
     """One fixture's channels."""
-    time = recording.time_s
+    time, sensor = np.asarray(recording.time_s), np.asarray(recording.sensor)
     chosen = (time >= START_S) & (time < START_S + LENGTH_S)
     lines = [k for k, channel in enumerate(recording.channel_names) if name in channel and "acc" in channel]
     contacts = [k for k, channel in enumerate(recording.channel_names) if name in channel and "REED" in channel]
     for k in lines:
-        values = recording.sensor[chosen, k]
+        values = sensor[chosen, k]
         axis.plot(time[chosen], values - np.nanmean(values), linewidth=0.6)
     low = axis.get_ylim()[0]
     span = axis.get_ylim()[1] - low
     for row, k in enumerate(contacts):
         level = low - span * 0.14 * (row + 1)
-        axis.step(
-            time[chosen], level + recording.sensor[chosen, k] * span * 0.1, where="post", color="black", linewidth=0.8
-        )
+        axis.step(time[chosen], level + sensor[chosen, k] * span * 0.1, where="post", color="black", linewidth=0.8)
     fixture = {"UPPERDRAWER": "Drawer 1", "MIDDLEDRAWER": "Drawer 2", "DOOR1": "Door 1"}.get(name, name.capitalize())
     for one in recording.annotations:
         label = class_names[one.label] if one.label >= 0 else ""

@@ -1,21 +1,22 @@
 """`sensor.h5`: the recordings of one shard, with sensors in native units (NaN kept) and annotations.
 
 One group per recording. Time is in seconds on the recording's clock, 0 at the first video frame; intervals are half
-open.
+open. Arrays are written and read by rows, so that memory does not grow with a recording's length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import h5py
 import numpy as np
-from numpy.typing import NDArray
 
-from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, open_artifact, write_json
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
+from detach_core.contracts.row_files import open_rows
+from detach_core.contracts.rows import Rows, blocks
 
 SCHEMA = "detach.sensor/1"
 _ANNOTATION = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("label", "i4"), ("instance", "i4")])
@@ -35,20 +36,21 @@ class Recording:
     """One continuous capture.
 
     `sensor` (T, C) f32 in native units lies at `sensor_hz` from `time_s[0]` on. `location` (T,) i16 is the simulation's
-    truth of the fixture in use (-1: none), absent from real recordings. `remarks` are sentences for the log.
+    truth of the fixture in use (-1: none), absent from real recordings. `remarks` are sentences for the log. The three
+    are arrays in memory or rows that lie in a file.
     """
 
     recording_id: str
     subject: str
-    sensor: NDArray[np.float32]
-    time_s: NDArray[np.float64]
+    sensor: Rows
+    time_s: Rows
     sensor_hz: float
     channel_names: tuple[str, ...]
     channel_units: tuple[str, ...]
     annotations: tuple[Annotation, ...]
     video_path: Path | None
     video_hz: float
-    location: NDArray[np.int16] | None = None
+    location: Rows | None = None
     location_names: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -75,42 +77,54 @@ class RecordingFile:
 
 def write_recordings(
     path: Path | str,
-    recordings: Sequence[Recording],
+    recordings: Iterable[Recording],
     *,
     dataset: str,
     class_names: Sequence[str],
     places: Places,
     provenance: Provenance,
 ) -> None:
-    """Write one shard's recordings.
+    """Write one shard's recordings, each as it comes, so that only one need be there at a time.
 
     Raises:
         ValueError: a recording's arrays do not fit each other.
     """
     with create_artifact(path, schema=SCHEMA, provenance=provenance) as file:
         file.attrs["dataset"] = dataset
-        write_json(file, class_names=list(class_names), recording_names=[item.recording_id for item in recordings])
+        write_json(file, class_names=list(class_names))
         write_json(file, place_names=places.names, class_places=places.of_class, place_channels=places.channels)
+        names = []
         for item in recordings:
-            length, channels = item.sensor.shape
-            if (len(item.time_s), len(item.channel_names), len(item.channel_units)) != (length, channels, channels):
-                raise ValueError(f"{item.recording_id}: sensor {item.sensor.shape} does not fit its times or its names")
-            group = file.create_group(item.recording_id)
-            group["sensor"] = item.sensor.astype(np.float32, copy=False)
-            group["time_s"] = item.time_s.astype(np.float64, copy=False)
-            rows = [(event.start_s, event.end_s, event.label, i) for i, event in enumerate(item.annotations)]
-            group.create_dataset("annotations", data=np.array(rows, dtype=_ANNOTATION))
-            group.attrs["subject"] = item.subject
-            group.attrs["sensor_hz"] = float(item.sensor_hz)
-            group.attrs["video_hz"] = float(item.video_hz)
-            write_json(group, channel_names=item.channel_names, channel_units=item.channel_units)
-            if item.location is not None:
-                group["location"] = item.location.astype(np.int16, copy=False)
-                write_json(group, location_names=item.location_names)
+            _write_recording(file.create_group(item.recording_id), item)
+            names.append(item.recording_id)
+        write_json(file, recording_names=names)
+
+
+def _write_recording(group: h5py.Group, item: Recording) -> None:
+    length, channels = item.sensor.shape
+    if (len(item.time_s), len(item.channel_names), len(item.channel_units)) != (length, channels, channels):
+        raise ValueError(f"{item.recording_id}: sensor {item.sensor.shape} does not fit its times or its names")
+    _write_rows(group, "sensor", item.sensor, "float32")
+    _write_rows(group, "time_s", item.time_s, "float64")
+    rows = [(event.start_s, event.end_s, event.label, i) for i, event in enumerate(item.annotations)]
+    group.create_dataset("annotations", data=np.array(rows, dtype=_ANNOTATION))
+    group.attrs["subject"] = item.subject
+    group.attrs["sensor_hz"] = float(item.sensor_hz)
+    group.attrs["video_hz"] = float(item.video_hz)
+    write_json(group, channel_names=item.channel_names, channel_units=item.channel_units)
+    if item.location is not None:
+        _write_rows(group, "location", item.location, "int16")
+        write_json(group, location_names=item.location_names)
+
+
+def _write_rows(group: h5py.Group, name: str, rows: Rows, dtype: str) -> None:
+    dataset = create_stream(group, name, rows.shape, dtype)
+    for first, block in blocks(rows):
+        dataset[first : first + len(block)] = block.astype(dtype, copy=False)
 
 
 def read_recordings(path: Path | str) -> RecordingFile:
-    """The recordings that `write_recordings` wrote.
+    """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are asked for.
 
     Raises:
         ContractError: the file is not what the contract says.
@@ -139,10 +153,12 @@ def _read_places(reader: ArtifactReader) -> Places:
 
 def _read_recording(reader: ArtifactReader, name: str, num_classes: int) -> Recording:
     channel_names = reader.names("channel_names", name)
-    sensor = reader.dataset(f"{name}/sensor", dtype="float32", shape=(None, len(channel_names)))[()]
-    if np.isinf(sensor).any():
+    sensor = open_rows(reader, f"{name}/sensor", dtype="float32", shape=(None, len(channel_names)))
+    if any(np.isinf(block).any() for _, block in blocks(sensor)):
         raise reader.error(f"{name}/sensor", expected="numbers or NaN", found="infinity")
-    time_s = reader.dataset(f"{name}/time_s", dtype="float64", shape=(len(sensor),), finite=True)[()]
+    time_s = open_rows(reader, f"{name}/time_s", dtype="float64", shape=(len(sensor),))
+    if not all(np.isfinite(block).all() for _, block in blocks(time_s)):
+        raise reader.error(f"{name}/time_s", expected="finite values", found="NaN or infinity")
     table = reader.dataset(f"{name}/annotations", dtype="table", shape=(None,), parts=_ANNOTATION.names or ())[()]
     if table.size and (table["label"].min() < -1 or table["label"].max() >= num_classes):
         raise reader.error(f"{name}/annotations", expected=f"labels -1..{num_classes - 1}", found="labels outside")
@@ -163,11 +179,11 @@ def _read_recording(reader: ArtifactReader, name: str, num_classes: int) -> Reco
     )
 
 
-def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
+def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[Rows | None, tuple[str, ...]]:
     if f"{name}/location" not in reader.file:
         return None, ()
     names = reader.names("location_names", name)
-    location = reader.dataset(f"{name}/location", dtype="int16", shape=(length,))[()]
-    if location.size and (location.min() < -1 or location.max() >= len(names)):
+    location = open_rows(reader, f"{name}/location", dtype="int16", shape=(length,))
+    if any(block.min() < -1 or block.max() >= len(names) for _, block in blocks(location)):
         raise reader.error(f"{name}/location", expected=f"values -1..{len(names) - 1}", found="values outside")
     return location, names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,44 @@ def write_virtual(
     origins = [
         (path.encode(), node.encode(), h5py.h5s.create_simple((rows, *window[1:]))) for path, node, rows in sources
     ]
-    for row, (index, first) in enumerate(zip(recording.tolist(), first_frame.tolist(), strict=True)):
-        path, node, origin = origins[index]
-        target.select_hyperslab((row, *(0 for _ in window)), (1, *window))
-        origin.select_hyperslab((first, *(0 for _ in window[1:])), window)
-        properties.set_virtual(target, path, node, origin)
+    rest = window[1:]
+    for row, count, step in _even_runs(recording, first_frame):
+        path, node, origin = origins[int(recording[row])]
+        # A selection cannot overlap itself: of windows that do, every second, third, ... is taken in one go.
+        apart = min(-(-window[0] // step), count)
+        for lag in range(apart):
+            num = len(range(lag, count, apart))
+            _select(target, (row + lag, 0), (num, 1), (apart, window[0]), (1, window[0]), rest)
+            _select(origin, (int(first_frame[row + lag]),), (num,), (max(apart * step, window[0]),), window[:1], rest)
+            properties.set_virtual(target, path, node, origin)
     target.select_all()
     h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(dtype), logical=True), target, properties)
+
+
+def _even_runs(recording: NDArray[np.int32], first_frame: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """(first window, how many, rows from one to the next) of windows that follow evenly in one recording.
+
+    They are told to HDF5 at once: it takes some 10 kB of memory for each thing that it is told.
+    """
+    row, total = 0, len(recording)
+    steps = np.where(np.diff(recording) == 0, np.diff(first_frame), 0)
+    while row < total:
+        step = int(steps[row]) if row < len(steps) else 0
+        end = row + 1
+        while step > 0 and end < total and steps[end - 1] == step:
+            end += 1
+        yield row, end - row, max(step, 1)
+        row = end
+
+
+def _select(
+    space: h5py.h5s.SpaceID,
+    start: tuple[int, ...],
+    count: tuple[int, ...],
+    stride: tuple[int, ...],
+    block: tuple[int, ...],
+    rest: tuple[int, ...],
+) -> None:
+    """Select blocks along the first axes of `space`, and all of the others, which are as long as `rest`."""
+    zeros, ones = (0,) * len(rest), (1,) * len(rest)
+    space.select_hyperslab((*start, *zeros), (*count, *ones), (*stride, *rest), (*block, *rest))

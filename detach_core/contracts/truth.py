@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.hdf5 import create_artifact, open_artifact, write_json
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, open_artifact, write_json
+from detach_core.contracts.row_files import RowFile, open_rows
+from detach_core.contracts.rows import blocks
 
 SCHEMA = "detach.truth/1"
+RULE = "simulate_home"
 _OWN = "location"
 
 
@@ -28,6 +31,15 @@ class Truth:
     location: NDArray[np.int16]
     location_names: tuple[str, ...]
     extra: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Location:
+    """The fixture in use by time: `rows` (T,) i16 at `sensor_hz` from time 0 index `names`, -1 is none."""
+
+    sensor_hz: float
+    rows: RowFile
+    names: tuple[str, ...]
 
 
 def write_truth(
@@ -62,10 +74,25 @@ def read_truth(path: Path | str) -> Truth:
     Raises:
         ContractError: the file is not what the contract says.
     """
-    with open_artifact(path, schema=SCHEMA, rule="simulate_home") as reader:
-        names = reader.names("location_names")
-        location = reader.dataset(_OWN, dtype="int16", shape=(None,))[()]
-        if location.size and (location.min() < -1 or location.max() >= len(names)):
-            raise reader.error(_OWN, expected=f"values -1..{len(names) - 1}", found="values outside")
+    with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
+        location = _open_location(reader)
         extra = {name: reader.any_dataset(name)[()] for name in reader.file if name != _OWN}
-        return Truth(reader.attribute("sensor_hz", float), location, names, extra)
+        return Truth(location.sensor_hz, np.asarray(location.rows), location.names, extra)
+
+
+def open_location(path: Path | str) -> Location:
+    """The truth's location alone, left in the file.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
+        return _open_location(reader)
+
+
+def _open_location(reader: ArtifactReader) -> Location:
+    names = reader.names("location_names")
+    rows = open_rows(reader, _OWN, dtype="int16", shape=(None,))
+    if any(block.min() < -1 or block.max() >= len(names) for _, block in blocks(rows)):
+        raise reader.error(_OWN, expected=f"values -1..{len(names) - 1}", found="values outside")
+    return Location(reader.attribute("sensor_hz", float), rows, names)

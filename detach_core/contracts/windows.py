@@ -7,7 +7,7 @@ A window covers [start_s, start_s + window_s) of its recording. Labels index `cl
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from detach_core.contracts import streams as stream_contract
 from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
+from detach_core.contracts.row_files import open_rows
+from detach_core.contracts.rows import Rows, blocks
 from detach_core.contracts.streams import Stream, Streams, StreamSource
 
 SCHEMA = "detach.windows/1"
@@ -38,7 +40,7 @@ _NAMES = ("class_names", "location_names", "channel_names", "channel_units", "re
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """All windows of a dataset.
+    """All windows of a dataset; `sensor` and `mean_frame` are arrays, or rows that are read or computed when asked for.
 
     Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
     recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
@@ -46,8 +48,8 @@ class Windows:
     """
 
     path: Path
-    sensor: NDArray[np.float32]
-    mean_frame: NDArray[np.uint8]
+    sensor: Rows
+    mean_frame: Rows
     recording: NDArray[np.int32]
     subject: NDArray[np.int32]
     start_s: NDArray[np.float64]
@@ -101,8 +103,10 @@ def write_windows(path: Path | str, windows: Windows) -> None:
         file.attrs["frames_per_window"] = windows.frames_per_window
         write_json(file, **{name: list(getattr(windows, name)) for name in _NAMES})
         write_json(file, streams=[item.to_dict() for item in windows.streams])
-        file["sensor"] = windows.sensor.astype(np.float32, copy=False)
-        create_stream(file, "mean_frame", windows.mean_frame.shape, "uint8")[...] = windows.mean_frame
+        for name, rows, dtype in (("sensor", windows.sensor, "float32"), ("mean_frame", windows.mean_frame, "uint8")):
+            dataset = create_stream(file, name, rows.shape, dtype)
+            for first, block in blocks(rows):
+                dataset[first : first + len(block)] = block
         for name, dtype in _TABLE.items():
             file[name] = getattr(windows, name).astype(dtype, copy=False)
         height, width = windows.mean_frame.shape[1:3]
@@ -127,17 +131,29 @@ def read_windows(path: Path | str) -> Windows:
     Raises:
         ContractError: the file is not what the contract says.
     """
+    windows = open_windows(path)
+    return replace(windows, sensor=np.asarray(windows.sensor), mean_frame=np.asarray(windows.mean_frame))
+
+
+def open_windows(path: Path | str) -> Windows:
+    """The same with `sensor` and `mean_frame` left in the file, of which rows are read when they are asked for.
+
+    Raises:
+        ContractError: as `read_windows`.
+    """
     with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
         names = {name: reader.names(name) for name in _NAMES}
-        sensor = reader.dataset("sensor", dtype="float32", shape=(None, len(names["channel_names"]), None), finite=True)
+        sensor = open_rows(reader, "sensor", dtype="float32", shape=(None, len(names["channel_names"]), None))
+        if not all(np.isfinite(block).all() for _, block in blocks(sensor)):
+            raise reader.error("sensor", expected="finite values", found="NaN or infinity")
         count = len(sensor)
         table = {
             name: reader.dataset(name, dtype=dtype, shape=(count,), finite=dtype == "float64")[()]
             for name, dtype in _TABLE.items()
         }
         fields: dict[str, Any] = {
-            "sensor": sensor[()],
-            "mean_frame": reader.dataset("mean_frame", dtype="uint8", shape=(count, None, None, 3))[()],
+            "sensor": sensor,
+            "mean_frame": open_rows(reader, "mean_frame", dtype="uint8", shape=(count, None, None, 3)),
             **table,
             **{name: reader.attribute(name, str) for name in _TEXTS},
             **{name: reader.attribute(name, float) for name in _NUMBERS},

@@ -43,8 +43,13 @@ class DatasetAdapter(Protocol):
         """
         ...
 
-    def read_recording(self, root: Path, recording: str) -> Recording:
+    def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
         """Sensors and annotations of `recording`, on an even clock.
+
+        Args:
+            root: the dataset's folder.
+            recording: which one.
+            scratch: a folder for what would grow with the recording's length in memory; None is the system's own.
 
         Raises:
             BadInputError: a file is missing or is not as its format says; names file, line and column.

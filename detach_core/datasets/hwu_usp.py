@@ -7,24 +7,27 @@ they change, so an uneven clock is read by the previous sample.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation, Places, Recording
+from detach_core.contracts.rows import Rows
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
-from detach_core.datasets.clock_text import seconds_from_start
-from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_sizes
-from detach_core.datasets.subtitles import read_text
+from detach_core.datasets.clock_text import ClockText
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate
+from detach_core.datasets.sensor_spool import SensorSpool
+from detach_core.datasets.text_file import open_text
 from detach_core.signals.resampling import is_even, on_even_clock
 
 _LOST = {"", "nan", "na", "null", "none"}
 _FIRST_LINE = 2  # below the header
+_ROWS_AT_ONCE = 4096
 
 
 class HwuUsp:
@@ -61,7 +64,7 @@ class HwuUsp:
             annotation=None,
         )
 
-    def read_recording(self, root: Path, recording: str) -> Recording:
+    def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
         """The sequence's configured channels, under one annotation that spans it.
 
         Raises:
@@ -69,14 +72,16 @@ class HwuUsp:
         """
         files = self.find_files(root, recording)
         sensor_hz, time_column = float(self._native["sensor_hz"]), self._native["time_column"]
-        stamps, values = self._read_table(files.sensor)
-        time_s = seconds_from_start(
-            files.sensor, stamps, expected_hz=sensor_hz, first_line=_FIRST_LINE, column=time_column
-        )
+        clock = ClockText(files.sensor, scratch, first_line=_FIRST_LINE, column=time_column)
+        spool = SensorSpool(files.sensor, scratch, channels=self.channel_names, first_line=_FIRST_LINE)
+        for stamps, table in self._read_table(files.sensor):
+            clock.append(stamps)
+            spool.append(table)
+        time_s: Rows = clock.seconds(expected_hz=sensor_hz)
         check_increasing(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
         check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
         check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=_FIRST_LINE, column=time_column)
-        check_sizes(files.sensor, values, first_line=_FIRST_LINE, channels=self.channel_names)
+        values: Rows = spool.rows()
         remarks = []
         if not is_even(time_s, sensor_hz):
             remarks.append(f"the clock is uneven; states are held on an even one of {sensor_hz:g} Hz")
@@ -86,7 +91,7 @@ class HwuUsp:
         return Recording(
             recording_id=recording,
             subject=subject,
-            sensor=values.astype(np.float32),
+            sensor=values,
             time_s=time_s,
             sensor_hz=sensor_hz,
             channel_names=self.channel_names,
@@ -97,9 +102,23 @@ class HwuUsp:
             remarks=tuple(remarks),
         )
 
-    def _read_table(self, path: Path) -> tuple[list[str], NDArray[np.float64]]:
-        rows = _Rows(path)
-        header = [name.strip() for name in next(rows, [])]
+    def _read_table(self, path: Path) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
+        """Time stamps and channels (n, C) of the file's rows, some thousand at a time."""
+        with open_text(path) as file:
+            rows = _Rows(path, file)
+            columns, width = self._find_columns(path, next(rows, []))
+            is_empty = True
+            while piece := list(islice(self._samples(path, rows, columns, width), _ROWS_AT_ONCE)):
+                is_empty = False
+                yield [stamp for stamp, _ in piece], np.array([values for _, values in piece], dtype=np.float64)
+        if is_empty:
+            raise BadInputError(
+                path, "line 2", found="no samples", expected="one a line", remedy="bring the file again"
+            )
+
+    def _find_columns(self, path: Path, first_row: list[str]) -> tuple[list[int], int]:
+        """Where the stamps and the channels stand, and how many columns there are."""
+        header = [name.strip() for name in first_row]
         wanted = [self._native["time_column"], *self.channel_names]
         if missing := [name for name in wanted if name not in header]:
             found = ", ".join(header) or "an empty file"
@@ -108,24 +127,22 @@ class HwuUsp:
         if twice := [name for name in wanted if header.count(name) > 1]:
             remedy = "keep one of them"
             raise BadInputError(path, "line 1", found=f"`{twice[0]}` twice", expected="one column", remedy=remedy)
-        columns = [header.index(name) for name in wanted]
-        stamps: list[str] = []
-        values: list[list[float]] = []
+        return [header.index(name) for name in wanted], len(header)
+
+    def _samples(self, path: Path, rows: _Rows, columns: list[int], width: int) -> Iterator[tuple[str, list[float]]]:
         for row in rows:
             if not any(row):
                 continue
-            if len(row) != len(header):
-                found, expected = f"{len(row)} values", f"{len(header)} as in the header"
+            if len(row) != width:
+                found, expected = f"{len(row)} values", f"{width} as in the header"
                 raise BadInputError(
                     path, f"line {rows.line_num}", found=found, expected=expected, remedy="mend the line"
                 )
-            stamps.append(row[columns[0]].strip())
-            values.append([self._value(path, rows.line_num, header[column], row[column]) for column in columns[1:]])
-        if not stamps:
-            raise BadInputError(
-                path, "line 2", found="no samples", expected="one a line", remedy="bring the file again"
-            )
-        return stamps, np.array(values, dtype=np.float64)
+            values = [
+                self._value(path, rows.line_num, name, row[column])
+                for name, column in zip(self.channel_names, columns[1:], strict=True)
+            ]
+            yield row[columns[0]].strip(), values
 
     def _value(self, path: Path, line: int, column: str, text: str) -> float:
         word = text.strip().casefold()
@@ -150,8 +167,8 @@ class HwuUsp:
 class _Rows:
     """The rows of a CSV file; what the csv module refuses is told with its line."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._rows = path, csv.reader(io.StringIO(read_text(path), newline=""))
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path, self._rows = path, csv.reader(file)
 
     def __iter__(self) -> Iterator[list[str]]:
         return self

@@ -21,27 +21,28 @@ _BOM = b"\xef\xbb\xbf"
 _REMEDY = "mend the line, or bring the file again"
 
 
-def read_number_table(path: Path | str, *, num_columns: int, columns: Sequence[int]) -> NDArray[np.float64]:
-    """The `columns` (1-based) of a file of white-space separated numbers, one row a line: (rows, len(columns)).
+def read_number_blocks(path: Path | str, *, num_columns: int, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+    """The `columns` (1-based) of a file of white-space separated numbers, a row a line, in pieces (rows, len(columns)).
 
     Raises:
         BadInputError: the file is missing or empty, a line has other than `num_columns` values, or a value is no
-            number; names line and column.
+            number; names line and column. Pieces before that line have been given by then.
     """
     path = Path(path)
     if not path.is_file():
         raise BadInputError(path, "file", found="nothing", expected="a table of numbers", remedy="put the file there")
     wanted = np.asarray(columns, dtype=np.int64) - 1
-    blocks = []
+    is_empty = True
     for block in _blocks(path, num_columns):
         values = _read_block(block, num_columns, wanted)
         if values is None:
             _diagnose(path, num_columns)
-        blocks.append(values)
-    if not sum(map(len, blocks)):
+        if len(values):
+            is_empty = False
+            yield values
+    if is_empty:
         remedy = "bring the file again"
         raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
-    return np.concatenate(blocks)
 
 
 def _blocks(path: Path, num_columns: int) -> Iterator[bytes]:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.recording import Places, Recording
+from detach_core.contracts.row_files import Spool
+from detach_core.contracts.rows import Rows
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
-from detach_core.datasets.number_table import read_number_table
+from detach_core.datasets.number_table import read_number_blocks
 from detach_core.datasets.opportunity_columns import (
     FIXTURES,
     GESTURES,
@@ -27,7 +27,8 @@ from detach_core.datasets.opportunity_columns import (
     fixture_of_gesture,
 )
 from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
-from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_sizes
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate
+from detach_core.datasets.sensor_spool import SensorSpool
 from detach_core.signals.resampling import is_even, on_even_clock
 
 
@@ -72,7 +73,7 @@ class Opportunity:
             annotation=finder.at_most_one(root, native["annotation_glob"], recording, key="native.annotation_glob"),
         )
 
-    def read_recording(self, root: Path, recording: str) -> Recording:
+    def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
         """The run's ambient channels and gestures.
 
         Raises:
@@ -81,13 +82,18 @@ class Opportunity:
         files = self.find_files(root, recording)
         sensor_hz = float(self._native["sensor_hz"])
         columns = [TIME_COLUMN, *(column for column, _ in self._columns.values()), LABEL_COLUMN]
-        table = read_number_table(files.sensor, num_columns=NUM_COLUMNS, columns=columns)
-        time_s, values = table[:, 0] / 1000.0, table[:, 1:-1]
+        clock, codes = Spool(scratch, (), "float64"), Spool(scratch, (), "float64")
+        spool = SensorSpool(files.sensor, scratch, channels=self.channel_names, first_line=1)
+        for table in read_number_blocks(files.sensor, num_columns=NUM_COLUMNS, columns=columns):
+            clock.append(table[:, 0] / 1000.0)
+            spool.append(table[:, 1:-1])
+            codes.append(table[:, -1])
+        time_s: Rows = clock.rows()
         check_increasing(files.sensor, time_s, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
         check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
         check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
-        check_sizes(files.sensor, values, first_line=1, channels=self.channel_names)
-        column = column_intervals(files.sensor, table[:, -1], time_s, period_s=1.0 / sensor_hz)
+        values: Rows = spool.rows()
+        column = column_intervals(files.sensor, codes.rows(), time_s, period_s=1.0 / sensor_hz)
         track = None if files.annotation is None else track_intervals(files.annotation)
         tolerance_s = self._native["annotation_tolerance_s"]
         intervals, remarks = choose_intervals(column, track, tolerance_s=tolerance_s)
@@ -99,7 +105,7 @@ class Opportunity:
         return Recording(
             recording_id=recording,
             subject=recording.split("-")[0],
-            sensor=values.astype(np.float32),
+            sensor=values,
             time_s=time_s,
             sensor_hz=sensor_hz,
             channel_names=self.channel_names,

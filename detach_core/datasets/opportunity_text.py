@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation
+from detach_core.contracts.rows import Rows, blocks
 from detach_core.datasets.opportunity_columns import GESTURES, LABEL_COLUMN, NULL_CODE
 from detach_core.datasets.subtitles import read_captions
 from detach_core.signals.labels import runs
@@ -21,27 +21,34 @@ from detach_core.signals.labels import runs
 Interval = tuple[float, float, int]  # start_s, end_s, code
 
 
-def column_intervals(
-    path: Path, codes: NDArray[np.float64], time_s: NDArray[np.float64], *, period_s: float
-) -> list[Interval]:
-    """The intervals of one code in column 250; a lost code counts as null.
+def column_intervals(path: Path, codes: Rows, time_s: Rows, *, period_s: float) -> list[Interval]:
+    """The intervals of one code in column 250, (T,) f64 as `time_s`; a lost code counts as null.
 
     Raises:
         BadInputError: a code that the legend does not have; names the line.
     """
-    whole = np.nan_to_num(codes, nan=NULL_CODE)
-    known = np.isin(whole, [NULL_CODE, *GESTURES])
-    if not known.all():
-        row = int(np.flatnonzero(~known)[0])
-        raise _unknown_code(path, f"line {row + 1}, column {LABEL_COLUMN}", f"{whole[row]:g}")
-    # A gesture ends where the next sample begins, unless samples are missing there.
-    ends = np.minimum(np.append(time_s[1:], np.inf), time_s + 1.5 * period_s)
-    ends[-1] = time_s[-1] + period_s
-    return [
-        (float(time_s[first]), float(ends[end - 1]), code)
-        for code, first, end in runs(whole.astype(np.int64))
-        if code != NULL_CODE
-    ]
+    for first, piece in blocks(codes):
+        whole = np.nan_to_num(piece, nan=NULL_CODE)
+        known = np.isin(whole, [NULL_CODE, *GESTURES])
+        if not known.all():
+            row = int(np.flatnonzero(~known)[0])
+            raise _unknown_code(path, f"line {first + row + 1}, column {LABEL_COLUMN}", f"{whole[row]:g}")
+    intervals: list[Interval] = []
+    last_code = NULL_CODE
+    for first, piece in blocks(codes):
+        begin = time_s[first : first + len(piece)]
+        following = time_s[first + 1 : first + len(piece) + 1]
+        # A gesture ends where the next sample begins, unless samples are missing there.
+        ends = np.minimum(np.append(following, [np.inf] * (len(begin) - len(following))), begin + 1.5 * period_s)
+        if len(following) < len(begin):
+            ends[-1] = begin[-1] + period_s
+        for code, start, end in runs(np.nan_to_num(piece, nan=NULL_CODE).astype(np.int64)):
+            if code != NULL_CODE and start == 0 and code == last_code:
+                intervals[-1] = (intervals[-1][0], float(ends[end - 1]), code)  # goes on from the piece before
+            elif code != NULL_CODE:
+                intervals.append((float(begin[start]), float(ends[end - 1]), code))
+            last_code = code
+    return intervals
 
 
 def track_intervals(path: Path) -> list[Interval]:

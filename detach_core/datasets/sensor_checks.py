@@ -1,4 +1,7 @@
-"""Checks that every dataset's sensor stream must pass before it is believed."""
+"""Checks that every dataset's sensor stream must pass before it is believed.
+
+Times and sensors may be rows in a file; they are gone through in pieces.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +13,37 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Recording
+from detach_core.contracts.rows import Rows, blocks
 from detach_core.signals.resampling import sampling_rate_hz
 
 _LATEST_S = 1e15
 MAX_STRETCH = 10  # a recording that lacks nine samples of ten is none; memory follows the length, not the samples
 
 
-def check_increasing(path: Path, time_s: NDArray[np.float64], *, first_line: int, column: str) -> None:
+def check_increasing(path: Path, time_s: Rows, *, first_line: int, column: str) -> None:
     """Refuse time that stands still or runs backwards.
 
     Raises:
         BadInputError: names the line.
     """
-    within = np.abs(time_s) < _LATEST_S
-    if not within.all():
-        row = int(np.flatnonzero(~within)[0])
-        found, place = (
-            "NaN" if np.isnan(time_s[row]) else f"{time_s[row]:g} s",
-            f"line {first_line + row}, column {column}",
-        )
-        raise BadInputError(path, place, found=found, expected="a time", remedy="remove the line")
-    steps = np.diff(time_s)
-    if (steps <= 0).any():
-        row = int(np.flatnonzero(steps <= 0)[0]) + 1
-        found = f"{time_s[row]:.3f} s after {time_s[row - 1]:.3f} s"
-        remedy = "sort the lines by time, or bring the file again"
-        place = f"line {first_line + row}, column {column}"
-        raise BadInputError(path, place, found=found, expected="increasing time", remedy=remedy)
+    for first, piece in blocks(time_s):
+        within = np.abs(piece) < _LATEST_S
+        if not within.all():
+            row = int(np.flatnonzero(~within)[0])
+            found = "NaN" if np.isnan(piece[row]) else f"{piece[row]:g} s"
+            place = f"line {first_line + first + row}, column {column}"
+            raise BadInputError(path, place, found=found, expected="a time", remedy="remove the line")
+    for first, piece in blocks(time_s, extra=1):
+        still = np.diff(piece) <= 0
+        if still.any():
+            row = int(np.flatnonzero(still)[0]) + 1
+            found = f"{piece[row]:.3f} s after {piece[row - 1]:.3f} s"
+            remedy = "sort the lines by time, or bring the file again"
+            place = f"line {first_line + first + row}, column {column}"
+            raise BadInputError(path, place, found=found, expected="increasing time", remedy=remedy)
 
 
-def check_rate(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, tolerance: float) -> None:
+def check_rate(path: Path, time_s: Rows, *, sensor_hz: float, tolerance: float) -> None:
     """Refuse a stream whose rate is not the configured one (relative tolerance), or that has a single sample.
 
     Raises:
@@ -56,7 +60,7 @@ def check_rate(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, tol
         raise BadInputError(path, "time column", found=found, expected=expected, remedy=remedy)
 
 
-def check_gaps(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, first_line: int, column: str) -> None:
+def check_gaps(path: Path, time_s: Rows, *, sensor_hz: float, first_line: int, column: str) -> None:
     """Refuse a clock that leaps: on an even one the stream would be `MAX_STRETCH` times as long as its samples.
 
     Raises:
@@ -64,7 +68,11 @@ def check_gaps(path: Path, time_s: NDArray[np.float64], *, sensor_hz: float, fir
     """
     length_s = float(time_s[-1] - time_s[0])
     if not length_s * sensor_hz <= MAX_STRETCH * len(time_s):
-        row = int(np.argmax(np.diff(time_s))) + 1
+        row, longest_s = 1, 0.0
+        for first, piece in blocks(time_s, extra=1):
+            gaps = np.diff(piece)
+            if gaps.max(initial=0.0) > longest_s:
+                row, longest_s = first + int(gaps.argmax()) + 1, float(gaps.max())
         found = f"a gap of {time_s[row] - time_s[row - 1]:.6g} s"
         expected = f"at most {MAX_STRETCH} times as long as {len(time_s)} samples take"
         place = f"line {first_line + row}, column {column}"
@@ -85,14 +93,22 @@ def check_sizes(path: Path, values: NDArray[np.float64], *, first_line: int, cha
         raise BadInputError(path, place, found=found, expected=expected, remedy="mend the line")
 
 
+def count_lost(sensor: Rows) -> NDArray[np.int64]:
+    """(C,) how many samples of each channel of `sensor` (T, C) are NaN."""
+    lost = np.zeros(sensor.shape[1], dtype=np.int64)
+    for _, piece in blocks(sensor):
+        lost += np.isnan(piece).sum(axis=0)
+    return lost
+
+
 def check_channels(path: Path, recording: Recording) -> None:
     """Refuse a channel without any value.
 
     Raises:
         BadInputError: names the channels.
     """
-    lost = np.flatnonzero(np.isnan(recording.sensor).all(axis=0))
-    if len(lost):
-        names = ", ".join(recording.channel_names[channel] for channel in lost)
+    silent = np.flatnonzero(count_lost(recording.sensor) == len(recording.sensor))
+    if len(silent):
+        names = ", ".join(recording.channel_names[channel] for channel in silent)
         remedy = "leave the recording out, or set `missing.all_nan_channel: zero` to read it as silent"
         raise BadInputError(path, f"channel {names}", found="only NaN", expected="some numbers", remedy=remedy)

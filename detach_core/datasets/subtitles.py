@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detach_core.contracts.errors import BadInputError
+from detach_core.datasets.text_file import read_text
 
 _TIMES = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})\s*-->\s*(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})")
 
@@ -19,24 +20,6 @@ class Caption:
     end_s: float
     text: str
     line: int
-
-
-def read_text(path: Path) -> str:
-    """The file's text.
-
-    Raises:
-        BadInputError: the file is missing or is not UTF-8; names the line.
-    """
-    if not path.is_file():  # a pipe would let us wait without end
-        found = "neither a file nor a link to one" if path.exists() else "nothing"
-        raise BadInputError(path, "file", found=found, expected="a file", remedy="put the file there")
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = f"line {error.object[: error.start].count(bytes([10])) + 1}"
-        found = f"the byte {error.object[error.start]:#04x}"
-        remedy = "save the file as UTF-8"
-        raise BadInputError(path, place, found=found, expected="UTF-8 text", remedy=remedy) from None
 
 
 def read_captions(path: Path | str) -> list[Caption]:

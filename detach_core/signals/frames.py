@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.contracts.rows import LazyRows, Rows
+
 
 def native_frames(num_native: int, *, native_hz: float, working_hz: float) -> NDArray[np.int64]:
     """For each tick k / working_hz within the video, the nearest native frame (frame i is at i / native_hz).
@@ -84,13 +86,23 @@ def rgb_of_planar(planar: NDArray[np.uint8], image_px: tuple[int, int]) -> NDArr
     return np.asarray(cv2.resize(cv2.cvtColor(planar, cv2.COLOR_YUV2RGB_I420), image_px, interpolation=cv2.INTER_AREA))
 
 
-def mean_frames(rgb: NDArray[np.uint8], first: NDArray[np.int64], length: int) -> NDArray[np.uint8]:
-    """(N, H, W, 3) the time average, rounded, of the rows first[n] to first[n] + length of a stream (T, H, W, 3)."""
-    means = np.empty((len(first), *rgb.shape[1:]), dtype=np.uint8)
-    for window, row in enumerate(first.tolist()):
-        total = rgb[row : row + length].sum(axis=0, dtype=np.uint32)
-        means[window] = (total + length // 2) // length
-    return means
+class MeanFrames(LazyRows):
+    """(N, H, W, 3) u8 the time average, rounded, of the rows first[n] to first[n] + length of a stream (T, H, W, 3).
+
+    Averaged when they are read: a window's rows are in memory as long as its own average takes.
+    """
+
+    def __init__(self, rgb: Rows, first: NDArray[np.int64], length: int) -> None:
+        self._rgb, self._first, self._length = rgb, first, length
+        self.shape, self.dtype = (len(first), *rgb.shape[1:]), np.dtype(np.uint8)
+
+    def read(self, first: int, end: int) -> NDArray[np.uint8]:
+        """The averages [first, end)."""
+        means = np.empty((end - first, *self.shape[1:]), dtype=np.uint8)
+        for window, row in enumerate(self._first[first:end].tolist()):
+            total = self._rgb[row : row + self._length].sum(axis=0, dtype=np.uint32)
+            means[window] = (total + self._length // 2) // self._length
+        return means
 
 
 def _even(value: float) -> int:

@@ -8,7 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.contracts.rows import Rows, blocks
+
 NONE = -1
+_WINDOWS_AT_ONCE = 1024
 
 
 def centre_annotation(
@@ -37,33 +40,51 @@ def runs(values: NDArray[np.int64]) -> list[tuple[int, int, int]]:
     return [(int(values[first]), int(first), int(end)) for first, end in pairwise(edges)]
 
 
-def dominant_location(location: NDArray[np.int64], first: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """(N,) the location in use for most of each window's rows, -1 where none is in use; the lower index wins a tie."""
-    count = int(location.max(initial=-1)) + 1
-    if count == 0:
-        return np.full(len(first), NONE, dtype=np.int64)
-    in_use = np.zeros((len(location) + 1, count), dtype=np.int64)
-    np.cumsum(location[:, None] == np.arange(count), axis=0, out=in_use[1:])
-    share = in_use[first + length] - in_use[first]
-    return np.where(share.max(axis=1) > 0, share.argmax(axis=1), NONE)
+def dominant_location(location: Rows, first: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """(N,) the location in use for most of each window's rows, -1 where none is in use; the lower index wins a tie.
+
+    Args:
+        location: (T,) which is in use, -1 for none; read some windows at a time.
+        first: (N,) each window's first row.
+        length: rows of a window.
+    """
+    found = np.full(len(first), NONE, dtype=np.int64)
+    for window in range(0, len(first), _WINDOWS_AT_ONCE):
+        rows = first[window : window + _WINDOWS_AT_ONCE]
+        inside = np.stack([location[row : row + length] for row in rows.tolist()])
+        count = int(inside.max(initial=NONE)) + 1
+        if count > 0:
+            share = (inside[:, :, None] == np.arange(count)).sum(axis=1)
+            found[window : window + len(rows)] = np.where(share.max(axis=1) > 0, share.argmax(axis=1), NONE)
+    return found
 
 
-def most_active_place(windows: NDArray[np.float32], places: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def most_active_place(windows: Rows, places: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """(N,) the place whose channels changed most often in each window (N, C, L), else were longest away from rest.
 
     A channel rests at its most frequent value of all windows, whatever its polarity. -1 where nothing was active.
     """
-    changes = (np.diff(windows, axis=2) != 0).sum(axis=2)
-    active = (windows != _resting_value(windows)[None, :, None]).sum(axis=2)
-    # A change outweighs any time of being active; the two never mix.
-    score = changes * (windows.shape[2] + 1) + active
-    place_score = np.stack([score[:, list(channels)].sum(axis=1) for channels in places], axis=1)
-    return np.where(place_score.max(axis=1) > 0, place_score.argmax(axis=1), NONE)
+    resting, found = _resting_value(windows), np.full(len(windows), NONE, dtype=np.int64)
+    for first, piece in blocks(windows):
+        changes = (np.diff(piece, axis=2) != 0).sum(axis=2)
+        active = (piece != resting[None, :, None]).sum(axis=2)
+        # A change outweighs any time of being active; the two never mix.
+        score = changes * (piece.shape[2] + 1) + active
+        place_score = np.stack([score[:, list(channels)].sum(axis=1) for channels in places], axis=1)
+        best = np.where(place_score.max(axis=1) > 0, place_score.argmax(axis=1), NONE)
+        found[first : first + len(piece)] = best
+    return found
 
 
-def _resting_value(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    resting = np.empty(windows.shape[1], dtype=np.float32)
-    for channel in range(windows.shape[1]):
-        values, counts = np.unique(windows[:, channel], return_counts=True)
-        resting[channel] = values[counts.argmax()] if len(values) else 0.0
-    return resting
+def _resting_value(windows: Rows) -> NDArray[np.float32]:
+    # What is kept is a count for each value that occurs: few for switches, as many as there are for other sensors.
+    counted = [(np.empty(0, np.float32), np.empty(0, np.int64)) for _ in range(windows.shape[1])]
+    for _, piece in blocks(windows):
+        for channel, (values, counts) in enumerate(counted):
+            new, new_counts = np.unique(piece[:, channel], return_counts=True)
+            both, place = np.unique(np.concatenate([values, new]), return_inverse=True)
+            total = np.zeros(len(both), np.int64)
+            np.add.at(total, place, np.concatenate([counts, new_counts]))
+            counted[channel] = both, total
+    resting = [values[counts.argmax()] if len(values) else 0.0 for values, counts in counted]
+    return np.array(resting, dtype=np.float32)

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Places
+from detach_core.contracts.rows import Rows
 from detach_core.signals.labels import most_active_place
 
 NOWHERE = "none"
 
 
 def locate_windows(
-    sensor: NDArray[np.float32],
+    sensor: Rows,
     label: NDArray[np.int64],
     *,
     truth: NDArray[np.int64] | None,

@@ -11,7 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.contracts.rows import Rows, blocks
 from detach_core.contracts.split import ChannelStatistics, Normalisation
+from detach_core.signals.channel_moments import channel_moments
 
 # Turns a deviation of a third of a standard deviation into log1p(1): below it the form is linear, above it logarithmic.
 DEVIATION_GAIN = 3.0
@@ -19,23 +21,25 @@ DEVIATION_GAIN = 3.0
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 
 
-def fit(sensor: FloatArray, *, quantile: float) -> Normalisation:
+def fit(sensor: Rows, *, quantile: float) -> Normalisation:
     """The statistics of `sensor` (N, C, L) in native units, and of its activation vectors in each form.
 
-    The `z` form uses its activation vector as it is, so its statistics are mean 0 and deviation 1.
+    The `z` form uses its activation vector as it is, so its statistics are mean 0 and deviation 1. Windows are read in
+    pieces; what is held of all of them is the activation vectors, a number for each window and channel.
 
     Raises:
         ValueError: `sensor` is not (N, C, L), is empty, or holds values that are not finite.
     """
     _check(sensor)
-    if not np.isfinite(sensor).all():
+    if not all(np.isfinite(piece).all() for _, piece in blocks(sensor)):
         raise ValueError("sensor windows hold values that are not finite")
     channels = sensor.shape[1]
-    by_channel = np.moveaxis(sensor.astype(np.float64), 1, 0).reshape(channels, -1)
-    sensor_statistics = _statistics(by_channel)
+    mean, std = channel_moments(sensor)
     identity = ChannelStatistics(np.zeros(channels), np.ones(channels))
-    start = Normalisation(sensor_statistics.mean, sensor_statistics.std, {"centred": identity, "z": identity})
-    strength = activation_vector(sensor, start, form="centred", quantile=quantile)
+    start = Normalisation(mean, std, {"centred": identity, "z": identity})
+    strength = np.concatenate(
+        [activation_vector(piece, start, form="centred", quantile=quantile) for _, piece in blocks(sensor)]
+    )
     return Normalisation(start.mean, start.std, {"centred": _statistics(strength.T), "z": identity})
 
 
@@ -93,6 +97,6 @@ def _divide(values: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np
     return np.divide(values, std, out=np.zeros_like(values), where=std > 0.0)
 
 
-def _check(sensor: FloatArray, channels: int | None = None) -> None:
-    if sensor.ndim != 3 or sensor.size == 0 or (channels is not None and sensor.shape[1] != channels):
+def _check(sensor: Rows, channels: int | None = None) -> None:
+    if len(sensor.shape) != 3 or 0 in sensor.shape or (channels is not None and sensor.shape[1] != channels):
         raise ValueError(f"expected windows of shape (N, {channels or 'C'}, L), got {sensor.shape}")

@@ -76,9 +76,13 @@ def shared_seconds(
     for recording in np.intersect1d(recording_a, recording_b):
         a = _union(np.sort(start_a_s[recording_a == recording]), window_s)
         b = _union(np.sort(start_b_s[recording_b == recording]), window_s)
-        low = np.maximum(a[:, None, 0], b[None, :, 0])
-        high = np.minimum(a[:, None, 1], b[None, :, 1])
-        shared += float(np.maximum(high - low, 0.0).sum())
+        # Disjoint and in order, so that each interval of `a` meets a run of those of `b`.
+        first = np.searchsorted(b[:, 1], a[:, 0], side="right")
+        end = np.searchsorted(b[:, 0], a[:, 1], side="left")
+        lengths = np.maximum(end - first, 0)
+        of_a = np.repeat(np.arange(len(a)), lengths)
+        of_b = np.arange(len(of_a)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + np.repeat(first, lengths)
+        shared += float((np.minimum(a[of_a, 1], b[of_b, 1]) - np.maximum(a[of_a, 0], b[of_b, 0])).sum())
     return shared
 
 

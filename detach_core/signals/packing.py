@@ -8,9 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Recording
+from detach_core.contracts.rows import LazyRows, Rows
 from detach_core.signals.labels import centre_annotation, dominant_location
 from detach_core.signals.missing import fill_missing
 from detach_core.signals.windowing import first_rows, rows_per_window, window_starts
+
+
+class SensorWindows(LazyRows):
+    """The windows (N, C, L) f32 without NaN that begin at the rows `first` (N,) of `sensor` (T, C); cut when read."""
+
+    def __init__(self, sensor: Rows, first: NDArray[np.int64], length: int, *, max_nan_share: float) -> None:
+        self._sensor, self._first, self._max_nan_share = sensor, first, max_nan_share
+        self.shape, self.dtype = (len(first), sensor.shape[1], length), np.dtype(np.float32)
+
+    def read(self, first: int, end: int) -> NDArray[np.float32]:
+        """The windows [first, end)."""
+        samples = np.empty((end - first, self.shape[2], self.shape[1]), dtype=np.float32)
+        for window, row in enumerate(self._first[first:end].tolist()):
+            samples[window] = self._sensor[row : row + self.shape[2]]
+        return fill_missing(samples.transpose(0, 2, 1), max_nan_share=self._max_nan_share)
+
+    def only(self, kept: NDArray[np.bool_]) -> SensorWindows:
+        """The windows where `kept` is true."""
+        return SensorWindows(self._sensor, self._first[kept], self.shape[2], max_nan_share=self._max_nan_share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +41,7 @@ class RecordingWindows:
     `location` the true one, -1 where none is in use, absent where nobody knows.
     """
 
-    sensor: NDArray[np.float32]
+    sensor: SensorWindows
     start_s: NDArray[np.float64]
     first_frame: NDArray[np.int64]
     label: NDArray[np.int64]
@@ -32,7 +52,7 @@ class RecordingWindows:
         """The windows where `kept` is true."""
         location = None if self.location is None else self.location[kept]
         return RecordingWindows(
-            self.sensor[kept],
+            self.sensor.only(kept),
             self.start_s[kept],
             self.first_frame[kept],
             self.label[kept],
@@ -64,17 +84,14 @@ def cut_windows(
     first_frame = first_rows(start_s, origin_s=0.0, rate_hz=working_hz)
     whole = (first >= 0) & (first + length <= len(recording.sensor)) & (first_frame + frames <= num_frames)
     start_s, first, first_frame = start_s[whole], first[whole], first_frame[whole]
-    samples = recording.sensor[first[:, None] + np.arange(length)]
     label, annotation = _labels(recording, start_s + length_s / 2)
     return RecordingWindows(
-        sensor=fill_missing(samples.transpose(0, 2, 1), max_nan_share=max_nan_share),
+        sensor=SensorWindows(recording.sensor, first, length, max_nan_share=max_nan_share),
         start_s=start_s,
         first_frame=first_frame,
         label=label,
         annotation=annotation,
-        location=None
-        if recording.location is None
-        else dominant_location(recording.location.astype(np.int64), first, length),
+        location=None if recording.location is None else dominant_location(recording.location, first, length),
     )
 
 

@@ -1,39 +1,97 @@
-"""Sensor samples on an even clock. Nothing is invented: a tick takes one sample's values or, in a gap, NaN."""
+"""Sensor samples on an even clock. Nothing is invented: a tick takes one sample's values or, in a gap, NaN.
+
+Times and values may be rows in a file: they are gone through in pieces, and what comes back is computed when read.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.contracts.rows import LazyRows, Rows, blocks
+from detach_core.signals.median import median
 
-def sampling_rate_hz(time_s: NDArray[np.float64]) -> float:
+_SAME_MOMENT_S = 1e-9
+
+
+def steps(time_s: Rows) -> Iterator[NDArray[np.float64]]:
+    """The differences between each time and the one before, in pieces."""
+    return (np.diff(piece) for _, piece in blocks(time_s, extra=1))
+
+
+def sampling_rate_hz(time_s: Rows) -> float:
     """The mean rate of `time_s`, gaps left out.
 
     Raises:
         ValueError: fewer than two samples, or times that do not increase.
     """
-    steps = np.diff(time_s)
-    if not len(steps) or (steps <= 0).any():
+    if len(time_s) < 2 or any((piece <= 0).any() for piece in steps(time_s)):
         raise ValueError("a rate needs at least two samples in increasing order")
-    return float(1.0 / steps[steps <= 1.5 * np.median(steps)].mean())
+    longest = 1.5 * median(lambda: steps(time_s))
+    total, count = 0.0, 0
+    for piece in steps(time_s):
+        short = piece[piece <= longest]
+        total, count = total + float(short.sum()), count + len(short)
+    return float(np.float64(1.0) / (np.float64(total) / count))
 
 
-def is_even(time_s: NDArray[np.float64], rate_hz: float) -> bool:
+def is_even(time_s: Rows, rate_hz: float) -> bool:
     """Whether sample k is never further than half a period from tick k of an even clock."""
-    ticks = time_s[0] + np.arange(len(time_s)) / rate_hz
-    return bool(np.abs(time_s - ticks).max() <= 0.5 / rate_hz)
+    ticks = EvenTicks(float(time_s[0]), len(time_s), rate_hz)
+    return all(
+        bool(np.abs(piece - ticks.read(first, first + len(piece))).max() <= 0.5 / rate_hz)
+        for first, piece in blocks(time_s)
+    )
+
+
+class EvenTicks(LazyRows):
+    """The `count` moments (T,) f64 of a clock at `rate_hz` from `start_s` on."""
+
+    def __init__(self, start_s: float, count: int, rate_hz: float) -> None:
+        self._start_s, self._rate_hz = start_s, rate_hz
+        self.shape, self.dtype = (count,), np.dtype(np.float64)
+
+    def read(self, first: int, end: int) -> NDArray[np.float64]:
+        """The ticks [first, end)."""
+        ticks: NDArray[np.float64] = self._start_s + np.arange(first, end) / self._rate_hz
+        return ticks
+
+
+class EvenValues(LazyRows):
+    """The values (T, C) of `on_even_clock`."""
+
+    def __init__(self, time_s: Rows, values: Rows, ticks: EvenTicks, *, nearest: bool, max_gap_s: float) -> None:
+        self._time_s, self._values, self._ticks = time_s, values, ticks
+        self._nearest, self._max_gap_s = nearest, max_gap_s
+        self.shape, self.dtype = (len(ticks), *values.shape[1:]), np.dtype(values.dtype)
+
+    def read(self, first: int, end: int) -> NDArray[np.floating]:
+        """The values at the ticks [first, end)."""
+        ticks = self._ticks.read(first, end)
+        if not len(ticks):
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        # Only the samples about these ticks: the last before the first tick to the first behind the last one.
+        low = max(bisect_right(self._time_s, float(ticks[0]) + _SAME_MOMENT_S) - 1, 0)
+        high = bisect_right(self._time_s, float(ticks[-1]) + _SAME_MOMENT_S, lo=low) + 1
+        time_s = np.asarray(self._time_s[low:high])
+        # The last of several samples at one moment holds.
+        before = np.clip(np.searchsorted(time_s, ticks + _SAME_MOMENT_S, side="right") - 1, 0, len(time_s) - 1)
+        chosen = before
+        if self._nearest:
+            after = np.minimum(before + 1, len(time_s) - 1)
+            chosen = np.where(time_s[after] - ticks < ticks - time_s[before], after, before)
+        even: NDArray[np.floating] = np.asarray(self._values[low:high])[chosen]
+        even[np.abs(time_s[chosen] - ticks) > self._max_gap_s] = np.nan
+        return even
 
 
 def on_even_clock(
-    time_s: NDArray[np.float64],
-    values: NDArray[np.float64],
-    *,
-    rate_hz: float,
-    choice: Literal["nearest", "previous"],
-    max_gap_s: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    time_s: Rows, values: Rows, *, rate_hz: float, choice: Literal["nearest", "previous"], max_gap_s: float
+) -> tuple[EvenTicks, EvenValues]:
     """(times, values) at `rate_hz` from the first sample to the last; values (T, C).
 
     Args:
@@ -43,14 +101,7 @@ def on_even_clock(
         choice: `nearest` sample for signals that vary, `previous` for states that hold until they change.
         max_gap_s: a tick further than that from its sample becomes NaN.
     """
-    count = int(np.floor((time_s[-1] - time_s[0]) * rate_hz + 1e-6)) + 1
-    ticks = time_s[0] + np.arange(count) / rate_hz
-    # The last of several samples at one moment holds.
-    before = np.clip(np.searchsorted(time_s, ticks + 1e-9, side="right") - 1, 0, len(time_s) - 1)
-    chosen = before
-    if choice == "nearest":
-        after = np.minimum(before + 1, len(time_s) - 1)
-        chosen = np.where(time_s[after] - ticks < ticks - time_s[before], after, before)
-    even = values[chosen]
-    even[np.abs(time_s[chosen] - ticks) > max_gap_s] = np.nan
-    return ticks, even
+    begin_s = float(time_s[0])
+    count = int(np.floor((float(time_s[-1]) - begin_s) * rate_hz + 1e-6)) + 1
+    ticks = EvenTicks(begin_s, count, rate_hz)
+    return ticks, EvenValues(time_s, values, ticks, nearest=choice == "nearest", max_gap_s=max_gap_s)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Recording, write_recordings
-from detach_core.contracts.truth import read_truth
+from detach_core.contracts.rows import MappedRows
+from detach_core.contracts.truth import open_location
 from detach_core.datasets import build_adapter
-from detach_core.datasets.sensor_checks import check_channels
+from detach_core.datasets.sensor_checks import check_channels, count_lost
 from detach_core.signals.windowing import first_rows
 
 
@@ -34,27 +36,30 @@ def ingest(
     with stage_log(log_path, "ingest") as log:
         values = json.loads(settings)
         adapter = build_adapter(values["adapter"], values["native"], classes=values["classes"])
-        captures = []
-        for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="ingest"):
-            capture = adapter.read_recording(root, name)
-            if values["missing"]["all_nan_channel"] == "refuse":
-                check_channels(adapter.find_files(root, name).sensor, capture)
-            for remark in capture.remarks:
-                log.warning("%s: %s", name, remark)
-            if values["source"] == "simulated":
-                capture = _with_truth(capture, root / "truth" / f"{name}.h5")
-            captures.append(capture)
-            lost = float(np.isnan(capture.sensor).mean())
-            log.info(
-                "%s: %d samples, %d annotations, %.2f %% lost",
-                name,
-                len(capture.sensor),
-                len(capture.annotations),
-                100 * lost,
-            )
+
+        def captures() -> Iterator[Recording]:
+            for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="ingest"):
+                # What waits lies beside the artifact, where there must be room for it anyhow.
+                capture = adapter.read_recording(root, name, scratch=Path(sensor_path).parent)
+                if values["missing"]["all_nan_channel"] == "refuse":
+                    check_channels(adapter.find_files(root, name).sensor, capture)
+                for remark in capture.remarks:
+                    log.warning("%s: %s", name, remark)
+                if values["source"] == "simulated":
+                    capture = _with_truth(capture, root / "truth" / f"{name}.h5")
+                lost, length = count_lost(capture.sensor), len(capture.sensor)
+                log.info(
+                    "%s: %d samples, %d annotations, %.2f %% lost",
+                    name,
+                    length,
+                    len(capture.annotations),
+                    100 * float(lost.sum() / (length * len(lost))),
+                )
+                yield capture
+
         write_recordings(
             sensor_path,
-            captures,
+            captures(),
             dataset=dataset,
             class_names=adapter.class_names,
             places=adapter.places,
@@ -68,10 +73,14 @@ def ingest(
 def _with_truth(capture: Recording, path: Path) -> Recording:
     if not path.is_file():
         return capture
-    truth = read_truth(path)
-    # The truth lies on the true clock from 0 on; by time, so that the sensors' own clock may differ.
-    rows = first_rows(capture.time_s, origin_s=0.0, rate_hz=truth.sensor_hz)
-    inside = (rows >= 0) & (rows < len(truth.location))
-    location = np.full(len(rows), -1, dtype=np.int16)
-    location[inside] = truth.location[rows[inside]]
-    return replace(capture, location=location, location_names=truth.location_names)
+    truth = open_location(path)
+
+    def location(time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        # The truth lies on the true clock from 0 on; by time, so that the sensors' own clock may differ.
+        rows = first_rows(time_s, origin_s=0.0, rate_hz=truth.sensor_hz)
+        inside = (rows >= 0) & (rows < len(truth.rows))
+        found = np.full(len(rows), -1.0)
+        found[inside] = truth.rows[rows[inside]]
+        return found
+
+    return replace(capture, location=MappedRows(capture.time_s, location), location_names=truth.names)

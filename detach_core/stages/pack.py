@@ -15,10 +15,12 @@ from tqdm import tqdm
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.row_files import rows_of
+from detach_core.contracts.rows import JoinedRows
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows, write_windows
 from detach_core.datasets.shard import Shard, check_coverage, open_shards
-from detach_core.signals.frames import mean_frames
+from detach_core.signals.frames import MeanFrames
 from detach_core.signals.locations import locate_windows
 from detach_core.signals.packing import RecordingWindows, cut_windows
 from detach_core.signals.windowing import rows_per_window
@@ -39,7 +41,7 @@ def pack(
         values = json.loads(settings)
         shards = open_shards(sensor_paths, frames_paths, flow_paths, class_names=values["classes"])
         parts: list[RecordingWindows] = []
-        means = []
+        means: list[MeanFrames] = []
         for shard in tqdm(shards, file=sys.stderr, mininterval=5, desc="pack"):
             for recording in shard.sensors.recordings:
                 stream = shard.frames.streams[recording.recording_id]
@@ -56,7 +58,7 @@ def pack(
                 if values["null_windows"] == "drop":
                     part = part.only(part.label >= 0)
                 length = rows_per_window(values["window"]["length_s"], shard.frames.working_hz)
-                means.append(mean_frames(stream.rgb, part.first_frame, length))
+                means.append(MeanFrames(rows_of(stream.rgb), part.first_frame, length))
                 parts.append(part)
                 log.info("%s: %d windows, %d kept", recording.recording_id, found, len(part.start_s))
         if not sum(len(part.start_s) for part in parts):
@@ -64,7 +66,7 @@ def pack(
                 f"dataset {dataset}: no window is left of {len(parts)} recordings; check their annotations and "
                 "lengths, or set `null_windows: keep`"
             )
-        windows = _join(dataset, values, shards, parts, np.concatenate(means), Path(windows_path))
+        windows = _join(dataset, values, shards, parts, JoinedRows(means), Path(windows_path))
         write_windows(windows_path, windows)
         log.info("wrote %d windows to %s", windows.num_windows, windows_path)
 
@@ -74,7 +76,7 @@ def _join(
     values: dict[str, Any],
     shards: Sequence[Shard],
     parts: Sequence[RecordingWindows],
-    mean_frame: np.ndarray[Any, np.dtype[np.uint8]],
+    mean_frame: JoinedRows,
     path: Path,
 ) -> Windows:
     recordings = [recording for shard in shards for recording in shard.sensors.recordings]
@@ -82,7 +84,7 @@ def _join(
     recording = np.repeat(np.arange(len(parts)), [len(part.start_s) for part in parts])
     subject_names = tuple(dict.fromkeys(item.subject for item in recordings))
     subject = np.array([subject_names.index(item.subject) for item in recordings])[recording]
-    sensor = np.concatenate([part.sensor for part in parts])
+    sensor = JoinedRows([part.sensor for part in parts])
     label = np.concatenate([part.label for part in parts])
     instance = recording
     if values["label_unit"] == "window":

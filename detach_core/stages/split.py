@@ -9,8 +9,9 @@ import numpy as np
 
 from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, write_split
-from detach_core.contracts.windows import read_windows
+from detach_core.contracts.windows import open_windows
 from detach_core.signals.normalization import fit
 from detach_core.signals.overlap import audit, refuse_leaks
 from detach_core.signals.partition import build_protocols, partition
@@ -27,7 +28,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
     """
     with stage_log(log_path, "split") as log:
         values = json.loads(settings)
-        windows = read_windows(windows_path)
+        windows = open_windows(windows_path)
         seed, hold_out = values["seed"], values["hold_out"]
         # Parts and folds draw from their own generators: another number of folds leaves the parts as they are.
         parts = partition(
@@ -39,6 +40,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
         )
         folds_rng = np.random.default_rng([seed, 2])
         protocols = build_protocols(windows, parts, hold_out=hold_out, num_folds=values["folds"], rng=folds_rng)
+        pretrained = SelectedRows(windows.sensor, parts["pretrain"])
         overlap = audit(windows, parts, protocols)
         refuse_leaks(overlap, label_unit=windows.label_unit, path=windows_path)
         write_split(
@@ -48,7 +50,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
                 name=values["name"],
                 seed=seed,
                 parts=parts,
-                normalisation=fit(windows.sensor[parts["pretrain"]], quantile=values["activation_quantile"]),
+                normalisation=fit(pretrained, quantile=values["activation_quantile"]),
                 protocols=protocols,
                 overlap=overlap,
                 provenance=make_provenance(

@@ -68,7 +68,7 @@ class ResidentWindows:
         self._draws = {purpose: make_generator(seed, purpose) for purpose in ("order", "frame", "augmentation")}
         self.num_frames = windows.frames_per_window
         self._ids = {part: torch.from_numpy(np.asarray(ids, dtype=np.int64)) for part, ids in parts.items()}
-        sensor = apply_form(windows.sensor, normalisation, form).astype(np.float32)
+        sensor = apply_form(np.asarray(windows.sensor), normalisation, form).astype(np.float32)
         self._sensor = torch.from_numpy(sensor).to(device)
         self._recording = torch.from_numpy(windows.recording.astype(np.int64))
         self._start_s = torch.from_numpy(windows.start_s.astype(np.float64))
@@ -78,7 +78,7 @@ class ResidentWindows:
         self._action_of = torch.tensor([*split_class_names(windows.class_names)[1], -1])
         self._with_labels = with_labels
         self._max_px = windows.flow_max_px
-        self._mean_frame = ByteStream(torch.from_numpy(windows.mean_frame).to(device))
+        self._mean_frame = ByteStream(torch.from_numpy(np.asarray(windows.mean_frame)).to(device))
         if with_streams:
             self._load_streams(windows)
         changes = augmentation if augmentation is not None and augmentation["enabled"] else None

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Annotation, Places, Recording, read_recordings, write_recordings
@@ -59,6 +60,26 @@ def test_what_was_written_is_read(tmp_path):
     np.testing.assert_array_equal(first.time_s, make_recording().time_s)
     np.testing.assert_array_equal(first.location, make_recording().location)
     assert second.location is None
+
+
+def test_recordings_are_written_as_they_come_and_in_pieces(tmp_path, monkeypatch):
+    names = ["S1-Drill", "S2-Drill"]
+    at_once = write(tmp_path / "a.h5", *(make_recording(recording_id=name) for name in names))
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", 24)
+
+    def come():
+        for name in names:
+            one = make_recording(recording_id=name)
+            arrays = {
+                key: rows.SelectedRows(getattr(one, key), np.arange(10)) for key in ("sensor", "time_s", "location")
+            }
+            yield replace(one, **arrays)
+
+    in_pieces = tmp_path / "b.h5"
+    write_recordings(
+        in_pieces, come(), dataset="opportunity", class_names=["Open", "Close"], places=PLACES, provenance=PROVENANCE
+    )
+    assert in_pieces.read_bytes() == at_once.read_bytes()
 
 
 def test_the_order_of_recordings_is_kept(tmp_path):

@@ -83,3 +83,31 @@ def test_a_virtual_dataset_shows_overlapping_windows(sources, tmp_path):
     with h5py.File(tmp_path / "windows.h5") as file:
         assert file["rgb"].shape == (3, 3, 2, 3, 3)
         assert file["rgb"][:, :, 0, 0, 0].tolist() == [[1, 2, 3], [2, 3, 4], [10, 11, 12]]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 5, 7])
+def test_even_and_uneven_windows_are_shown_as_they_lie(frames, tmp_path):
+    rng = np.random.default_rng(frames)
+    rows = {"A": np.arange(400).reshape(200, 1, 2), "B": 1000 + np.arange(300).reshape(150, 1, 2)}
+    with h5py.File(tmp_path / "shard.h5", "w", libver="v110") as file:
+        for name, values in rows.items():
+            file[name] = values.astype(np.int16)
+    steps = np.concatenate([np.full(9, 2), rng.integers(1, 6, 9), np.full(7, 8), [1, 1, 4, 4, 3], np.full(6, 3)])
+    first = np.cumsum(steps)
+    recording = np.repeat([0, 1, 0], [len(first), len(first), 2]).astype(np.int32)
+    first_frame = np.concatenate([first, first, [190, 3]])
+    with h5py.File(tmp_path / "windows.h5", "w", libver="v110") as file:
+        write_virtual(
+            file,
+            "rgb",
+            sources=[("shard.h5", name, len(values)) for name, values in rows.items()],
+            recording=recording,
+            first_frame=first_frame,
+            window=(frames, 1, 2),
+            dtype="int16",
+        )
+        assert len(file["rgb"].virtual_sources()) < len(recording)
+    with h5py.File(tmp_path / "windows.h5") as file:
+        shown = file["rgb"][()]
+    for window, index, row in zip(shown, recording, first_frame, strict=True):
+        np.testing.assert_array_equal(window, rows["AB"[index]][row : row + frames])

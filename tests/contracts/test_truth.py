@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
-from detach_core.contracts.truth import read_truth, write_truth
+from detach_core.contracts.truth import open_location, read_truth, write_truth
 
 LOCATION = np.array([-1, 0, 1, 1])
 
@@ -27,6 +27,12 @@ def test_what_was_written_is_read(path):
     np.testing.assert_array_equal(truth.extra["opening"], np.eye(3))
 
 
+def test_the_location_alone_is_left_in_the_file(path):
+    location = open_location(path)
+    assert (location.sensor_hz, location.names) == (30.0, ("Fridge", "Door 1"))
+    assert location.rows[1:3].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("location", "extra"),
     [(np.array([2]), {}), (np.array([-2]), {}), (np.zeros((2, 2), int), {}), (LOCATION, {"location": LOCATION})],
@@ -42,6 +48,8 @@ def test_a_location_without_a_name_is_refused(path):
         file["location"][0] = 2
     with pytest.raises(ContractError, match=r"location: .*expected values -1..1.*simulate_home"):
         read_truth(path)
+    with pytest.raises(ContractError, match=r"location: .*expected values -1..1.*simulate_home"):
+        open_location(path)
 
 
 @pytest.mark.parametrize("field", ["location", "@sensor_hz", "@location_names", "@schema"])

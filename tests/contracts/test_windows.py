@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import h5py
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.streams import StreamSource
-from detach_core.contracts.windows import Windows, read_windows, write_windows
+from detach_core.contracts.windows import Windows, open_windows, read_windows, write_windows
 
 
 @pytest.fixture
@@ -63,6 +64,26 @@ def test_what_was_written_is_read(written):
             assert value == expected, field.name
     assert found.num_windows == len(written.sensor)
     np.testing.assert_array_equal(found.end_s, written.start_s + 2.0)
+
+
+def test_sensors_and_mean_frames_may_be_left_in_the_file(written):
+    found = open_windows(written.path)
+    assert found.num_windows == len(written.sensor)
+    assert found.sensor.shape == written.sensor.shape
+    np.testing.assert_array_equal(found.sensor[[7, 2]], written.sensor[[7, 2]])
+    np.testing.assert_array_equal(found.mean_frame[3:5], written.mean_frame[3:5])
+    np.testing.assert_array_equal(found.start_s, written.start_s)
+
+
+def test_windows_that_are_computed_as_they_are_read_are_written(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", 400)
+    lazy = replace(
+        written,
+        sensor=rows.SelectedRows(written.sensor, np.arange(9)),
+        mean_frame=rows.SelectedRows(written.mean_frame, np.arange(9)),
+    )
+    write_windows(tmp_path / "lazy.h5", lazy)
+    assert (tmp_path / "lazy.h5").read_bytes() == written.path.read_bytes()
 
 
 def test_frames_and_flow_are_shown_but_not_stored(written):

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.clock_text import seconds_from_start
+from detach_core.datasets.clock_text import ClockText
 
 PATH = Path("tea_s01.csv")
 EXPECTED = np.arange(20) / 50
 
 
-def read(stamps):
-    return seconds_from_start(PATH, stamps, expected_hz=50, first_line=2, column="timestamp")
+def read(stamps, pieces=1):
+    clock = ClockText(PATH, None, first_line=2, column="timestamp")
+    for piece in np.array_split(np.array(stamps, dtype=object), pieces):
+        clock.append(piece.tolist())
+    return np.asarray(clock.seconds(expected_hz=50))
 
 
 @pytest.mark.parametrize("origin", [0.0, 1.5e9])
@@ -23,6 +26,17 @@ def test_the_unit_of_numbers_is_found(unit, origin):
     stamps = [repr(round((origin + float(second)) * unit, 6)) for second in EXPECTED]
     tolerance = 1e-9 if origin == 0 else 1e-6
     np.testing.assert_allclose(read(stamps), EXPECTED, atol=tolerance)
+
+
+@pytest.mark.parametrize("unit", [1, 1e3])
+def test_stamps_that_come_in_pieces_are_read_as_at_once(unit):
+    stamps = [repr(float(second) * unit) for second in EXPECTED]
+    np.testing.assert_array_equal(read(stamps, pieces=7), read(stamps))
+
+
+def test_the_first_bad_stamp_is_told_whatever_comes_after_it():
+    with pytest.raises(BadInputError, match="line 3, column timestamp: found 'soon'"):
+        read(["0.0", "soon", "later", "0.06"], pieces=4)
 
 
 @pytest.mark.parametrize("separator", ["T", " "])
@@ -43,8 +57,9 @@ def test_dates_are_read_to_the_microsecond(separator):
     ],
 )
 def test_a_stamp_unlike_the_first_is_named_by_its_line(stamps, line, expected):
-    with pytest.raises(BadInputError, match=f"{line}, column timestamp: found .* expected {expected}"):
-        read(stamps)
+    for pieces in (1, len(stamps)):
+        with pytest.raises(BadInputError, match=f"{line}, column timestamp: found .* expected {expected}"):
+            read(stamps, pieces)
 
 
 def test_time_that_runs_backwards_is_left_for_the_caller_to_refuse():

@@ -6,9 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.number_table import read_number_table
+from detach_core.datasets.number_table import read_number_blocks
 
 GOOD = b"0 1.5 NaN -3\n33 2.5 7 1e3\n67 3.5 8 -0.25\n"
+
+
+def read_table(path, **wanted):
+    return np.concatenate(list(read_number_blocks(path, **wanted)))
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def read(tmp_path):
     def run(content, columns=(1, 2, 3, 4)):
         path = tmp_path / "S1-Drill.dat"
         path.write_bytes(content)
-        return read_number_table(path, num_columns=4, columns=columns)
+        return read_table(path, num_columns=4, columns=columns)
 
     return run
 
@@ -77,7 +81,7 @@ def test_a_letter_in_a_column_that_nobody_asked_for_is_named_too(read):
 def test_empty_and_missing_files_are_refused(read, tmp_path):
     assert "an empty file" in refusal(read, b" \n")
     with pytest.raises(BadInputError, match="found nothing"):
-        read_number_table(tmp_path / "no.dat", num_columns=4, columns=[1])
+        read_table(tmp_path / "no.dat", num_columns=4, columns=[1])
 
 
 @settings(max_examples=30, deadline=None)
@@ -87,7 +91,7 @@ def test_empty_and_missing_files_are_refused(read, tmp_path):
 def test_every_float_comes_back_exactly(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("table") / "t.dat"
     path.write_text("\n".join(" ".join(repr(value) for value in row) for row in rows))
-    np.testing.assert_array_equal(read_number_table(path, num_columns=3, columns=[1, 2, 3]), np.array(rows))
+    np.testing.assert_array_equal(read_table(path, num_columns=3, columns=[1, 2, 3]), np.array(rows))
 
 
 def test_a_file_of_many_blocks_is_read_and_blamed_by_its_own_line_numbers(read):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
 from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation
 from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
@@ -30,6 +31,20 @@ def test_an_interval_does_not_reach_over_a_gap():
 def test_gestures_that_follow_at_once_are_two():
     found = column_intervals(PATH, np.array([DOOR, FRIDGE]), np.array([0.0, 0.1]), period_s=0.1)
     assert [code for *_, code in found] == [DOOR, FRIDGE]
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 5])
+def test_intervals_do_not_depend_on_the_pieces_they_are_found_in(block_rows, monkeypatch):
+    rng = np.random.default_rng(0)
+    codes = np.repeat(rng.choice([0.0, DOOR, FRIDGE, np.nan], 30), rng.integers(1, 5, 30))
+    time_s = np.cumsum(rng.choice([0.1, 0.1, 0.1, 4.0], len(codes)))
+    expected = column_intervals(PATH, codes, time_s, period_s=0.1)
+    assert len(expected) > 5
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", 8 * block_rows)
+    assert column_intervals(PATH, codes, time_s, period_s=0.1) == expected
+    codes[-1] = 7.0
+    with pytest.raises(BadInputError, match=f"line {len(codes)}, column 250"):
+        column_intervals(PATH, codes, time_s, period_s=0.1)
 
 
 @pytest.mark.parametrize("code", [999.0, 406516.5, -1.0])

@@ -6,10 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.sensor_checks import check_channels, check_gaps, check_increasing, check_rate, check_sizes
+from detach_core.datasets.sensor_checks import (
+    check_channels,
+    check_gaps,
+    check_increasing,
+    check_rate,
+    check_sizes,
+    count_lost,
+)
 
 PATH = Path("S1-Drill.dat")
+
+
+@pytest.fixture(params=[8, 24, 1 << 21], autouse=True)
+def block_bytes(request, monkeypatch):
+    """All checks see their rows in pieces of one, of three, and at once."""
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", request.param)
 
 
 @pytest.mark.parametrize("value", [0.1, 0.05])
@@ -47,6 +61,13 @@ def test_a_channel_without_any_value_is_named():
     recording = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
     with pytest.raises(BadInputError, match=r"channel b: found only NaN.*all_nan_channel: zero"):
         check_channels(PATH, recording)
+
+
+def test_lost_samples_are_counted_by_channel():
+    sensor = np.zeros((7, 3), np.float32)
+    sensor[[0, 3, 6], 1] = np.nan
+    sensor[2, 2] = np.nan
+    assert count_lost(sensor).tolist() == [0, 3, 1]
 
 
 def test_a_time_beyond_all_clocks_is_named_by_its_line():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.subtitles import Caption, read_captions, read_text
+from detach_core.datasets.subtitles import Caption, read_captions
 
 TEXT = "1\n00:00:01,500 --> 00:00:03,000\n406516 - Open Door 1\n\n2\n01:02:03,004 --> 01:02:04,000\ntwo\nlines\n"
 
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_named_by_its_line(srt, old, new, line):
 
 def test_text_that_is_not_utf_8_is_named_by_its_line(srt):
     with pytest.raises(BadInputError, match=r"line 3: found the byte 0xe9, expected UTF-8"):
-        read_text(srt(TEXT.encode().replace(b"Open", b"\xe9")))
+        read_captions(srt(TEXT.encode().replace(b"Open", b"\xe9")))
 
 
 def test_a_missing_file_is_named(tmp_path):

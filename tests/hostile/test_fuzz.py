@@ -18,9 +18,9 @@ from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
-from detach_core.datasets.clock_text import seconds_from_start
+from detach_core.datasets.clock_text import ClockText
 from detach_core.datasets.hwu_usp import HwuUsp
-from detach_core.datasets.number_table import read_number_table
+from detach_core.datasets.number_table import read_number_blocks
 from detach_core.datasets.opportunity import Opportunity
 from detach_core.datasets.opportunity_text import track_intervals
 from detach_core.datasets.subtitles import read_captions
@@ -107,7 +107,8 @@ def folder(tmp_path_factory):
 def test_number_tables(folder, data):
     path = folder / "S1-Drill.dat"
     path.write_bytes(data)
-    table = clear_or_read(lambda path: read_number_table(path, num_columns=3, columns=[1, 3]), path)
+    read = lambda path: np.concatenate(list(read_number_blocks(path, num_columns=3, columns=[1, 3])))  # noqa: E731
+    table = clear_or_read(read, path)
     assert table is None or (table.ndim == 2 and table.shape[1] == 2 and not np.isinf(table).any())
 
 
@@ -164,9 +165,13 @@ def test_sensor_files_of_opportunity(tmp_path_factory, data):
 @example(["-1.7e308", "1.7e308"])
 def test_time_stamps(stamps):
     path = Path("clock.csv")
-    found = clear_or_read(
-        lambda path: seconds_from_start(path, stamps, expected_hz=50, first_line=2, column="timestamp"), path
-    )
+
+    def read(path):
+        clock = ClockText(path, None, first_line=2, column="timestamp")
+        clock.append(stamps)
+        return np.asarray(clock.seconds(expected_hz=50))
+
+    found = clear_or_read(read, path)
     assert found is None or found.shape == (len(stamps),)
 
 

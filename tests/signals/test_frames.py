@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detach_core.signals.frames import fit_picture, mean_frames, native_frames, rgb_of_planar
+from detach_core.signals.frames import MeanFrames, fit_picture, native_frames, rgb_of_planar
 
 
 def planar_of(rgb):
@@ -98,7 +98,7 @@ def test_colours_come_back_from_planar_pictures():
 
 def test_the_mean_frame_is_rounded_to_the_nearest():
     rgb = np.random.default_rng(0).integers(0, 256, (12, 3, 4, 3)).astype(np.uint8)
-    found = mean_frames(rgb, np.array([0, 5]), 7)
+    found = MeanFrames(rgb, np.array([0, 5]), 7)
     for window, first in enumerate((0, 5)):
         exact = rgb[first : first + 7].astype(np.float64).mean(axis=0)
         np.testing.assert_array_equal(found[window], np.floor(exact + 0.5).astype(np.uint8))

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
+from detach_core.signals import labels
 from detach_core.signals.labels import centre_annotation, dominant_location, most_active_place, runs
 
 
@@ -58,3 +60,20 @@ def test_channels_of_one_place_count_together():
     windows[0, 1, 2] = windows[0, 2, 7] = 1.0
     windows = np.concatenate([windows, np.zeros((5, 3, 10), np.float32)])
     assert most_active_place(windows, [(0,), (1, 2)])[0] == 1
+
+
+def test_places_and_locations_do_not_depend_on_the_pieces(monkeypatch):
+    rng = np.random.default_rng(0)
+    windows = rng.choice([0.0, 1.0, 1.0, 5.0], (40, 3, 10)).astype(np.float32)
+    windows[rng.random(40) < 0.4] = 1.0
+    location, first = rng.integers(-1, 4, 90), rng.integers(0, 80, 40)
+    places = [(0,), (1, 2)]
+    active, dominant = most_active_place(windows, places), dominant_location(location, first, 10)
+    assert len(np.unique(active)) == 3
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", 7 * 3 * 10 * 4)
+    monkeypatch.setattr(labels, "_WINDOWS_AT_ONCE", 7)
+    np.testing.assert_array_equal(most_active_place(windows, places), active)
+    np.testing.assert_array_equal(dominant_location(location, first, 10), dominant)
+    for row, found in zip(first, dominant, strict=True):
+        counts = np.bincount(location[row : row + 10] + 1, minlength=5)[1:]
+        assert found == counts.argmax()

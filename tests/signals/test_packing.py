@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detach_core.contracts.recording import Annotation, Recording
+from detach_core.contracts.row_files import Spool
 from detach_core.signals.packing import cut_windows
 
 
@@ -32,7 +35,7 @@ def cut(recording, num_frames=50):
 def test_a_window_holds_the_samples_of_its_two_seconds():
     windows = cut(make_recording())
     assert windows.sensor.shape == (9, 2, 20)
-    for start_s, sensor in zip(windows.start_s, windows.sensor, strict=True):
+    for start_s, sensor in zip(windows.start_s, windows.sensor[:], strict=True):
         np.testing.assert_allclose(sensor[0], start_s + np.arange(20) / 10, atol=1e-6)
         np.testing.assert_allclose(sensor[1], -sensor[0])
     assert windows.first_frame.tolist() == [5 * k for k in range(9)]
@@ -78,4 +81,15 @@ def test_kept_windows_keep_all_their_columns():
 def test_windows_hold_no_nan(lost):
     recording = make_recording()
     recording.sensor[lost] = np.nan
-    assert np.isfinite(cut(recording).sensor).all()
+    assert np.isfinite(cut(recording).sensor[:]).all()
+
+
+def test_windows_are_cut_alike_from_memory_and_from_a_file_and_in_whatever_pieces(tmp_path):
+    recording = make_recording()
+    recording.sensor[13:15] = np.nan
+    spool = Spool(tmp_path, (2,), "float32")
+    spool.append(recording.sensor)
+    expected, found = cut(recording).sensor[:], cut(replace(recording, sensor=spool.rows())).sensor
+    np.testing.assert_array_equal(found[:], expected)
+    np.testing.assert_array_equal(np.concatenate([found[:4], found[4:5], found[5:]]), expected)
+    assert found[3:3].shape == (0, 2, 20)

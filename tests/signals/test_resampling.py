@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detach_core.contracts import rows
 from detach_core.signals.resampling import is_even, on_even_clock, sampling_rate_hz
 
 
@@ -47,3 +48,46 @@ def test_an_even_stream_comes_back_as_it_was():
         ticks, even = on_even_clock(time_s, values, rate_hz=50, choice=choice, max_gap_s=0.02)
         np.testing.assert_allclose(ticks, time_s)
         np.testing.assert_array_equal(even, values)
+
+
+def even_at_once(time_s, values, rate_hz, choice, max_gap_s):
+    """The even clock by its definition: every tick looks for its sample among all."""
+    count = int(np.floor((time_s[-1] - time_s[0]) * rate_hz + 1e-6)) + 1
+    ticks = time_s[0] + np.arange(count) / rate_hz
+    found = np.full((count, values.shape[1]), np.nan)
+    for tick, now in enumerate(ticks):
+        before = max(np.flatnonzero(time_s <= now + 1e-9), default=0)
+        after = min(before + 1, len(time_s) - 1)
+        row = after if choice == "nearest" and time_s[after] - now < now - time_s[before] else before
+        if abs(time_s[row] - now) <= max_gap_s:
+            found[tick] = values[row]
+    return ticks, found
+
+
+@pytest.mark.parametrize("choice", ["nearest", "previous"])
+@pytest.mark.parametrize("block_bytes", [8, 80, 1 << 21])
+def test_an_uneven_clock_is_evened_out_in_whatever_pieces(choice, block_bytes, monkeypatch):
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", block_bytes)
+    rng = np.random.default_rng(0)
+    time_s = np.cumsum(rng.choice([0.02, 0.1, 0.11, 1.3], 300))
+    values = rng.normal(size=(300, 2))
+    expected_ticks, expected = even_at_once(time_s, values, 10.0, choice, 0.4)
+    ticks, even = on_even_clock(time_s, values, rate_hz=10.0, choice=choice, max_gap_s=0.4)
+    np.testing.assert_array_equal(np.concatenate([piece for _, piece in rows.blocks(ticks)]), expected_ticks)
+    np.testing.assert_array_equal(np.concatenate([piece for _, piece in rows.blocks(even)]), expected)
+    assert np.isnan(expected).any()
+
+
+@pytest.mark.parametrize("block_bytes", [8, 80])
+def test_rate_and_evenness_do_not_depend_on_the_pieces(block_bytes, monkeypatch):
+    time_s = np.round(np.arange(500) / 30, 3)
+    time_s[250:] += 0.01
+    expected = sampling_rate_hz(time_s)
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", block_bytes)
+    assert sampling_rate_hz(time_s) == pytest.approx(expected, rel=1e-12)
+    assert is_even(time_s, 30)
+    time_s[499] += 0.02
+    assert not is_even(time_s, 30)
+    time_s[300] = time_s[299]
+    with pytest.raises(ValueError, match="increasing"):
+        sampling_rate_hz(time_s)

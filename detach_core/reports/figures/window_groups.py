@@ -74,7 +74,7 @@ def by_sensor(windows: Windows) -> WindowGroups:
     Raises:
         ContractError: a channel holds other values than 0 and 1.
     """
-    sensor = windows.sensor
+    sensor = np.asarray(windows.sensor)
     if not np.isin(sensor, (0.0, 1.0)).all():
         remedy = "colour the figure by class or by place in the config"
         raise ContractError(
