@@ -5,10 +5,13 @@ Torch's own SyncBatchNorm does this for GPUs alone; this one runs wherever the p
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import batch_norm
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from detach_core.training.gathering import gather_from_all
@@ -40,22 +43,14 @@ class JointBatchNorm(_BatchNorm):
         """Normalised features (B, C, ...) of this process's rows."""
         if not (self.training and self._shares.sizes):
             return super().forward(input)
-        dims = [0, *range(2, input.ndim)]
         # A network may have made several pictures of a row.
-        own_number = input[:, 0].numel()
-        per_row = own_number // self._shares.sizes[self._shares.rank]
-        # In half precision the sums would lose what they are made of.
-        values = input.to(torch.promote_types(input.dtype, torch.float32))
-        own_variance, own_mean = torch.var_mean(values, dim=dims, correction=0)
-        own = torch.stack([own_mean, own_variance * own_number])
-        mean, squares = joint_statistics(gather_from_all(own), self._shares.sizes, per_row)
+        per_row = input[:, 0].numel() // self._shares.sizes[self._shares.rank]
         number = sum(self._shares.sizes) * per_row
-        self._track(mean.detach(), squares.detach() / max(number - 1, 1))
-        shape = (1, -1) + (1,) * (input.ndim - 2)
-        normed = (values - mean.view(shape)) * torch.rsqrt(squares / number + self.eps).view(shape)
-        if self.affine:
-            normed = normed * self.weight.view(shape) + self.bias.view(shape)
-        return normed.to(input.dtype)
+        mean, squares = _statistics_of_all(input, self._shares.sizes, per_row)
+        self._track(mean, squares / max(number - 1, 1))
+        weight, bias = (self.weight, self.bias) if self.affine else (torch.ones_like(mean), torch.zeros_like(mean))
+        normed: Tensor = _Normalise.apply(input, weight, bias, mean, squares / number, number, self.eps)  # type: ignore[no-untyped-call]
+        return normed
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:
@@ -66,6 +61,57 @@ class JointBatchNorm(_BatchNorm):
         factor = self.momentum if self.momentum is not None else 1.0 / float(self.num_batches_tracked)
         self.running_mean.mul_(1.0 - factor).add_(mean, alpha=factor)
         self.running_var.mul_(1.0 - factor).add_(variance, alpha=factor)
+
+
+class _Normalise(torch.autograd.Function):
+    """Torch's own normalisation by given statistics, with the gradient that knows them to be the batch's."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        number: int,
+        eps: float,
+    ) -> Tensor:
+        context.save_for_backward(input, weight, mean, torch.rsqrt(variance + eps))
+        context.number = number
+        return batch_norm(input, mean, variance, weight, bias, training=False, eps=eps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        input, weight, mean, scale = context.saved_tensors
+        dims, shape = _all_but_channels(input), (1, -1) + (1,) * (input.ndim - 2)
+        of_bias = gradient.sum(dim=dims, dtype=mean.dtype)
+        of_weight = ((gradient * input).sum(dim=dims, dtype=mean.dtype) - mean * of_bias) * scale
+        # Every row moves the mean and the variance of all: what all processes say of those counts here.
+        total = torch.stack([of_bias, of_weight])
+        dist.all_reduce(total)
+        slope = weight * scale
+        by_value = -slope * scale * total[1] / context.number
+        offset = -slope * total[0] / context.number - by_value * mean
+        of_input = gradient * slope.view(shape).to(gradient.dtype)
+        of_input.addcmul_(input, by_value.view(shape).to(input.dtype)).add_(offset.view(shape).to(input.dtype))
+        return of_input, of_weight, of_bias, None, None, None, None
+
+
+def _all_but_channels(input: Tensor) -> list[int]:
+    return [0, *range(2, input.ndim)]
+
+
+@torch.no_grad()
+def _statistics_of_all(input: Tensor, sizes: list[int], per_row: int) -> tuple[Tensor, Tensor]:
+    """As `joint_statistics`, of what all processes have; in float32 at least."""
+    values = input.to(torch.promote_types(input.dtype, torch.float32))
+    dims = _all_but_channels(values)
+    mean = values.mean(dim=dims)
+    # `torch.var_mean` takes several times as long.
+    squares = (values - mean.view((1, -1) + (1,) * (values.ndim - 2))).square_().sum(dim=dims)
+    return joint_statistics(gather_from_all(torch.stack([mean, squares])), sizes, per_row)
 
 
 def joint_statistics(shares: Tensor, sizes: list[int], per_row: int) -> tuple[Tensor, Tensor]:
