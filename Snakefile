@@ -21,7 +21,7 @@ CODE = CodeDigest(workflow.basedir, ".snakemake/code_digests.json")
 
 wildcard_constraints:
     dataset="|".join(CONFIG.document.datasets),
-    shard=r"shard\d+",
+    shard=r"[\w-]+",  # its first recording's name
     split="|".join(CONFIG.document.splits),
     spatial="|".join(CONFIG.document.spatial),
     variant="|".join(CONFIG.runs).replace("+", r"\+"),  # a candidate of the search is its variant's name and +n

@@ -24,7 +24,7 @@ SHOWN = ("FRIDGE", "DISHWASHER", "UPPERDRAWER", "MIDDLEDRAWER", "DOOR1")
 
 def main() -> None:
     """Draw and save."""
-    shard = read_recordings(ROOT / "results" / "opportunity" / "shards" / "shard0" / "sensor.h5")
+    shard = read_recordings(ROOT / "results" / "opportunity" / "shards" / "S1-Drill" / "sensor.h5")
     recording = next(one for one in shard.recordings if one.recording_id == RECORDING)
     figure, axes = plt.subplots(len(SHOWN), 1, figsize=(9, 8), sharex=True, layout="constrained")
     for axis, name in zip(axes, SHOWN, strict=True):

@@ -75,7 +75,9 @@ class DatasetSection(Section):
     root: str | None = Field(description="your own folder, for `source: local`; read, never written to")
     subjects: Names = Field(description="subjects used")
     takes: Names = Field(description="takes (Opportunity: runs, HWU-USP: activities) used of every subject")
-    recordings_per_shard: int = Field(ge=1, description="recordings that one job handles")
+    recordings_per_shard: int = Field(
+        ge=1, description="recordings that one job handles; with 1, one more reruns no other"
+    )
     label_unit: Literal["window", "recording"] = Field(description="what carries a label")
     classes: Annotated[list[str], Field(min_length=2)] = Field(description="the classes, in the order of their indices")
     null_windows: Literal["drop", "keep"] = Field(description="windows without a label; dropping is a use of labels")
@@ -97,10 +99,10 @@ class DatasetSection(Section):
         return [form(subject=subject, take=take) for subject in self.subjects for take in self.takes]
 
     def shards(self) -> dict[str, list[str]]:
-        """Groups of recordings that one job handles, by the group's id."""
+        """Groups of recordings that one job handles, by the group's id: its first recording's, wherever that stands."""
         recordings, size = self.recordings(), self.recordings_per_shard
         groups = [recordings[start : start + size] for start in range(0, len(recordings), size)]
-        return {f"shard{index}": group for index, group in enumerate(groups)}
+        return {group[0]: group for group in groups}
 
 
 class OpportunityDataset(DatasetSection):

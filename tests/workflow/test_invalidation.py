@@ -26,6 +26,10 @@ READERS = {
 }
 
 
+# Each home of the tiny workflow has one shard, which its first recording names.
+FIRST_RECORDINGS = {"opportunity": "S1-Drill", "hwu_usp": "cereals_s01"}
+
+
 def expand(stages, datasets=DATASETS, variants=("detach", "statistics")):
     """The jobs of `stages` and of all that reads from them."""
     found, waiting = set(), [(stage, variants) for stage in stages]
@@ -41,7 +45,7 @@ def expand(stages, datasets=DATASETS, variants=("detach", "statistics")):
             elif name in ("pack", "split", "pretrain_spatial"):
                 found.add(f"{name} {dataset}")
             else:
-                found.add(f"{name} {dataset} shard0")
+                found.add(f"{name} {dataset} {FIRST_RECORDINGS[dataset]}")
         # What comes from data is read by every variant.
         waiting += [(reader, chosen) for reader in READERS[name]]
     return sorted(found)

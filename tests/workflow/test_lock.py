@@ -17,7 +17,7 @@ while not Path("go_on").exists():
 for path in snakemake.output:
     Path(path).write_text(f"{path}\\n")
 """
-MANIFEST = "data/simulated/hwu_usp/shard0.json"
+MANIFEST = "data/simulated/hwu_usp/cereals_s01.json"
 
 
 @pytest.fixture

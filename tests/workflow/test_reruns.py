@@ -79,16 +79,32 @@ def test_a_plot_setting_redraws_its_figure_and_the_report_when_that_is_asked_for
 @pytest.mark.slow
 def test_a_recording_at_the_end_is_prepared_alone(reported):
     changes = {"datasets": {"opportunity": {"subjects": ["S1", "S2", "S3", "S4", "S5"]}}}
-    expected = after_pack(*of_shards("shard2"), "pack opportunity")
+    expected = after_pack(*of_shards("S5-Drill"), "pack opportunity")
     assert reported.plan(changes=changes) == expected
 
 
 @pytest.mark.slow
 def test_a_recording_amid_the_others_moves_those_behind_it_to_other_shards(reported):
-    """Shards are filled in the order of the recordings; the first one here keeps its four."""
+    """Shards are filled in the order of the recordings; the first one here keeps its four. Below: one for each."""
     changes = {"datasets": {"opportunity": {"subjects": ["S1", "S2", "S5", "S3", "S4"]}}}
-    expected = after_pack(*of_shards("shard1", "shard2"), "pack opportunity")
+    expected = after_pack(*of_shards("S5-Drill", "S4-Drill"), "pack opportunity")
     assert reported.plan(changes=changes) == expected
+
+
+@pytest.mark.slow
+def test_with_a_shard_for_each_recording_one_amid_the_others_is_prepared_alone(tmp_path, copied):
+    workflow = copied(tmp_path)
+    before, after = (
+        {"datasets": {"opportunity": {"subjects": subjects, "recordings_per_shard": 1}}}
+        for subjects in (["S3", "S4"], ["S3", "S1", "S4"])
+    )
+    sensors = [f"results/opportunity/shards/{subject}-Drill/sensor.h5" for subject in ("S3", "S1", "S4")]
+    workflow.run(sensors[0], sensors[2], "--cores", "2", *workflow.overlay(before))
+    assert workflow.plan(sensors[0], sensors[2], changes=before) == []
+    assert workflow.plan(*sensors, changes=after) == [
+        "ingest opportunity S1-Drill",
+        "simulate_home opportunity S1-Drill",
+    ]
 
 
 @pytest.mark.slow
@@ -140,5 +156,5 @@ def test_a_fresh_clone_beside_old_results_reruns_nothing(reported, tmp_path):
     adapter.write_text(adapter.read_text() + "\n# a comment\n")
     assert there.plan() == []
     adapter.write_text(adapter.read_text() + "\nCHANGED = True\n")
-    flow = [f"flow opportunity {shard}" for shard in ("shard0", "shard1")]
+    flow = [f"flow opportunity {shard}" for shard in ("S1-Drill", "S3-Drill")]
     assert there.plan() == after_pack(*flow, "pack opportunity")

@@ -53,6 +53,6 @@ def test_a_raw_file_with_a_mistake_is_one_message_and_no_output(tiny, snakemake)
     path.write_text("".join(lines))
     assert code != 0
     (message,) = {line for line in text.splitlines() if "S1-Drill_sensors_data.txt: line 100" in line}
-    assert "Traceback" not in (folder / "results/opportunity/shards/shard0/ingest.log").read_text()
+    assert "Traceback" not in (folder / "results/opportunity/shards/S1-Drill/ingest.log").read_text()
     assert message.startswith("[ingest] ")
-    assert not (folder / "results/opportunity/shards/shard0/sensor.h5").exists()
+    assert not (folder / "results/opportunity/shards/S1-Drill/sensor.h5").exists()
