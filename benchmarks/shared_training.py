@@ -51,7 +51,7 @@ def seconds_per_step(steps: int) -> float:
     size = (LENGTH, HEIGHT, WIDTH)
     rgb = ByteStream(torch.randint(0, 256, (*size, 3), generator=draws, dtype=torch.uint8))
     flow = ByteStream(torch.randint(-127, 128, (*size, 2), generator=draws, dtype=torch.int8))
-    with joined("cpu") as processes:
+    with joined("cpu", int(os.environ["WORLD_SIZE"])) as processes:
         method = Contrast()
         optimizer = torch.optim.AdamW(method.parameters())
         processes.share_rows(method)  # type: ignore[arg-type]

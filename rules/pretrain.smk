@@ -25,7 +25,7 @@ rule pretrain_spatial:
         "../envs/detach.yaml"
     threads: THREADS * CONFIG.document.devices
     resources:
-        mem_mb=more_each_attempt(2000),
+        mem_mb=more_each_attempt(2000 * CONFIG.document.devices),
         runtime=more_each_attempt(720),
         gpu=GPUS * CONFIG.document.devices,
     params:
@@ -54,7 +54,7 @@ rule pretrain:
         "../envs/detach.yaml"
     threads: THREADS * CONFIG.document.devices
     resources:
-        mem_mb=more_each_attempt(2000),
+        mem_mb=more_each_attempt(2000 * CONFIG.document.devices),
         runtime=more_each_attempt(720),
         gpu=GPUS * CONFIG.document.devices,
     params:

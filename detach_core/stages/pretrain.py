@@ -17,7 +17,7 @@ from detach_core.contracts.windows import read_windows
 from detach_core.methods import METHODS
 from detach_core.training.identity import training_identity
 from detach_core.training.launch import in_processes
-from detach_core.training.processes import joined, own_rank
+from detach_core.training.processes import joined, num_processes, own_rank
 from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
 from detach_core.training.state_keeper import StateKeeper
 
@@ -51,7 +51,8 @@ def pretrain(
         log_path: the log.
     """
     values: dict[str, Any] = json.loads(settings)
-    with stage_log(log_path, "pretrain", rank=own_rank()) as log, joined(values["device"]) as processes:
+    count = num_processes(values)
+    with stage_log(log_path, "pretrain", rank=own_rank(count)) as log, joined(values["device"], count) as processes:
         name = values["method"]
         windows, split = read_windows(windows_path), read_split(split_path)
         inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}

@@ -19,10 +19,13 @@ from typing import Any, ParamSpec
 
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
+from detach_core.training.processes import num_processes
 
 STAGES = "detach_core.stages"
 # Ports that no service has by custom, one for a job by its number: two jobs on a node must not meet.
 FIRST_PORT, NUM_PORTS = 20000, 10000
+# Tells a process that it is one of those launched; torchrun's own variables may be another program's.
+_LAUNCHED = "DETACH_LAUNCHED"
 
 
 P = ParamSpec("P")
@@ -43,7 +46,7 @@ def in_processes(stage: Callable[P, None]) -> Callable[P, None]:
 
 def is_shared(values: Mapping[str, Any]) -> bool:
     """Whether a training with these settings needs processes that are not there yet."""
-    return values["devices"] * values["nodes"] > 1 and "WORLD_SIZE" not in os.environ
+    return num_processes(values) > 1 and _LAUNCHED not in os.environ
 
 
 def launch(stage: str, arguments: Mapping[str, Any]) -> None:
@@ -66,6 +69,7 @@ def launch(stage: str, arguments: Mapping[str, Any]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{stage}.", suffix=".json", encoding="utf-8") as plan:
         json.dump([{"stage": stage, "arguments": plain}], plan)
         plan.flush()
+        os.fsync(plan.fileno())  # other nodes read it while it is open here
         if values["nodes"] == 1:
             code = run_agent(["--standalone", "--nproc-per-node", str(values["devices"]), "-m", STAGES, plan.name])
         else:
@@ -93,7 +97,9 @@ def slurm_command(values: Mapping[str, Any], plan: str) -> list[str]:
     meeting = f"{socket.gethostname()}:{FIRST_PORT + int(job) % NUM_PORTS}"
     agent = [sys.executable, "-m", "detach_core.training.launch", "--nnodes", str(nodes)]
     agent += ["--nproc-per-node", str(values["devices"]), "--rdzv-backend", "c10d", "--rdzv-id", job]
-    start = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
+    start = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
+    # A step does not inherit the job's number of CPUs. When one agent ends, the others get a minute, to save the state.
+    start += [f"--cpus-per-task={values['threads'] * values['devices']}", "--kill-on-bad-exit=0", "--wait=60"]
     return [*start, *agent, "--rdzv-endpoint", meeting, "-m", STAGES, plan]
 
 
@@ -113,6 +119,7 @@ def run_agent(arguments: Sequence[str]) -> int:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     # Else the agent says that it sets it to 1; torch's own count is the settings' `threads`.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ[_LAUNCHED] = "1"
     logging.disable(logging.CRITICAL)
     try:
         run.run(run.parse_args(list(arguments)))  # type: ignore[no-untyped-call]
@@ -122,6 +129,7 @@ def run_agent(arguments: Sequence[str]) -> int:
         return 128 + int(error.sigval)
     finally:
         logging.disable(logging.NOTSET)
+        del os.environ[_LAUNCHED]
     return 0
 
 

@@ -108,7 +108,7 @@ def train(
         progress.traces.append(method.epoch_trace())
         if epoch in keep:
             progress.snapshots[epoch] = _snapshot(method)
-        if keeper is not None:
+        if keeper is not None and keeper.writes:
             keeper.keep(take_state(method, windows, optimizer, progress))
         report(_line(row, method.num_epochs))
     return TrainingRun(progress.rows, progress.traces, facts, progress.snapshots, progress.rows[-1]["epoch"])

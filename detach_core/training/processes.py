@@ -8,11 +8,13 @@ process's own and equal, and a batch means what it means in a single process.
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -22,12 +24,14 @@ from torch.nn.parallel import DistributedDataParallel
 from detach_core.contracts.errors import UserError
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.method import Method
+from detach_core.training.agreement import agree
 from detach_core.training.device import choose_device
 from detach_core.training.shared_rows import SharedRows
 
-# Equal operations on equal devices differ by rounding at most; what lies further apart is another training.
-LARGEST_DRIFT = 1e-3
 _MAIN = 0
+# Buffers are each process's own and equal; torch has renamed the switch.
+_NEW_SWITCH = "forward_sync_buffers" in inspect.signature(DistributedDataParallel.__init__).parameters
+_BUFFERS_STAY: dict[str, Any] = {"forward_sync_buffers" if _NEW_SWITCH else "broadcast_buffers": False}
 # From the kernel's prctl.h.
 _SIGNAL_ON_PARENTS_DEATH = 1
 
@@ -64,7 +68,7 @@ class Processes:
         if self.count == 1:
             return method.losses
         # Some phases leave networks out.
-        return DistributedDataParallel(_Losses(method), find_unused_parameters=True)
+        return DistributedDataParallel(_Losses(method), find_unused_parameters=True, **_BUFFERS_STAY)
 
     def share_rows(self, method: Method) -> None:
         """Share out the rows that the method's networks see, from here on, in training and evaluation."""
@@ -97,32 +101,9 @@ class Processes:
                 " every node must see the same files at the same path. Run it again"
             )
 
-    @torch.no_grad()
     def agree(self, tensors: Mapping[str, Tensor]) -> dict[str, float]:
-        """Set `tensors` to those of the first process, in place; by how much those that differed did, at most.
-
-        On the CPU nothing differs. A GPU may sum in another order from run to run.
-
-        Raises:
-            UserError: a float differs by more than rounding, so this process computes something else.
-        """
-        drift: dict[str, float] = {}
-        for name, tensor in tensors.items() if self.count > 1 else ():
-            # Not every backend knows booleans.
-            said = tensor.to(self.device, torch.uint8 if tensor.dtype == torch.bool else tensor.dtype, copy=True)
-            dist.broadcast(said := said.contiguous(), _MAIN)
-            said = said.to(tensor)
-            if torch.equal(said, tensor):
-                continue
-            drift[name] = float((said.double() - tensor.double()).abs().max())
-            scale = max(1.0, float(said.double().abs().max()))
-            if tensor.is_floating_point() and not drift[name] <= LARGEST_DRIFT * scale:
-                raise UserError(
-                    f"process {self.rank} of {self.count}: `{name}` is {drift[name]:.2g} away from the first process's,"
-                    " more than rounding; give the training devices of one kind, or set `devices: 1` and `nodes: 1`"
-                )
-            tensor.copy_(said)
-        return drift
+        """Set `tensors` to those of the first process; by how much each differed, `agreement.agree`."""
+        return agree(tensors, device=self.device, count=self.count) if self.count > 1 else {}
 
 
 class _Losses(nn.Module):
@@ -142,9 +123,14 @@ def alone(device: torch.device) -> Processes:
     return Processes(0, 1, device)
 
 
-def own_rank() -> int:
-    """Which of the processes this one is; 0 outside of a shared training."""
-    return int(os.environ.get("RANK", "0"))
+def num_processes(values: Mapping[str, Any]) -> int:
+    """How many processes share a training with these settings."""
+    return int(values["devices"] * values["nodes"])
+
+
+def own_rank(count: int) -> int:
+    """Which of `count` processes this one is; the environment of one alone says nothing of it."""
+    return int(os.environ["RANK"]) if count > 1 else 0
 
 
 def _end_with_the_agent() -> None:
@@ -157,16 +143,16 @@ def _end_with_the_agent() -> None:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Processes]:
-    """This process among those of its training, for as long as the block lasts.
+def joined(device: str, count: int) -> Iterator[Processes]:
+    """This process among the `count` of its training, for as long as the block lasts.
 
     Args:
         device: the settings' `auto | cpu | cuda`.
+        count: 1, or as many as torchrun has started.
 
     Raises:
         UserError: no such device, or a node has fewer GPUs than processes.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose_device(device)
     if count == 1:
         yield alone(chosen)
@@ -182,7 +168,6 @@ def joined(device: str) -> Iterator[Processes]:
         torch.cuda.set_device(chosen)
     _end_with_the_agent()
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    try:
-        yield Processes(own_rank(), count, chosen)
-    finally:
-        dist.destroy_process_group()
+    yield Processes(own_rank(count), count, chosen)
+    # Only after a sound end: where another process is gone, to take leave of it can wait for ever.
+    dist.destroy_process_group()

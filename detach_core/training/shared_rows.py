@@ -51,7 +51,7 @@ class SharedRows:
         self.sizes = share_sizes(num_rows, self.count)
         first = sum(self.sizes[: self.rank])
         last = first + self.sizes[self.rank]
-        if network.training and any(isinstance(module, nn.Dropout) for module in network.modules()):
+        if network.training and _drops(network):
             self._draw_apart(next(network.parameters()).device)
         args, kwargs = _each((args, kwargs), lambda tensor: tensor[first:last])
         return args, kwargs
@@ -80,6 +80,10 @@ class SharedRows:
             share = torch.cat([share, share.new_zeros(missing, *share.shape[1:])])
         shares = gather_from_all(share)
         return torch.cat([part[:size] for part, size in zip(shares, self.sizes, strict=True)])
+
+
+def _drops(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

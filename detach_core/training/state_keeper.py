@@ -52,7 +52,7 @@ class StateKeeper:
         self._written: TrainingState | None = None
         self._last_s = time.perf_counter()
         self._handles_signal = False
-        self._writes = writes
+        self.writes = writes
 
     def found(self) -> TrainingState | None:
         """The state that an earlier run of this training left, if there is one; any other is ignored with a warning."""
@@ -75,7 +75,7 @@ class StateKeeper:
 
     def keep(self, state: TrainingState) -> None:
         """Take over the state of an epoch's end, and write it when the last writing is long enough ago."""
-        if not self._writes:
+        if not self.writes:
             return
         self._latest = state
         if time.perf_counter() - self._last_s >= self._save_every_s:
@@ -103,9 +103,9 @@ class StateKeeper:
     ) -> None:
         try:
             if self._handles_signal:
-                # One is enough: a second one, which schedulers and kernels send, must not cut the writing short.
+                # Nor may the first one, when something else has ended the block.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            if kind is None and self._writes:
+            if kind is None and self.writes:
                 remove(self.path)
                 return
             self._write()
@@ -118,4 +118,6 @@ class StateKeeper:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     del frame
+    # One is enough: a second one, which schedulers and kernels send, must not cut the way out short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(SIGNALLED + number)

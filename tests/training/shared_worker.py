@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from detach_core.contracts.checkpoint import Checkpoint
+from detach_core.contracts.errors import UserError
 from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
@@ -117,10 +118,20 @@ def keep(out, name, rank, found):
 
 
 def main(folder, out):
-    with processes.joined("cpu") as among:
+    with processes.joined("cpu", 2) as among:
         with in_float64():
             for name, case in CASES.items():
                 keep(out, name, among.rank, train(folder, *case, among))
+        answers = [among.agree({"near": torch.ones(2) + 1e-5 * among.rank, "same": torch.ones(1)})]
+        for name, far in {
+            "far": torch.ones(2) * among.rank,
+            "stream": torch.tensor([among.rank], dtype=torch.uint8),
+        }.items():
+            try:
+                among.agree({name: far})
+            except UserError as error:
+                answers.append(str(error))
+        (out / f"agreed.rank{among.rank}.json").write_text(json.dumps(answers), encoding="utf-8")
         keep(out, "dropout", among.rank, train(folder, *DROPOUT, among))
 
 

@@ -15,7 +15,7 @@ SETTINGS = {"devices": 1, "nodes": 1}
 
 @pytest.fixture(autouse=True)
 def no_processes_yet(monkeypatch):
-    for name in ("WORLD_SIZE", "RANK", "SLURM_JOB_ID"):
+    for name in ("WORLD_SIZE", "RANK", "SLURM_JOB_ID", "DETACH_LAUNCHED"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -24,6 +24,8 @@ def test_several_devices_or_nodes_need_processes(monkeypatch, devices, nodes, ex
     values = {"devices": devices, "nodes": nodes}
     assert launch.is_shared(values) is expected
     monkeypatch.setenv("WORLD_SIZE", str(devices * nodes))
+    assert launch.is_shared(values) is expected, "it may be another program's"
+    monkeypatch.setenv("DETACH_LAUNCHED", "1")
     assert not launch.is_shared(values)
 
 
@@ -103,7 +105,7 @@ WORKER = """
 import os, sys
 from pathlib import Path
 from detach_core.training.processes import joined
-with joined("cpu") as found:
+with joined("cpu", 4) as found:
     ranks = found.decide(found.rank == 0)
     Path(sys.argv[1], f"rank{found.rank}").write_text(f"{found.count} {ranks} {os.environ['LOCAL_RANK']}")
 """
@@ -119,14 +121,33 @@ def test_the_agents_of_several_nodes_meet(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     monkeypatch.setattr(launch.socket, "gethostname", lambda: "localhost")
-    command = launch.slurm_command({"devices": 2, "nodes": 2}, "PLAN")
+    command = launch.slurm_command({"devices": 2, "nodes": 2, "threads": 3}, "PLAN")
     assert command[0] == "srun"
+    assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=6"} <= set(command)
     assert command[-3:] == ["-m", "detach_core.stages", "PLAN"]
     command[-3:] = [str(tmp_path / "worker.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found = [(tmp_path / f"rank{rank}").read_text() for rank in range(4)]
     assert sorted(found) == ["4 True 0", "4 True 0", "4 True 1", "4 True 1"]
+
+
+@pytest.mark.slow
+def test_all_end_when_one_leaves_while_the_others_wait_for_it(tmp_path):
+    worker = """
+import sys
+from detach_core.training.processes import joined
+with joined("cpu", 2) as found:
+    if found.rank == 1:
+        sys.exit("the second leaves")
+    found.decide(True)
+    found.decide(True)
+"""
+    (tmp_path / "worker.py").write_text(worker)
+    command = [sys.executable, "-m", "detach_core.training.launch", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*command, tmp_path / "worker.py"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "the second leaves" in done.stderr
 
 
 def test_an_agent_ends_with_its_worker_s_code_and_without_words_of_its_own(tmp_path):

@@ -27,8 +27,8 @@ WORKER = load_worker()
 
 
 @pytest.fixture(scope="module")
-def shared(home, tmp_path_factory):
-    """A function: what a case came to in the process of a rank, tensors and rows."""
+def shared_folder(home, tmp_path_factory):
+    """What two processes wrote."""
     out = tmp_path_factory.mktemp("shared")
     agent = [
         sys.executable,
@@ -42,10 +42,16 @@ def shared(home, tmp_path_factory):
     ]
     done = subprocess.run([*agent, WORKER_FILE, home, out], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def shared(shared_folder):
+    """A function: what a case came to in the process of a rank, tensors and rows."""
 
     def read(name, rank):
-        rows = json.loads((out / f"{name}.rank{rank}.json").read_text(encoding="utf-8"))
-        return load_file(out / f"{name}.rank{rank}.safetensors"), rows
+        rows = json.loads((shared_folder / f"{name}.rank{rank}.json").read_text(encoding="utf-8"))
+        return load_file(shared_folder / f"{name}.rank{rank}.safetensors"), rows
 
     return read
 
@@ -86,46 +92,40 @@ def test_what_is_compared_was_trained(shared):
     assert {"own/queue", "own/embedding"} <= shared("comodo", 0)[0].keys()
 
 
-def test_one_process_shares_nothing(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with processes.joined("cpu") as found:
+def test_drift_is_known_to_all_and_refused_by_all(shared_folder):
+    first, second = (json.loads((shared_folder / f"agreed.rank{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second
+    drift, far, stream = first
+    assert drift == {"near": pytest.approx(1e-5, rel=1e-2)}
+    assert far.startswith("the 2 processes of the training differ by 1 in `far`, more than rounding")
+    assert "in `stream`" in stream
+
+
+def test_one_process_shares_nothing_whatever_the_environment_says(monkeypatch):
+    for name, value in {"WORLD_SIZE": "4", "RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert processes.own_rank(1) == 0
+    assert processes.num_processes({"devices": 3, "nodes": 2}) == 6
+    with processes.joined("cpu", 1) as found:
         assert (found.rank, found.count, found.is_main, found.words) == (0, 1, True, "")
         assert found.decide(True)
         assert not found.decide(False)
         assert found.agree({"weight": torch.ones(2)}) == {}
+        found.check_same("x", 3)
 
 
-def test_drift_is_set_right_and_reported_and_more_than_rounding_is_refused(monkeypatch):
-    said = {"weight": torch.tensor([1.0, 2.0])}
-
-    def broadcast(tensor, source):
-        tensor.copy_(said["weight"])
-
-    monkeypatch.setattr(processes.dist, "broadcast", broadcast)
-    second = processes.Processes(1, 2, torch.device("cpu"))
-    own = torch.tensor([1.0, 2.0 + 2e-4])
-    assert second.agree({"weight": own}) == {"weight": pytest.approx(2e-4, rel=1e-2)}
-    assert torch.equal(own, said["weight"])
-    assert second.agree({"weight": own}) == {}
-    with pytest.raises(UserError, match=r"process 1 of 2: `weight` is 1 away .* set `devices: 1`"):
-        second.agree({"weight": own + 1.0})
-    with pytest.raises(UserError, match="nan away"):
-        second.agree({"weight": own * float("nan")})
-
-
-def test_labels_may_drift_and_are_set_right(monkeypatch):
-    monkeypatch.setattr(processes.dist, "broadcast", lambda tensor, source: tensor.fill_(1))
-    second = processes.Processes(1, 2, torch.device("cpu"))
-    label, known = torch.tensor([1, 4]), torch.tensor([True, False])
-    assert second.agree({"label": label, "known": known}) == {"label": 3.0, "known": 1.0}
-    assert label.tolist() == [1, 1]
-    assert known.tolist() == [True, True]
+def test_another_epoch_to_resume_at_is_refused(monkeypatch):
+    monkeypatch.setattr(processes.dist, "broadcast", lambda tensor, source: tensor.fill_(4))
+    process = processes.Processes(1, 2, torch.device("cpu"))
+    process.check_same("the epoch to resume at", 4)
+    with pytest.raises(UserError, match="the epoch to resume at is -1 here and 4 for the first process"):
+        process.check_same("the epoch to resume at", -1)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
-    for name, value in {"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "3", "LOCAL_WORLD_SIZE": "4"}.items():
+    for name, value in {"RANK": "3", "LOCAL_RANK": "3", "LOCAL_WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(UserError, match=r"devices: 4 .* a node offers 2 GPUs"), processes.joined("cuda"):
+    with pytest.raises(UserError, match=r"devices: 4 .* a node offers 2 GPUs"), processes.joined("cuda", 4):
         pass

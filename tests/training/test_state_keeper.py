@@ -144,6 +144,24 @@ def test_a_second_sigterm_does_not_cut_the_writing_short(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_second_sigterm_on_the_way_out_changes_nothing(tmp_path):
+    reached = []
+
+    def run():
+        with keeper(tmp_path, save_every_s=3600) as one:
+            one.keep(state(2))
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                reached.append(True)
+
+    with pytest.raises(SystemExit, match="143"):
+        run()
+    assert reached
+    assert read_training_state(tmp_path / FILE_NAME)[0].epoch == 2
+
+
 def test_of_a_training_s_processes_one_writes_and_all_read(tmp_path):
     def second():
         return StateKeeper(
