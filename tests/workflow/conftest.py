@@ -69,6 +69,27 @@ class Workflow:
         return sorted(jobs(text))
 
 
+@pytest.fixture(scope="session")
+def one_home():
+    """A function: the overlay under which every table and figure of a configuration needs one home and one row."""
+    return _one_home
+
+
+def _one_home(config):
+    tables = {
+        name: {"datasets": ["opportunity"]} | ({"rows": ["detach"]} if "rows" in table else {})
+        for name, table in config["tables"].items()
+    }
+    figures = {
+        name: {"datasets": ["opportunity"]} if "datasets" in figure else {"dataset": "opportunity"}
+        for name, figure in config["figures"].items()
+    }
+    for name, figure in config["figures"].items():
+        if figure.get("colour") == "sensor":
+            figures[name]["colour"] = "place"
+    return {"tables": tables, "figures": figures}
+
+
 def jobs(text):
     """The jobs that a dry run announces, by rule and the wildcards that tell them apart."""
     for block in re.split(r"\n(?=(?:local)?rule )", text):

@@ -13,32 +13,22 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 LOCAL = ("file:", "data:", "blob:")
 
 
-def one_home(layers):
-    """An overlay under which every table and figure shows one home and the fewest trainings that fill them."""
-    config = read_layers(layers)
-    tables = {
-        name: {"datasets": ["opportunity"]} | ({"rows": ["detach"]} if "rows" in table else {})
-        for name, table in config["tables"].items()
-    }
-    figures = {
-        name: {"datasets": ["opportunity"]} if "datasets" in figure else {"dataset": "opportunity"}
-        for name, figure in config["figures"].items()
-    }
-    for name, figure in config["figures"].items():
-        if figure.get("colour") == "sensor":
-            figures[name]["colour"] = "place"
-    maps = {"baseline": "imu2clip", "classes": {"opportunity": ["Open Fridge", "Open Dishwasher"]}}
-    epochs = {"warmup_epochs": 1, "joint_epochs": 1, "refinement_epochs": 1}
-    analysis = {"pair_windows": 64, "maps": maps}
-    return {"tables": tables, "figures": figures, "analysis": analysis, "spatial": {"default": epochs}}
+# The fewest trainings and maps that fill every table and figure.
+FEWEST = {
+    "analysis": {
+        "pair_windows": 64,
+        "maps": {"baseline": "imu2clip", "classes": {"opportunity": ["Open Fridge", "Open Dishwasher"]}},
+    },
+    "spatial": {"default": {"warmup_epochs": 1, "joint_epochs": 1, "refinement_epochs": 1}},
+}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, snakemake, root):
+def run(tmp_path_factory, snakemake, root, one_home):
     """The folder of a finished run, and the arguments for another."""
     folder = tmp_path_factory.mktemp("report")
     layers = [root / "config.yaml", root / "tests" / "workflow" / "tiny.yaml"]
-    (folder / "one_home.yaml").write_text(yaml.safe_dump(one_home(layers)))
+    (folder / "one_home.yaml").write_text(yaml.safe_dump(one_home(read_layers(layers)) | FEWEST))
     arguments = ["results/report.html", "--cores", "2", "--snakefile", str(root / "Snakefile")]
     arguments += ["--configfile", *map(str, layers), "one_home.yaml"]
     code, text = snakemake(folder, arguments)

@@ -24,28 +24,13 @@ SMALL = "small.yaml"
 COMPARED_BYTES = 1_000_000
 
 
-def one_home(config):
-    """An overlay under which all tables and figures need one home, and few trainings."""
-    tables = {
-        name: {"datasets": ["opportunity"]} | ({"rows": ["detach"]} if "rows" in table else {})
-        for name, table in config["tables"].items()
-    }
-    figures = {
-        name: {"datasets": ["opportunity"]} if "datasets" in figure else {"dataset": "opportunity"}
-        for name, figure in config["figures"].items()
-    }
-    for name, figure in config["figures"].items():
-        if figure.get("colour") == "sensor":
-            figures[name]["colour"] = "place"
-    return {"tables": tables, "figures": figures, "analysis": {"maps": {"classes": {"opportunity": ["Open Fridge"]}}}}
-
-
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory, copied):
+def reported(tmp_path_factory, copied, one_home):
     """A workflow that has run to the report: two shards, both full."""
     workflow = copied(tmp_path_factory.mktemp("reported"))
     config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
-    (workflow.folder / SMALL).write_text(yaml.safe_dump(one_home(config)))
+    changes = one_home(config) | {"analysis": {"maps": {"classes": {"opportunity": ["Open Fridge"]}}}}
+    (workflow.folder / SMALL).write_text(yaml.safe_dump(changes))
     workflow.layers = ("config.yaml", SMALL)
     workflow.run("results/report.html", "--cores", "2", "--configfile", *workflow.layers)
     return workflow
