@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from detach_core.config.section import Name, Section, Share
 from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
@@ -12,6 +13,13 @@ from detach_core.config.windowing import FlowSection, MissingSection, VideoSecti
 
 Source = Literal["simulated", "local", "download"]
 Globs = Annotated[list[str], Field(min_length=1)]
+# A lost value is null: settings are compared as JSON, which has no NaN.
+MappedValue = Annotated[
+    float | None, BeforeValidator(lambda value: None if isinstance(value, float) and math.isnan(value) else value)
+]
+LostWordList = Annotated[
+    list[str], Field(description="words that stand for a lost value, in any case; NaN always does")
+]
 Names = Annotated[list[Name], Field(min_length=1)]
 NAMED = "tried in order; {recording} stands for the recording's id"
 
@@ -47,6 +55,7 @@ class OpportunityNative(Section):
     sensor_glob: Globs = Field(description=f"patterns of the sensor file, {NAMED}")
     video_glob: Globs = Field(description=f"patterns of the video, {NAMED}")
     annotation_glob: Globs = Field(description=f"patterns of the label track, {NAMED}")
+    lost_words: LostWordList
     deckchair: bool = Field(description="true adds the lazy chair's accelerometer: 37 channels instead of 34 (Table 7)")
     annotation_tolerance_s: float = Field(
         ge=0, description="a larger difference between label column and label track is reported (s)"
@@ -63,7 +72,10 @@ class HwuNative(Section):
     video_glob: Globs = Field(description=f"patterns of the video, {NAMED}")
     time_column: str = Field(min_length=1, description="name of the column of times")
     channels: Annotated[list[str], Field(min_length=1)] = Field(description="columns used, in order (Table 7: 6 of 11)")
-    value_map: dict[str, float] = Field(description="words that stand for numbers in the file")
+    value_map: dict[str, MappedValue] = Field(
+        description="words that stand for numbers in the file, in any case; null or .nan: for a lost value"
+    )
+    lost_words: LostWordList
 
 
 class DatasetSection(Section):

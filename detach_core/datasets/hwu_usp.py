@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation, Places, Recording
-from detach_core.contracts.rows import Rows
+from detach_core.contracts.rows import MappedRows, Rows
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
 from detach_core.datasets.clock_text import ClockText
-from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate
+from detach_core.datasets.lost_words import LOST_WORDS, LostWords
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
 from detach_core.datasets.text_file import open_text
-from detach_core.signals.resampling import is_even, on_even_clock
+from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock
+from detach_core.signals.sample_times import sample_times, stamped_clock
 
-_LOST = {"", "nan", "na", "null", "none"}
 _FIRST_LINE = 2  # below the header
 _ROWS_AT_ONCE = 4096
 
@@ -35,7 +36,11 @@ class HwuUsp:
 
     def __init__(self, native: Mapping[str, Any], *, classes: Sequence[str]) -> None:
         self._native = native
-        self._values = {str(word).casefold(): float(value) for word, value in native["value_map"].items()}
+        self._values = {
+            str(word).strip().casefold(): float("nan") if value is None else float(value)
+            for word, value in native["value_map"].items()
+        }
+        self._lost = LostWords(native.get("lost_words", LOST_WORDS))
         self._finder = FileFinder()
         self.class_names = tuple(classes)
         self.channel_names = tuple(native["channels"])
@@ -84,8 +89,9 @@ class HwuUsp:
         values: Rows = spool.rows()
         remarks = []
         if not is_even(time_s, sensor_hz):
+            check_repeats(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
             remarks.append(f"the clock is uneven; states are held on an even one of {sensor_hz:g} Hz")
-            time_s, values = on_even_clock(time_s, values, rate_hz=sensor_hz, choice="previous", max_gap_s=np.inf)
+            time_s, values = _on_even_clock(time_s, values, sensor_hz, scratch)
         take, _, subject = recording.rpartition("_")
         label = self.class_names.index(take) if take in self.class_names else -1
         return Recording(
@@ -148,7 +154,7 @@ class HwuUsp:
         word = text.strip().casefold()
         if word in self._values:
             return self._values[word]
-        if word in _LOST:
+        if word in self._lost:
             return float("nan")
         try:
             # Python alone takes 1_000 and digits of other scripts for numbers.
@@ -157,11 +163,22 @@ class HwuUsp:
             value = float("inf")
         if np.isinf(value):
             expected = f"a number or one of {', '.join(self._native['value_map'])}"
-            remedy = "mend the line, or add the word to `native.value_map`"
+            remedy = "mend the line, or add the word to `native.value_map` or `native.lost_words`"
             raise BadInputError(
                 path, f"line {line}, column {column}", found=repr(text[:20]), expected=expected, remedy=remedy
             )
         return value
+
+
+def _on_even_clock(stamps_s: Rows, values: Rows, rate_hz: float, scratch: Path | None) -> tuple[Rows, Rows]:
+    taken_s = sample_times(stamps_s, stamped_clock(stamps_s), scratch)
+    origin_s = float(taken_s[0])
+    time_s = MappedRows(taken_s, lambda piece: piece - origin_s)
+    if is_even(time_s, rate_hz):
+        return EvenTicks(0.0, len(time_s), rate_hz), values
+    # A state is not older than its sample only because that was stamped a little late.
+    early_s = 0.5 / rate_hz
+    return on_even_clock(time_s, values, rate_hz=rate_hz, choice="previous", max_gap_s=np.inf, early_s=early_s)
 
 
 class _Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,17 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.errors import BadInputError
+from detach_core.datasets.lost_words import LostWords
 
 _ALLOWED = np.zeros(256, dtype=bool)
-_ALLOWED[np.frombuffer(b"0123456789.+-eE NaNnan\t\r\n\v\f", dtype=np.uint8)] = True
+_ALLOWED[np.frombuffer(b"0123456789.+-eE NAna\t\r\n\v\f", dtype=np.uint8)] = True
 _WIDEST = 24  # characters of a number in float64, sign and exponent included
+# What begins like a number can be none (-, 1.#IND), but what is made of these characters alone can be no word.
+_WORD = re.compile(rb"(?<!\S)(?![+-]?[\d.][\d.eE+-]*(?!\S))\S+")
 _BLOCK_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _REMEDY = "mend the line, or bring the file again"
 
 
-def read_number_blocks(path: Path | str, *, num_columns: int, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
+def read_number_blocks(
+    path: Path | str, *, num_columns: int, columns: Sequence[int], lost: LostWords | None = None
+) -> Iterator[NDArray[np.float64]]:
     """The `columns` (1-based) of a file of white-space separated numbers, a row a line, in pieces (rows, len(columns)).
+
+    NaN in any case, and what `lost` holds, is a lost value.
 
     Raises:
         BadInputError: the file is missing or empty, a line has other than `num_columns` values, or a value is no
@@ -35,8 +43,11 @@ def read_number_blocks(path: Path | str, *, num_columns: int, columns: Sequence[
     is_empty = True
     for block in _blocks(path, num_columns):
         values = _read_block(block, num_columns, wanted)
+        if values is None and lost is not None:
+            # Only blocks that are no plain numbers pay for a look at each of their words.
+            values = _read_block(_without_words(block, lost), num_columns, wanted)
         if values is None:
-            _diagnose(path, num_columns)
+            _diagnose(path, num_columns, lost)
         if len(values):
             is_empty = False
             yield values
@@ -83,6 +94,10 @@ def _read_block(block: bytes, num_columns: int, wanted: NDArray[np.int64]) -> ND
     return _parse(characters, starts, ends)
 
 
+def _without_words(block: bytes, lost: LostWords) -> bytes:
+    return _WORD.sub(lambda match: b"nan" if match[0].decode("utf-8", "replace") in lost else match[0], block)
+
+
 def _is_rectangular(starts: NDArray[np.int64], characters: NDArray[np.uint8], num_columns: int) -> bool:
     if len(starts) % num_columns:
         return False
@@ -109,15 +124,17 @@ def _parse(
     return None if np.isinf(values).any() else values
 
 
-def _diagnose(path: Path, num_columns: int) -> NoReturn:
+def _diagnose(path: Path, num_columns: int, lost: LostWords | None) -> NoReturn:
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, 2 * _BLOCK_BYTES), b""), start=1):
             values = (line.removeprefix(_BOM) if number == 1 else line).split()
             for column, value in enumerate(values, start=1):
-                if not _is_number(value):
+                is_lost = lost is not None and value.decode("utf-8", "replace") in lost
+                if not is_lost and not _is_number(value):
                     shown = value[:20].decode("utf-8", errors="backslashreplace")
                     place = f"line {number}, column {column}"
-                    raise BadInputError(path, place, found=repr(shown), expected="a number or NaN", remedy=_REMEDY)
+                    expected = "a number or NaN" + (" or a word of `native.lost_words`" if lost is not None else "")
+                    raise BadInputError(path, place, found=repr(shown), expected=expected, remedy=_REMEDY)
             if values and len(values) != num_columns:
                 found = f"{len(values)} values"
                 raise BadInputError(path, f"line {number}", found=found, expected=f"{num_columns}", remedy=_REMEDY)

@@ -15,6 +15,7 @@ from detach_core.contracts.recording import Places, Recording
 from detach_core.contracts.row_files import Spool
 from detach_core.contracts.rows import Rows
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
+from detach_core.datasets.lost_words import LOST_WORDS, LostWords
 from detach_core.datasets.number_table import read_number_blocks
 from detach_core.datasets.opportunity_columns import (
     FIXTURES,
@@ -27,9 +28,12 @@ from detach_core.datasets.opportunity_columns import (
     fixture_of_gesture,
 )
 from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
-from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate
+from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
-from detach_core.signals.resampling import is_even, on_even_clock
+from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock, sampling_rate_hz
+from detach_core.signals.sample_times import sample_times, stamped_clock
+
+_GAP_PERIODS = 1.6  # between the one of samples that follow each other and the two about a single lost one
 
 
 class Opportunity:
@@ -41,6 +45,7 @@ class Opportunity:
             known = ", ".join(GESTURES.values())
             raise UserError(f"datasets.opportunity.classes: unknown class {', '.join(unknown)}; known are {known}")
         self._native = native
+        self._lost = LostWords(native.get("lost_words", LOST_WORDS))
         self._columns = ambient_columns(deckchair=native["deckchair"])
         self._finder = FileFinder()
         self.class_names = tuple(classes)
@@ -84,7 +89,8 @@ class Opportunity:
         columns = [TIME_COLUMN, *(column for column, _ in self._columns.values()), LABEL_COLUMN]
         clock, codes = Spool(scratch, (), "float64"), Spool(scratch, (), "float64")
         spool = SensorSpool(files.sensor, scratch, channels=self.channel_names, first_line=1)
-        for table in read_number_blocks(files.sensor, num_columns=NUM_COLUMNS, columns=columns):
+        tables = read_number_blocks(files.sensor, num_columns=NUM_COLUMNS, columns=columns, lost=self._lost)
+        for table in tables:
             clock.append(table[:, 0] / 1000.0)
             spool.append(table[:, 1:-1])
             codes.append(table[:, -1])
@@ -93,15 +99,17 @@ class Opportunity:
         check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
         check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
         values: Rows = spool.rows()
+        even = is_even(time_s, sensor_hz)
+        if not even:
+            check_repeats(files.sensor, time_s, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
+            time_s = sample_times(time_s, stamped_clock(time_s), scratch)
         column = column_intervals(files.sensor, codes.rows(), time_s, period_s=1.0 / sensor_hz)
         track = None if files.annotation is None else track_intervals(files.annotation)
         tolerance_s = self._native["annotation_tolerance_s"]
         intervals, remarks = choose_intervals(column, track, tolerance_s=tolerance_s)
-        if not is_even(time_s, sensor_hz):
+        if not even:
             remarks.append(f"MILLISEC is uneven; the nearest samples on an even clock of {sensor_hz:g} Hz are used")
-            time_s, values = on_even_clock(
-                time_s, values, rate_hz=sensor_hz, choice="nearest", max_gap_s=1.0 / sensor_hz
-            )
+            time_s, values = _on_even_clock(time_s, values, sensor_hz)
         return Recording(
             recording_id=recording,
             subject=recording.split("-")[0],
@@ -115,3 +123,12 @@ class Opportunity:
             video_hz=float(self._native["video_hz"]),
             remarks=tuple(remarks),
         )
+
+
+def _on_even_clock(time_s: Rows, values: Rows, rate_hz: float) -> tuple[Rows, Rows]:
+    if is_even(time_s, rate_hz):
+        return EvenTicks(float(time_s[0]), len(time_s), rate_hz), values
+    longest_s = _GAP_PERIODS / min(rate_hz, sampling_rate_hz(time_s))
+    return on_even_clock(
+        time_s, values, rate_hz=rate_hz, choice="nearest", max_gap_s=0.5 / rate_hz, longest_step_s=longest_s
+    )

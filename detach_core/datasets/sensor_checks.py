@@ -15,13 +15,14 @@ from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Recording
 from detach_core.contracts.rows import Rows, blocks
 from detach_core.signals.resampling import sampling_rate_hz
+from detach_core.signals.sample_times import first_surplus, stamped_clock
 
 _LATEST_S = 1e15
 MAX_STRETCH = 10  # a recording that lacks nine samples of ten is none; memory follows the length, not the samples
 
 
 def check_increasing(path: Path, time_s: Rows, *, first_line: int, column: str) -> None:
-    """Refuse time that stands still or runs backwards.
+    """Refuse time that runs backwards; samples of a coarse clock may share a stamp.
 
     Raises:
         BadInputError: names the line.
@@ -34,9 +35,9 @@ def check_increasing(path: Path, time_s: Rows, *, first_line: int, column: str) 
             place = f"line {first_line + first + row}, column {column}"
             raise BadInputError(path, place, found=found, expected="a time", remedy="remove the line")
     for first, piece in blocks(time_s, extra=1):
-        still = np.diff(piece) <= 0
-        if still.any():
-            row = int(np.flatnonzero(still)[0]) + 1
+        back = np.diff(piece) < 0
+        if back.any():
+            row = int(np.flatnonzero(back)[0]) + 1
             found = f"{piece[row]:.3f} s after {piece[row - 1]:.3f} s"
             remedy = "sort the lines by time, or bring the file again"
             place = f"line {first_line + first + row}, column {column}"
@@ -49,15 +50,34 @@ def check_rate(path: Path, time_s: Rows, *, sensor_hz: float, tolerance: float) 
     Raises:
         BadInputError: as said.
     """
+    place, expected = "time column", f"{sensor_hz:g} (`native.sensor_hz`)"
     if len(time_s) < 2:
         remedy = "bring the file again"
         raise BadInputError(path, "file", found=f"{len(time_s)} samples", expected="at least two", remedy=remedy)
-    with np.errstate(over="ignore"):  # an infinite rate is refused like any other
-        rate_hz = sampling_rate_hz(time_s)
+    try:
+        with np.errstate(over="ignore"):  # an infinite rate is refused like any other
+            rate_hz = sampling_rate_hz(time_s)
+    except ValueError:
+        remedy = "bring the file again, with times that tell its samples apart"
+        found = f"time that stands still over most of {len(time_s)} samples"
+        raise BadInputError(path, place, found=found, expected=f"{expected} samples/s", remedy=remedy) from None
     if abs(rate_hz / sensor_hz - 1) > tolerance:
-        found, expected = f"{rate_hz:.3f} samples/s", f"{sensor_hz:g} (`native.sensor_hz`)"
         remedy = "set `native.sensor_hz` to the file's rate"
-        raise BadInputError(path, "time column", found=found, expected=expected, remedy=remedy)
+        raise BadInputError(path, place, found=f"{rate_hz:.3f} samples/s", expected=expected, remedy=remedy)
+
+
+def check_repeats(path: Path, time_s: Rows, *, first_line: int, column: str) -> None:
+    """Refuse samples that share a stamp beyond what the clock's steps account for, such as a line that stands twice.
+
+    Raises:
+        BadInputError: names the line.
+    """
+    row = first_surplus(time_s, stamped_clock(time_s))
+    if row is not None:
+        found = f"{time_s[row]:.3f} s again, and no pause around it that would make up for it"
+        remedy = "remove the lines that stand twice, or bring the file again"
+        place = f"line {first_line + row}, column {column}"
+        raise BadInputError(path, place, found=found, expected="a time for each sample", remedy=remedy)
 
 
 def check_gaps(path: Path, time_s: Rows, *, sensor_hz: float, first_line: int, column: str) -> None:

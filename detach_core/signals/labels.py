@@ -19,17 +19,26 @@ def centre_annotation(
 ) -> NDArray[np.int64]:
     """(N,) the annotation [start_s, end_s) that holds each centre, the latest to start if several do; -1 for none.
 
+    Of several that start together, the last one counts as the latest.
+
     Raises:
         ValueError: the starts are not in order.
     """
     starts, ends = np.asarray(start_s, dtype=np.float64), np.asarray(end_s, dtype=np.float64)
     if (np.diff(starts) < 0).any():
         raise ValueError("annotations must be ordered by their start")
-    if not len(starts):
-        return np.full(len(centre_s), NONE, dtype=np.int64)
-    candidate = np.searchsorted(starts, centre_s, side="right") - 1
-    holds = (candidate >= 0) & (centre_s < ends[candidate])
-    return np.where(holds, candidate, NONE)
+    # Between two edges the same annotation rules; before the first edge, none does.
+    edges = np.unique(np.concatenate([starts, ends]))
+    ruling, running, new = [NONE], list[int](), 0
+    for edge in edges:
+        while new < len(starts) and starts[new] <= edge:
+            running.append(new)
+            new += 1
+        # One that has ended below another that has not is dropped once that one has ended too.
+        while running and ends[running[-1]] <= edge:
+            running.pop()
+        ruling.append(running[-1] if running else NONE)
+    return np.asarray(ruling, dtype=np.int64)[np.searchsorted(edges, centre_s, side="right")]
 
 
 def runs(values: NDArray[np.int64]) -> list[tuple[int, int, int]]:

@@ -6,37 +6,24 @@ Times and values may be rows in a file: they are gone through in pieces, and wha
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.rows import LazyRows, Rows, blocks
-from detach_core.signals.median import median
+from detach_core.signals.sample_times import stamped_clock
 
 _SAME_MOMENT_S = 1e-9
 
 
-def steps(time_s: Rows) -> Iterator[NDArray[np.float64]]:
-    """The differences between each time and the one before, in pieces."""
-    return (np.diff(piece) for _, piece in blocks(time_s, extra=1))
-
-
 def sampling_rate_hz(time_s: Rows) -> float:
-    """The mean rate of `time_s`, gaps left out.
+    """The mean rate of samples stamped `time_s` (T,), gaps left out.
 
     Raises:
-        ValueError: fewer than two samples, or times that do not increase.
+        ValueError: fewer than two samples, or times that decrease or stand still.
     """
-    if len(time_s) < 2 or any((piece <= 0).any() for piece in steps(time_s)):
-        raise ValueError("a rate needs at least two samples in increasing order")
-    longest = 1.5 * median(lambda: steps(time_s))
-    total, count = 0.0, 0
-    for piece in steps(time_s):
-        short = piece[piece <= longest]
-        total, count = total + float(short.sum()), count + len(short)
-    return float(np.float64(1.0) / (np.float64(total) / count))
+    return 1.0 / stamped_clock(time_s).period
 
 
 def is_even(time_s: Rows, rate_hz: float) -> bool:
@@ -64,9 +51,20 @@ class EvenTicks(LazyRows):
 class EvenValues(LazyRows):
     """The values (T, C) of `on_even_clock`."""
 
-    def __init__(self, time_s: Rows, values: Rows, ticks: EvenTicks, *, nearest: bool, max_gap_s: float) -> None:
+    def __init__(
+        self,
+        time_s: Rows,
+        values: Rows,
+        ticks: EvenTicks,
+        *,
+        nearest: bool,
+        early_s: float,
+        max_gap_s: float,
+        longest_step_s: float,
+    ) -> None:
         self._time_s, self._values, self._ticks = time_s, values, ticks
-        self._nearest, self._max_gap_s = nearest, max_gap_s
+        self._nearest, self._early_s = nearest, max(early_s, _SAME_MOMENT_S)
+        self._max_gap_s, self._longest_step_s = max_gap_s, longest_step_s
         self.shape, self.dtype = (len(ticks), *values.shape[1:]), np.dtype(values.dtype)
 
     def read(self, first: int, end: int) -> NDArray[np.floating]:
@@ -75,22 +73,30 @@ class EvenValues(LazyRows):
         if not len(ticks):
             return np.empty((0, *self.shape[1:]), self.dtype)
         # Only the samples about these ticks: the last before the first tick to the first behind the last one.
-        low = max(bisect_right(self._time_s, float(ticks[0]) + _SAME_MOMENT_S) - 1, 0)
-        high = bisect_right(self._time_s, float(ticks[-1]) + _SAME_MOMENT_S, lo=low) + 1
+        low = max(bisect_right(self._time_s, float(ticks[0]) + self._early_s) - 1, 0)
+        high = bisect_right(self._time_s, float(ticks[-1]) + self._early_s, lo=low) + 1
         time_s = np.asarray(self._time_s[low:high])
         # The last of several samples at one moment holds.
-        before = np.clip(np.searchsorted(time_s, ticks + _SAME_MOMENT_S, side="right") - 1, 0, len(time_s) - 1)
+        before = np.clip(np.searchsorted(time_s, ticks + self._early_s, side="right") - 1, 0, len(time_s) - 1)
+        after = np.minimum(before + 1, len(time_s) - 1)
         chosen = before
         if self._nearest:
-            after = np.minimum(before + 1, len(time_s) - 1)
             chosen = np.where(time_s[after] - ticks < ticks - time_s[before], after, before)
         even: NDArray[np.floating] = np.asarray(self._values[low:high])[chosen]
-        even[np.abs(time_s[chosen] - ticks) > self._max_gap_s] = np.nan
+        is_far = np.abs(time_s[chosen] - ticks) > self._max_gap_s
+        even[is_far & (time_s[after] - time_s[before] > self._longest_step_s)] = np.nan
         return even
 
 
 def on_even_clock(
-    time_s: Rows, values: Rows, *, rate_hz: float, choice: Literal["nearest", "previous"], max_gap_s: float
+    time_s: Rows,
+    values: Rows,
+    *,
+    rate_hz: float,
+    choice: Literal["nearest", "previous"],
+    max_gap_s: float,
+    early_s: float = 0.0,
+    longest_step_s: float = 0.0,
 ) -> tuple[EvenTicks, EvenValues]:
     """(times, values) at `rate_hz` from the first sample to the last; values (T, C).
 
@@ -100,8 +106,19 @@ def on_even_clock(
         rate_hz: rate of the even clock.
         choice: `nearest` sample for signals that vary, `previous` for states that hold until they change.
         max_gap_s: a tick further than that from its sample becomes NaN.
+        early_s: a sample that is at most so much later than a tick counts as taken at it.
+        longest_step_s: samples that are no further apart have lost none between them, and no tick there becomes NaN.
     """
     begin_s = float(time_s[0])
     count = int(np.floor((float(time_s[-1]) - begin_s) * rate_hz + 1e-6)) + 1
     ticks = EvenTicks(begin_s, count, rate_hz)
-    return ticks, EvenValues(time_s, values, ticks, nearest=choice == "nearest", max_gap_s=max_gap_s)
+    even = EvenValues(
+        time_s,
+        values,
+        ticks,
+        nearest=choice == "nearest",
+        early_s=early_s,
+        max_gap_s=max_gap_s,
+        longest_step_s=longest_step_s,
+    )
+    return ticks, even

@@ -26,5 +26,17 @@ def test_values_out_of_range_are_refused(set_key, mistakes, path, value):
     assert line.startswith(path)
 
 
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_word_may_map_to_a_lost_value(data, value):
+    data["datasets"]["hwu_usp"]["native"]["value_map"]["AJAR"] = value
+    assert load_config(data).document.datasets["hwu_usp"].native.value_map["AJAR"] is None
+
+
+def test_a_word_does_not_map_to_infinity_or_to_a_word(set_key, mistakes):
+    for value in (float("inf"), "half"):
+        (line,) = mistakes(set_key("datasets.hwu_usp.native.value_map", {"AJAR": value}))
+        assert line.startswith("datasets.hwu_usp.native.value_map")
+
+
 def test_words_in_files_map_to_numbers(data):
     assert load_config(data).document.datasets["hwu_usp"].native.value_map["ON"] == 1.0

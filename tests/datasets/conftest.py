@@ -9,6 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from detach_core.datasets.lost_words import LOST_WORDS
+
 CLASSES = ["Open Fridge", "Close Fridge", "Open Drawer 1"]
 OPEN_FRIDGE, CLOSE_FRIDGE, OPEN_DRAWER, TOGGLE = 406520, 404520, 406519, 405506
 
@@ -79,6 +81,7 @@ class OpportunityFolder:
             "sensor_glob": ["**/{recording}_sensors_data.txt", "**/{recording}.dat"],
             "video_glob": ["**/{recording}.mp4", "**/{recording}.avi"],
             "annotation_glob": ["**/{recording}*ml_both_arms*.srt"],
+            "lost_words": list(LOST_WORDS),
             "deckchair": False,
             "annotation_tolerance_s": 0.5,
         }
@@ -161,6 +164,7 @@ class HwuFolder:
                 "Ktch_T3_Cupboard",
             ],
             "value_map": {"OPEN": 1, "CLOSED": 0, "ON": 1, "OFF": 0},
+            "lost_words": list(LOST_WORDS),
         }
 
     def sensor_path(self, recording="tea_s01"):

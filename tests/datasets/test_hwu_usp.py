@@ -60,6 +60,76 @@ def test_an_uneven_clock_holds_states(hwu_folder):
     np.testing.assert_array_equal(recording.sensor[149:169], np.repeat(recording.sensor[148:149], 20, axis=0))
 
 
+COARSE = {
+    "15.625 ms": lambda second: np.floor(second * 64 + 1e-6) / 64,
+    "10 ms": lambda second: np.floor(second * 100 + 1e-6) / 100,
+    "1 s": lambda second: np.floor(second + 1e-6),
+    "pairs": lambda second: np.floor(second * 25 + 1e-6) / 25,
+    "nearly pairs": lambda second: np.floor(second * 25 + 1e-6) / 25 + 0.004 * ((second * 25 + 1e-6) % 1),
+}
+
+
+@pytest.mark.parametrize("clock", COARSE)
+def test_an_even_stream_on_a_coarse_clock_is_read_sample_by_sample(hwu_folder, clock):
+    hwu_folder.add(stamp=lambda second: f"{1000 + COARSE[clock](second):.6f}")
+    recording = read(hwu_folder)
+    cupboard = np.asarray(recording.sensor)[:, recording.channel_names.index("Ktch_B4_Cupboard")]
+    changes_s = np.asarray(recording.time_s)[np.flatnonzero(np.diff(cupboard)) + 1]
+    np.testing.assert_allclose(changes_s, [2.0, 4.0], atol=0.021)
+    assert len(recording.sensor) == pytest.approx(300, abs=2)
+
+
+@pytest.mark.parametrize("clock", COARSE)
+def test_another_rate_on_a_coarse_clock_is_refused_with_the_true_one(hwu_folder, clock):
+    hwu_folder.add(seconds=30, stamp=lambda second: f"{1000 + COARSE[clock](second * 1.25):.6f}")
+    message = refusal(hwu_folder)
+    found = float(message.split("found ")[1].split()[0])
+    assert found == pytest.approx(40, rel=0.01)
+    assert "expected 50" in message
+
+
+@pytest.mark.parametrize("clock", ["15.625 ms", "10 ms", "pairs"])
+def test_a_gap_on_a_coarse_clock_keeps_its_length(hwu_folder, clock):
+    hwu_folder.add(seconds=12, stamp=lambda second: f"{1000 + COARSE[clock](second):.6f}")
+    path = hwu_folder.sensor_path()
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:51] + lines[151:]) + "\n")  # seconds 1 to 3 are lost, the opening with them
+    recording = read(hwu_folder)
+    cupboard = np.asarray(recording.sensor)[:, 0]
+    changes_s = np.asarray(recording.time_s)[np.flatnonzero(np.diff(cupboard)) + 1]
+    np.testing.assert_allclose(changes_s, [3.0, 4.0], atol=0.021)
+    assert len(recording.sensor) == pytest.approx(600, abs=1)
+
+
+def test_lines_that_stand_twice_are_refused(hwu_folder):
+    hwu_folder.add()
+    path = hwu_folder.sensor_path()
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:100], *[lines[99]] * 5, *lines[100:]]) + "\n")
+    message = refusal(hwu_folder)
+    assert "column timestamp: found 1.960 s again" in message
+    assert any(f"line {line}," in message for line in range(101, 106))
+
+
+@pytest.mark.parametrize(
+    "word", ["", "NaN", "+nan", "-NAN", "1.#QNAN", "N/A", "NULL", "None", "?", "unavailable", "UNKNOWN", " unknown "]
+)
+def test_lost_words_are_lost_values(hwu_folder, word):
+    hwu_folder.add()
+    hwu_folder.edit(4, ",OFF,", f",{word},")
+    assert np.argwhere(np.isnan(read(hwu_folder).sensor)).tolist() == [[2, 2]]
+
+
+def test_a_word_may_be_mapped_to_a_lost_value_or_a_lost_word_to_a_number(hwu_folder):
+    hwu_folder.add()
+    hwu_folder.edit(4, ",OFF,", ",ajar,")
+    hwu_folder.edit(5, ",OFF,", ",unknown,")
+    values = hwu_folder.native["value_map"] | {"AJAR": None, "Unknown": 0.5}
+    sensor = np.asarray(read(hwu_folder, value_map=values).sensor)
+    assert np.argwhere(np.isnan(sensor)).tolist() == [[2, 2]]
+    assert sensor[3, 2] == 0.5
+
+
 def test_empty_cells_are_lost_values(hwu_folder):
     hwu_folder.add()
     hwu_folder.edit(4, ",OFF,", ",,")

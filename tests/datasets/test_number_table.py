@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detach_core.contracts.errors import BadInputError
+from detach_core.datasets.lost_words import LOST_WORDS, LostWords
 from detach_core.datasets.number_table import read_number_blocks
 
 GOOD = b"0 1.5 NaN -3\n33 2.5 7 1e3\n67 3.5 8 -0.25\n"
@@ -82,6 +83,54 @@ def test_empty_and_missing_files_are_refused(read, tmp_path):
     assert "an empty file" in refusal(read, b" \n")
     with pytest.raises(BadInputError, match="found nothing"):
         read_table(tmp_path / "no.dat", num_columns=4, columns=[1])
+
+
+LOST = LostWords(LOST_WORDS)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        b"NAN",
+        b"nAn",
+        b"+nan",
+        b"-NaN",
+        b"?",
+        b"unavailable",
+        b"Unknown",
+        b"N/A",
+        b"NA",
+        b"null",
+        b"NONE",
+        b"-",
+        b"1.#QNAN",
+    ],
+)
+def test_a_lost_word_is_a_lost_value_and_its_neighbours_stay(tmp_path, word):
+    path = tmp_path / "S1-Drill.dat"
+    path.write_bytes(GOOD.replace(b"2.5", word))
+    found = read_table(path, num_columns=4, columns=[1, 2, 3, 4], lost=LOST)
+    np.testing.assert_array_equal(found, [[0, 1.5, np.nan, -3], [33, np.nan, 7, 1000], [67, 3.5, 8, -0.25]])
+    np.testing.assert_array_equal(read_table(path, num_columns=4, columns=[3, 1], lost=LOST), found[:, [2, 0]])
+
+
+@pytest.mark.parametrize("bad", [b"inf", b"-Infinity", b"1.#INF", b"1e999", b"ajar", b"unavailable5", b"2-", b"--"])
+def test_what_is_neither_a_number_nor_a_lost_word_is_named(tmp_path, bad):
+    path = tmp_path / "S1-Drill.dat"
+    path.write_bytes(GOOD.replace(b"1.5", b"?").replace(b"2.5", bad))
+    with pytest.raises(BadInputError, match=r"line 2, column 2: found .* expected a number or NaN or a word of"):
+        read_table(path, num_columns=4, columns=[1, 2, 3, 4], lost=LOST)
+
+
+def test_lost_words_in_some_blocks_leave_the_others_as_they_are(tmp_path):
+    values = np.arange(300_000.0).reshape(-1, 3)
+    lines = [" ".join(map(str, row)) for row in values.tolist()]
+    for row in (5, 90_000):
+        lines[row] = f"{values[row, 0]} unknown {values[row, 2]}"
+        values[row, 1] = np.nan
+    path = tmp_path / "t.dat"
+    path.write_text("\n".join(lines))
+    np.testing.assert_array_equal(read_table(path, num_columns=3, columns=[1, 2, 3], lost=LOST), values)
 
 
 @settings(max_examples=30, deadline=None)

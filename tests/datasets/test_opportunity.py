@@ -7,6 +7,7 @@ from detach_core.contracts.errors import BadInputError, UserError
 from detach_core.contracts.recording import Annotation
 from detach_core.datasets.opportunity import Opportunity
 
+OPEN_FRIDGE = 406520
 CLASSES = ["Open Fridge", "Close Fridge", "Open Drawer 1"]
 
 
@@ -84,10 +85,50 @@ def test_a_gap_in_time_becomes_nan_on_the_even_clock(opportunity_folder):
     recording = read(opportunity_folder)
     assert len(recording.sensor) == 360
     lost = np.isnan(recording.sensor).all(axis=1)
-    assert lost[101:159].all()
-    assert not lost[:100].any()
-    assert not lost[160:].any()
+    assert np.flatnonzero(lost).tolist() == list(range(100, 160))
     assert any("uneven" in remark for remark in recording.remarks)
+
+
+COARSE = {
+    "15.625 ms": (lambda ms: np.floor(ms / 15.625 + 1e-6) * 15.625, 1 / 64),
+    "0.1 s": (lambda ms: np.floor(ms / 100 + 1e-6) * 100, 0.1),
+    "bursts of 6": (lambda ms: np.floor(ms / 200 + 1e-6) * 200 + 166, 0.2),
+}
+
+
+@pytest.mark.parametrize("clock", COARSE)
+def test_a_gap_on_a_coarse_clock_is_lost_and_the_rest_is_not(opportunity_folder, clock):
+    stamp, off_s = COARSE[clock]
+    opportunity_folder.add(seconds=30, gestures=[(2.0, 5.0, OPEN_FRIDGE), (20.0, 22.0, OPEN_FRIDGE)])
+    path = opportunity_folder.sensor_path()
+    rows = [line.split() for line in path.read_text().splitlines()]
+    for number, row in enumerate(rows):
+        row[0] = f"{stamp(number * 1000 / 30):.3f}"
+    path.write_text("\n".join(" ".join(row) for row in rows[:300] + rows[360:]) + "\n")
+    recording = read(opportunity_folder)
+    time_s, sensor = np.asarray(recording.time_s), np.asarray(recording.sensor)
+    lost = np.flatnonzero(np.isnan(sensor).all(axis=1))
+    assert len(lost) == pytest.approx(60, abs=1 + 30 * off_s)
+    assert (np.diff(lost) == 1).all()
+    assert time_s[lost[0]] == pytest.approx(10.0, abs=off_s + 0.034)
+    assert [(event.start_s, event.end_s) for event in recording.annotations] == [
+        (pytest.approx(2.0, abs=off_s + 0.001), pytest.approx(5.0, abs=off_s + 0.001)),
+        (pytest.approx(20.0, abs=off_s + 0.001), pytest.approx(22.0, abs=off_s + 0.001)),
+    ]
+    switch = sensor[:, recording.channel_names.index("REED SWITCH FRIDGE S3")]
+    on_s = time_s[np.flatnonzero(np.diff(np.nan_to_num(switch, nan=0.0))) + 1]
+    np.testing.assert_allclose(on_s, [2.0, 5.0, 20.0, 22.0], atol=off_s + 0.034)
+
+
+def test_lost_words_stay_lost(opportunity_folder):
+    opportunity_folder.add()
+    for line, word in enumerate(["NAN", "?", "unavailable", "N/A", "-NaN"], start=7):
+        opportunity_folder.edit(line, 208, word)
+    opportunity_folder.edit(20, 250, "?")
+    recording = read(opportunity_folder)
+    channel = recording.channel_names.index("Accelerometer DOOR1 accX")
+    assert np.argwhere(np.isnan(recording.sensor)).tolist() == [[row, channel] for row in range(6, 11)]
+    assert len(recording.annotations) == 3
 
 
 @pytest.mark.parametrize(

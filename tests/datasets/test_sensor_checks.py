@@ -13,6 +13,7 @@ from detach_core.datasets.sensor_checks import (
     check_gaps,
     check_increasing,
     check_rate,
+    check_repeats,
     check_sizes,
     count_lost,
 )
@@ -26,8 +27,8 @@ def block_bytes(request, monkeypatch):
     monkeypatch.setattr(rows, "_BLOCK_BYTES", request.param)
 
 
-@pytest.mark.parametrize("value", [0.1, 0.05])
-def test_time_that_stands_still_or_runs_backwards_is_named_by_its_line(value):
+@pytest.mark.parametrize("value", [0.0999, 0.05, -3.0])
+def test_time_that_runs_backwards_is_named_by_its_line(value):
     time_s = np.array([0.0, 0.1, value, 0.3])
     with pytest.raises(BadInputError, match=r"line 4, column timestamp: found .* after 0.100 s"):
         check_increasing(PATH, time_s, first_line=2, column="timestamp")
@@ -38,8 +39,22 @@ def test_a_lost_time_is_named_by_its_line():
         check_increasing(PATH, np.array([0.0, np.nan, 0.2]), first_line=1, column="1")
 
 
-def test_increasing_time_passes():
-    check_increasing(PATH, np.array([0.0, 0.1, 5.0]), first_line=1, column="1")
+@pytest.mark.parametrize("time_s", [[0.0, 0.1, 5.0], [0.0, 0.1, 0.1, 0.3]])
+def test_time_that_does_not_run_backwards_passes(time_s):
+    check_increasing(PATH, np.array(time_s), first_line=1, column="1")
+
+
+def test_a_line_that_stands_twice_is_named_and_a_coarse_clock_passes():
+    time_s = np.arange(300) / 30
+    with pytest.raises(BadInputError, match=r"line 2[2-4], column 1: found 0.633 s again, and no pause .* stand twice"):
+        check_repeats(PATH, np.insert(time_s, [20] * 3, time_s[19]), first_line=2, column="1")
+    for coarse in (time_s, np.floor(time_s * 5) / 5, np.repeat(time_s[::2], 2)):
+        check_repeats(PATH, coarse, first_line=2, column="1")
+
+
+def test_time_that_stands_still_is_refused():
+    with pytest.raises(BadInputError, match=r"found time that stands still over most of 40 samples, expected 30 "):
+        check_rate(PATH, np.zeros(40), sensor_hz=30, tolerance=0.05)
 
 
 def test_another_rate_is_refused_and_the_key_is_named():

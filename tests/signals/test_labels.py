@@ -17,6 +17,28 @@ def test_of_overlapping_annotations_the_later_start_wins():
     assert centre_annotation(np.array([1.0, 2.5]), [0.0, 2.0], [5.0, 3.0]).tolist() == [0, 1]
 
 
+def test_an_annotation_rules_again_behind_one_inside_it():
+    start, end = [0.0, 1.0, 2.0, 4.0, 12.0], [10.0, 6.0, 3.0, 5.0, 12.0]
+    centres = np.array([-0.1, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.0, 9.9, 10.0, 12.0])
+    assert centre_annotation(centres, start, end).tolist() == [-1, 0, 1, 2, 1, 3, 1, 0, 0, -1, -1]
+
+
+def test_of_annotations_that_overlap_the_later_rules_until_its_end_and_then_what_is_left():
+    start, end = [0.0, 2.0, 3.0, 3.0], [4.0, 8.0, 3.5, 5.0]
+    centres = np.array([1.0, 2.5, 3.2, 3.7, 4.5, 5.0, 7.9, 8.0])
+    assert centre_annotation(centres, start, end).tolist() == [0, 1, 3, 3, 3, 1, 1, -1]
+
+
+def test_the_ruling_annotation_is_the_last_of_all_that_hold_the_centre():
+    rng = np.random.default_rng(0)
+    start = np.sort(rng.integers(0, 40, 60) / 2)
+    end = start + rng.integers(0, 20, 60) / 2
+    centres = rng.integers(-4, 70, 300) / 3
+    holding = [np.flatnonzero((start <= centre) & (centre < end)) for centre in centres]
+    expected = [int(which[-1]) if len(which) else -1 for which in holding]
+    assert centre_annotation(centres, start.tolist(), end.tolist()).tolist() == expected
+
+
 def test_without_annotations_nothing_is_labelled():
     assert centre_annotation(np.array([1.0, 2.0]), [], []).tolist() == [-1, -1]
 

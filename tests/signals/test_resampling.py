@@ -14,7 +14,7 @@ def test_the_rate_of_rounded_milliseconds_is_found_and_a_gap_does_not_lower_it()
     assert sampling_rate_hz(time_s) == pytest.approx(30, rel=1e-3)
 
 
-@pytest.mark.parametrize("time_s", [[0.0], [0.0, 0.0], [1.0, 0.5]])
+@pytest.mark.parametrize("time_s", [[0.0], [0.0, 0.0], [1.0, 0.5], [0.0, 0.1, 0.05, 0.2]])
 def test_a_rate_needs_increasing_time(time_s):
     with pytest.raises(ValueError, match="increasing"):
         sampling_rate_hz(np.array(time_s))
@@ -39,6 +39,22 @@ def test_previous_holds_a_state_until_it_changes():
     time_s = np.array([0.0, 0.15, 0.45])
     _, values = on_even_clock(time_s, np.array([[0.0], [1.0], [2.0]]), rate_hz=10, choice="previous", max_gap_s=np.inf)
     assert values[:, 0].tolist() == [0, 0, 1, 1, 1]
+
+
+def test_a_sample_that_is_a_little_late_counts_as_taken_at_its_tick():
+    time_s = np.array([0.0, 0.104, 0.196, 0.306, 0.9])
+    values = np.arange(5.0)[:, None]
+    _, held = on_even_clock(time_s, values, rate_hz=10, choice="previous", max_gap_s=np.inf, early_s=0.05)
+    assert held[:, 0].tolist() == [0, 1, 2, 3, 3, 3, 3, 3, 3, 4]
+    _, held = on_even_clock(time_s, values, rate_hz=10, choice="previous", max_gap_s=np.inf)
+    assert held[:, 0].tolist() == [0, 0, 2, 2, 3, 3, 3, 3, 3, 4]
+
+
+def test_only_ticks_between_samples_that_lie_too_far_apart_become_nan():
+    time_s = np.array([0.0, 0.14, 0.2, 0.5, 0.61])
+    values = np.arange(5.0)[:, None]
+    _, even = on_even_clock(time_s, values, rate_hz=20, choice="nearest", max_gap_s=0.025, longest_step_s=0.15)
+    np.testing.assert_array_equal(even[:, 0], [0, 0, 1, 1, 2, *[np.nan] * 5, 3, 3, 4])
 
 
 def test_an_even_stream_comes_back_as_it_was():
@@ -88,6 +104,6 @@ def test_rate_and_evenness_do_not_depend_on_the_pieces(block_bytes, monkeypatch)
     assert is_even(time_s, 30)
     time_s[499] += 0.02
     assert not is_even(time_s, 30)
-    time_s[300] = time_s[299]
+    time_s[300] = time_s[299] - 0.001
     with pytest.raises(ValueError, match="increasing"):
         sampling_rate_hz(time_s)
