@@ -49,7 +49,7 @@ def read_captions(path: Path | str) -> list[Caption]:
     if stray := [row for row, line in enumerate(lines[: heads[0] if heads else None]) if line]:
         raise _error(path, stray[0], repr(lines[stray[0]][:40]), "times like 00:00:01,500 --> 00:00:03,000")
     captions: list[Caption] = []
-    for row, end in zip(times, [*heads[1:], len(lines)], strict=True):
+    for row, end in zip(times, [*heads, len(lines)][1:], strict=True):
         caption = _caption(path, lines, row, end)
         if captions and caption.start_s < captions[-1].start_s:
             raise _error(path, row, "a caption that starts before the one above it", "increasing times")

@@ -101,6 +101,11 @@ def test_text_that_is_not_utf_8_is_named_by_its_line(srt):
         read_captions(srt(TEXT.encode().replace(b"Open", b"\xe9")))
 
 
+@pytest.mark.parametrize("content", ["", "\n", " \r\n\r\n"])
+def test_an_empty_track_has_no_captions(srt, content):
+    assert read_captions(srt(content)) == []
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadInputError, match="found nothing"):
         read_captions(tmp_path / "no.srt")
