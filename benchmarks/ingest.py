@@ -87,7 +87,6 @@ def ours(video: Path, folder: Path, *, hz: int, grid: tuple[int, int], preset: s
                 "working_hz": hz,
                 "image_px": grid,
                 "crop_px": None,
-                "rate_tolerance": 0.05,
                 "length_tolerance_s": 1,
             },
             "flow": {"method": "dis", "preset": preset, "max_px": 16.0},

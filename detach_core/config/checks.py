@@ -54,6 +54,10 @@ def _dataset_mistakes(key: str, dataset: DatasetSection) -> Iterator[str]:
     if dataset.video.working_hz > dataset.native.video_hz:  # type: ignore[attr-defined]
         yield f"{key}.video.working_hz: must be at most `native.video_hz`, got {dataset.video.working_hz:g}"
 
+    offsets = dataset.native.video_offset_s  # type: ignore[attr-defined]
+    for name in sorted(set(offsets if isinstance(offsets, dict) else ()) - set(dataset.recordings())):
+        yield f"{key}.native.video_offset_s: {unknown_key(name, dataset.recordings())}"
+
 
 def _split_mistakes(key: str, part: DatasetSplit, dataset: DatasetSection) -> Iterator[str]:
     if part.hold_out == "nothing":

@@ -21,6 +21,11 @@ LostWordList = Annotated[
     list[str], Field(description="words that stand for a lost value, in any case; NaN always does")
 ]
 Names = Annotated[list[Name], Field(min_length=1)]
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+VideoOffset = Annotated[
+    Seconds | dict[Name, Seconds],
+    Field(description="added to the video's own time stamps (s): a number, or one for each recording that needs it"),
+]
 NAMED = "tried in order; {recording} stands for the recording's id"
 
 
@@ -50,7 +55,8 @@ class OpportunityNative(Section):
     """How OPPORTUNITY's and Opportunity++'s files are found and read."""
 
     sensor_hz: float = Field(gt=0, description="rows per second of the sensor file")
-    video_hz: float = Field(gt=0, description="frames per second of the video")
+    video_hz: float = Field(gt=0, description="frames per second of the video; one at another rate is read and told of")
+    video_offset_s: VideoOffset
     rate_tolerance: Share = Field(description="relative difference to `sensor_hz` above which sensors are refused")
     sensor_glob: Globs = Field(description=f"patterns of the sensor file, {NAMED}")
     video_glob: Globs = Field(description=f"patterns of the video, {NAMED}")
@@ -66,7 +72,8 @@ class HwuNative(Section):
     """How HWU-USP's files are found and read."""
 
     sensor_hz: float = Field(gt=0, description="rows per second of the ambient file")
-    video_hz: float = Field(gt=0, description="frames per second of the video")
+    video_hz: float = Field(gt=0, description="frames per second of the video; one at another rate is read and told of")
+    video_offset_s: VideoOffset
     rate_tolerance: Share = Field(description="relative difference to `sensor_hz` above which sensors are refused")
     sensor_glob: Globs = Field(description=f"patterns of the ambient file, {NAMED}")
     video_glob: Globs = Field(description=f"patterns of the video, {NAMED}")

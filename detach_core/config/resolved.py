@@ -94,7 +94,7 @@ class Config:
 
     def simulate_home(self, dataset: str) -> str:
         """Settings of stage `simulate_home`."""
-        return self._of_dataset(dataset, "home", "native", "classes")
+        return self._of_dataset(dataset, "home", "native", "classes", without="video_offset_s")
 
     def download(self, dataset: str) -> str:
         """Settings of stage `download`."""
@@ -112,7 +112,8 @@ class Config:
 
     def ingest(self, dataset: str) -> str:
         """Settings of stage `ingest`."""
-        return self._of_dataset(dataset, "adapter", "classes", "native", "missing.all_nan_channel")
+        keys = ("adapter", "classes", "native", "missing.all_nan_channel")
+        return self._of_dataset(dataset, *keys, without="video_offset_s")
 
     def extract_frames(self, dataset: str) -> str:
         """Settings of stage `extract_frames`."""
@@ -179,9 +180,13 @@ class Config:
         """Settings of stage `table`."""
         return canonical({**self.document.tables[name].model_dump(), "seeds": self.document.seeds})
 
-    def _of_dataset(self, dataset: str, *keys: str) -> str:
-        """The source and the `keys` of a dataset's section; `a.b` takes `b` alone of section `a`."""
+    def _of_dataset(self, dataset: str, *keys: str, without: str = "") -> str:
+        """The source and the `keys` of a dataset's section; `a.b` takes `b` alone of section `a`.
+
+        Of `native`, the key `without` is left out.
+        """
         section = self.document.datasets[dataset].model_dump()
+        section["native"].pop(without, None)
         values: dict[str, Any] = {"source": self.source(dataset)}
         for key in keys:
             name, _, part = key.partition(".")

@@ -33,13 +33,11 @@ class VideoSection(Section):
         description="width and height of the working grid (px)"
     )
     crop_px: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=4, max_length=4)] | None = Field(
-        description="left, top, width, height of what is kept of the native frame (px); null keeps all"
-    )
-    rate_tolerance: float = Field(
-        gt=0, lt=1, description="relative difference to `native.video_hz` above which a video is refused"
+        description="left, top, width, height of what is kept of the picture as displayed (px); null keeps all"
     )
     length_tolerance_s: float = Field(
-        ge=0, description="what a video may lack at its end, and a frame be off a constant rate (s)"
+        ge=0,
+        description="a tick without a picture this near belongs to no window; a file may end that much too early (s)",
     )
 
 

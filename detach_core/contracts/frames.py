@@ -1,14 +1,15 @@
 """`frames.h5`: the small frames of one shard at the working rate, each recording one contiguous, uncompressed stream.
 
 `rgb` (F, H, W, 3) u8 is the working grid, `luma` (F, 2H, 2W) u8 the grey picture at twice the grid, for
-optical flow. Row k shows the moment k / working_hz on the recording's clock.
+optical flow. Row k stands for the tick `time_s[k]` = k / working_hz on the recording's clock and holds the picture
+nearest to it, shown at `picture_s[k]`. A row whose picture lies too far from its tick shows nothing of that moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,34 @@ from numpy.typing import NDArray
 from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.frames/1"
+SCHEMA = "detach.frames/2"
+# Far below a frame, far above the rounding of a time in float64.
+_EPSILON_S = 1e-6
+_KINDS = {"float": float, "int": int}
+
+
+@dataclass(frozen=True)
+class VideoTiming:
+    """What a video's time stamps say; times in seconds of the recording, 0 where there is no such thing.
+
+    `rate_hz` is pictures per second from the first to the last; a gap is longer than two usual intervals; `damaged`
+    pictures were left out, as were `disordered` ones, which came after a later one. `unseen` is the number of rows
+    whose picture lies more than `tolerance_s` from their tick, `farthest_s` the largest such distance of all rows.
+    """
+
+    start_s: float
+    offset_s: float
+    rate_hz: float
+    pictures: int
+    damaged: int
+    disordered: int
+    gaps: int
+    gaps_s: float
+    longest_gap_s: float
+    gap_at_s: float
+    farthest_s: float
+    tolerance_s: float
+    unseen: int
 
 
 @dataclass(frozen=True)
@@ -29,12 +57,23 @@ class FrameStream:
     rgb: NDArray[np.uint8]
     luma: NDArray[np.uint8]
     time_s: NDArray[np.float64]
+    picture_s: NDArray[np.float64]
     video: str
+    timing: VideoTiming
 
     @property
     def num_frames(self) -> int:
         """Rows of the stream."""
         return len(self.rgb)
+
+    def seen(self, tolerance_s: float) -> NDArray[np.bool_]:
+        """(F,) whether a row's picture lies at most `tolerance_s` from its tick."""
+        return rows_seen(self.time_s, self.picture_s, tolerance_s)
+
+
+def rows_seen(time_s: NDArray[np.float64], picture_s: NDArray[np.float64], tolerance_s: float) -> NDArray[np.bool_]:
+    """(F,) whether the picture of `picture_s` (F,) lies at most `tolerance_s` from the tick of `time_s` (F,)."""
+    return np.asarray(np.abs(picture_s - time_s) <= tolerance_s + _EPSILON_S)
 
 
 @dataclass(frozen=True)
@@ -57,13 +96,28 @@ class FrameWriter:
     image_px: tuple[int, int]
 
     def add_recording(self, recording_id: str, *, num_frames: int, video: str) -> tuple[h5py.Dataset, h5py.Dataset]:
-        """The empty `rgb` and `luma` datasets of one recording; every row must be written."""
+        """The empty `rgb` and `luma` datasets of one recording; every row must be written.
+
+        Until `tell_timing` says otherwise, every row shows just its own moment.
+        """
         width, height = self.image_px
         group = self.file.create_group(recording_id)
         group.attrs["video"] = video
-        group["time_s"] = np.arange(num_frames, dtype=np.float64) / self.working_hz
+        group["time_s"] = group["picture_s"] = np.arange(num_frames, dtype=np.float64) / self.working_hz
+        self._write(group, VideoTiming(0.0, 0.0, self.working_hz, num_frames, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0))
         rgb = create_stream(group, "rgb", (num_frames, height, width, 3), "uint8")
         return rgb, create_stream(group, "luma", (num_frames, 2 * height, 2 * width), "uint8")
+
+    def tell_timing(self, recording_id: str, picture_s: NDArray[np.float64], timing: VideoTiming) -> None:
+        """Say when the picture of each row (F,) was taken, in seconds of the recording, and what the stamps say."""
+        group = self.file[recording_id]
+        group["picture_s"][...] = picture_s
+        self._write(group, timing)
+
+    @staticmethod
+    def _write(group: h5py.Group, timing: VideoTiming) -> None:
+        for name, value in asdict(timing).items():
+            group.attrs[name] = value
 
 
 @contextmanager
@@ -92,8 +146,22 @@ def read_frames(path: Path | str) -> FrameFile:
             rgb: NDArray[Any] = reader.stream(f"{name}/rgb", dtype="uint8", shape=(None, height, width, 3))
             luma = reader.stream(f"{name}/luma", dtype="uint8", shape=(len(rgb), 2 * height, 2 * width))
             time_s = reader.dataset(f"{name}/time_s", dtype="float64", shape=(len(rgb),), finite=True)[()]
-            streams[name] = FrameStream(rgb, luma, time_s, reader.attribute("video", str, name))
+            picture_s = reader.dataset(f"{name}/picture_s", dtype="float64", shape=(len(rgb),), finite=True)[()]
+            if (np.diff(picture_s) < 0).any():
+                raise reader.error(f"{name}/picture_s", expected="times that do not decrease", found="others")
+            timing = _read_timing(reader, name)
+            if (unseen := int((~rows_seen(time_s, picture_s, timing.tolerance_s)).sum())) != timing.unseen:
+                raise reader.error(f"{name}@unseen", expected=f"{unseen}, as picture_s says", found=str(timing.unseen))
+            streams[name] = FrameStream(rgb, luma, time_s, picture_s, reader.attribute("video", str, name), timing)
         return FrameFile(Path(path), working_hz, (width, height), streams, reader.provenance())
+
+
+def _read_timing(reader: ArtifactReader, name: str) -> VideoTiming:
+    values = {field.name: reader.attribute(field.name, _KINDS[str(field.type)], name) for field in fields(VideoTiming)}
+    for field, value in values.items():
+        if value < 0 and field not in ("start_s", "offset_s", "gap_at_s"):
+            raise reader.error(f"{name}@{field}", expected="a number of at least 0", found=str(value))
+    return VideoTiming(**values)
 
 
 def read_image_px(reader: ArtifactReader) -> tuple[int, int]:

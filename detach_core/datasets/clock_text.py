@@ -183,4 +183,4 @@ def _is_date(stamp: str, form: str) -> bool:
 
 def _unit_s(values: RowFile, expected_hz: float) -> float:
     step = typical_period(values) if len(values) > 1 else 0.0
-    return min(_UNITS_S, key=lambda unit_s: abs(math.log(step * unit_s * expected_hz))) if step > 0 else 1.0
+    return min(_UNITS_S, key=lambda unit_s: abs(math.log(step) + math.log(unit_s * expected_hz))) if step > 0 else 1.0

@@ -1,7 +1,7 @@
 """OPPORTUNITY and Opportunity++: 250-column text files, .srt tracks, one video a recording.
 
-UCI's `<RUN>.dat` and Opportunity++'s `<RUN>_sensors_data.txt` hold the same columns. Video frame i is at
-i / video_hz on the MILLISEC clock. Ambient sensors are wired and rarely lose samples; a gap in MILLISEC becomes NaN.
+UCI's `<RUN>.dat` and Opportunity++'s `<RUN>_sensors_data.txt` hold the same columns. The video's time
+stamps are the MILLISEC clock. Ambient sensors are wired and rarely lose samples; a gap in MILLISEC becomes NaN.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detach_core.contracts.errors import BadInputError, ContractError
+from detach_core.contracts.errors import ContractError
 from detach_core.contracts.flow import FlowFile, read_flow
-from detach_core.contracts.frames import FrameFile, FrameStream, read_frames
+from detach_core.contracts.frames import FrameFile, read_frames
 from detach_core.contracts.recording import Recording, RecordingFile, read_recordings
 
 
@@ -52,24 +52,6 @@ def open_shards(
             _require_equal(paths[2], "flow", f"{name}: rows", rows, shard.frames.streams[name].num_frames)
         shards.append(shard)
     return shards
-
-
-def check_coverage(recording: Recording, stream: FrameStream, working_hz: float, tolerance_s: float) -> None:
-    """Refuse a video that ends more than `tolerance_s` before its sensors do: it was cut off.
-
-    Raises:
-        BadInputError: names the video.
-    """
-    sensor_s = float(recording.time_s[0]) + len(recording.sensor) / recording.sensor_hz
-    video_s = stream.num_frames / working_hz
-    if sensor_s - video_s > tolerance_s:
-        raise BadInputError(
-            stream.video,
-            f"recording {recording.recording_id}",
-            found=f"a video of {video_s:.1f} s",
-            expected=f"{sensor_s:.1f} s, as long as the sensors",
-            remedy="copy the video again, or raise `video.length_tolerance_s` to use only what both cover",
-        )
 
 
 def _grid(artifact: FrameFile | FlowFile) -> tuple[float, tuple[int, int]]:

@@ -1,178 +1,237 @@
-"""Native video files: their rate and length from the container alone, and their frames, each decoded once, in order."""
+"""Native video files, read packet by packet: where their clock begins and ends, and whether they are whole.
+
+A container's time stamps are the recording's clock, with exceptions. A transport or program stream begins at an
+arbitrary stamp, so its zero is where its first stream starts. MP4, FLV and ASF whose decoding begins at 0 while their
+first picture comes later were moved by a writer that knows no negative stamps: that picture is their zero. AVI has no
+stamps of pictures at all, only a place for each, which may be empty: the picture before it stays.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
-from numpy.typing import NDArray
+from av.stream import Disposition
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.signals.frames import Fit
 
-_REPLACE = "copy or download the video again"
+REPLACE = "copy or download the video again"
 # What cameras and converters write. Without the list FFmpeg also opens playlists, which name other files to read.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,asf,flv,ogg"
-_EVEN = "write it at a constant rate, e.g. by ffmpeg -i video.mp4 -vf fps=RATE even.mp4"
-_UPRIGHT = "write it upright, as ffmpeg -i video.mp4 upright.mp4 does by itself"
+# Whose first stamp means nothing, by FFmpeg's names.
+_ARBITRARY_ZERO = {"mpegts", "mpeg"}
+# Whose stamps of decoding are stored, so that a writer without negative ones moved all stamps by the decoder's delay.
+_STORED_DECODING_TIME = {"mov", "flv", "asf"}
+# Whose header says how long they are, where it says anything. FFmpeg gives ASF's only of files of the right size.
+_KNOWN_LENGTH = {"mov", "flv", "matroska"}
+_INTERVALS_KEPT = 10_000
+_LONGEST_BLANK_S = 86_400
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """What a container says without a frame being decoded: frames counted and, from its header, frames promised."""
+    """What the packets of a video say without a picture being decoded; times in seconds by the container's stamps."""
 
     path: Path
-    width_px: int
-    height_px: int
-    num_frames: int
-    promised_frames: int
-    rate_hz: float
-    uneven_s: float
-    """the farthest that a time stamp lies from where an even rate puts its frame"""
-    uneven_frame: int
-
-    @property
-    def duration_s(self) -> float:
-        """Length by the measured rate."""
-        return self.num_frames / self.rate_hz
+    zero_s: Fraction
+    """the stamp at which the recording begins"""
+    end_s: Fraction
+    """the stamp of the last picture"""
+    interval_s: Fraction
+    """the usual time between two pictures (median)"""
+    num_packets: int
+    lacking_s: float
+    """how much earlier the data end than the container says"""
+    places_only: bool
+    """whether pictures have places instead of stamps (AVI), so that one stays until the next"""
+    decoder_delay_counts: bool
+    """whether these places are later than the pictures by what the decoder holds back"""
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The open container at `path` and its video stream (PyAV), cover pictures aside.
+
+    Raises:
+        BadInputError: there is no video of a known container and codec.
+    """
     if not path.is_file():
         raise BadInputError(path, "file", found="nothing", expected="a video", remedy="put the video there")
     if path.stat().st_size == 0:
-        raise BadInputError(path, "file", found="an empty file", expected="a video", remedy=_REPLACE)
+        raise BadInputError(path, "file", found="an empty file", expected="a video", remedy=REPLACE)
     try:
         container = av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         found = f"something that cannot be opened as a video ({error.strerror})"
-        raise BadInputError(path, "file", found=found, expected="a whole video", remedy=_REPLACE) from None
+        raise BadInputError(path, "file", found=found, expected="a whole video", remedy=REPLACE) from None
     with container:
-        if not container.streams.video:
-            raise BadInputError(path, "container", found="no video stream", expected="one", remedy=_REPLACE)
-        yield container
+        streams = [item for item in container.streams.video if not item.disposition & Disposition.attached_pic]
+        if not streams:
+            raise BadInputError(path, "container", found="no video stream", expected="one", remedy=REPLACE)
+        context = streams[0].codec_context
+        if context is None or min(context.width, context.height) < 1:
+            found, remedy = "a picture of no known codec or size", "convert the video to H.264, e.g. by ffmpeg -i"
+            raise BadInputError(path, "video stream", found=found, expected="pictures", remedy=remedy)
+        yield container, streams[0]
+
+
+@dataclass
+class _Packets:
+    """What is kept of the packets that went by; stamps in ticks of the video stream."""
+
+    count: int = 0
+    first_pts: int | None = None
+    first_dts: int | None = None
+    second_dts: int | None = None
+    last: int | None = None
+    furthest_s: Fraction = Fraction(0)
+    intervals: Counter[int] = field(default_factory=Counter)
+    _decoded: int | None = None
+
+    def add(self, packet: Any, *, places_only: bool) -> None:
+        """Count a packet of the video, of which an edit list may hide the picture."""
+        self.count += 1
+        if packet.dts is not None:
+            if self.count == 2:
+                self.second_dts = packet.dts
+            interval = 0 if self._decoded is None else packet.dts - self._decoded
+            # So many that a file of whatever length fits in memory; the usual one is among the first.
+            if interval > 0 and (len(self.intervals) < _INTERVALS_KEPT or interval in self.intervals):
+                self.intervals[interval] += 1
+            self._decoded = packet.dts
+        shown = packet.dts if places_only or packet.pts is None else packet.pts
+        if packet.is_discard or shown is None:
+            return
+        if self.last is None:
+            self.first_pts, self.first_dts = shown, packet.dts
+        self.last = shown if self.last is None else max(self.last, shown)
+
+    def reach(self, packet: Any) -> None:
+        """Note how far any stream of the file goes."""
+        if packet.pts is not None:
+            self.furthest_s = max(self.furthest_s, (packet.pts + packet.duration) * packet.time_base)
+
+    def usual_interval(self) -> int | None:
+        """The median of the intervals between packets."""
+        passed, half = 0, self.intervals.total() / 2
+        for interval, times in sorted(self.intervals.items()):
+            passed += times
+            if passed >= half:
+                return interval
+        return None
 
 
 def inspect_video(path: Path | str) -> VideoFile:
-    """The size, rate and number of frames of a video, counted packet by packet rather than believed.
+    """The clock and the length of a video, read from its packets rather than believed.
 
     Raises:
-        BadInputError: no video, no frame, no known codec, or no time stamps to tell the rate by.
+        BadInputError: no video, no picture, no known codec, a broken container, or no time stamps to tell the rate by.
     """
     path = Path(path)
-    stamps: list[int] = []
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        time_base, average_hz, promised = stream.time_base, stream.average_rate, stream.frames
-        width, height = _size_px(path, stream)
-        num_frames = 0
+    packets = _Packets()
+    with open_video(path) as (container, stream):
+        names = set(container.format.name.split(","))
+        places_only = "avi" in names
+        indexed = len(stream.index_entries)
         try:
-            for packet in container.demux(stream):
-                if packet.size:
-                    num_frames += 1
-                    if packet.pts is not None:
-                        stamps.append(packet.pts)
+            for packet in container.demux():
+                packets.reach(packet)
+                if packet.stream_index == stream.index and packet.size:
+                    packets.add(packet, places_only=places_only)
         except av.error.FFmpegError as error:
-            place, found = f"frame {num_frames}", f"a broken container ({error.strerror})"
-            raise BadInputError(path, place, found=found, expected="more frames", remedy=_REPLACE) from None
-    if num_frames == 0:
-        raise BadInputError(path, "video stream", found="no frames", expected="at least one", remedy=_REPLACE)
-    rate_hz = float(average_hz or 0)
-    if len(stamps) == num_frames > 1 and max(stamps) > min(stamps):
-        rate_hz = (num_frames - 1) / float((max(stamps) - min(stamps)) * time_base)
-    if rate_hz <= 0:
-        remedy = "write the video again with time stamps, e.g. by ffmpeg -i"
-        raise BadInputError(path, "video stream", found="no time stamps", expected="a frame rate", remedy=remedy)
-    uneven_s, frame = (
-        _unevenness(np.array(sorted(stamps)) * float(time_base)) if len(stamps) == num_frames else (0.0, 0)
+            place, found = f"frame {packets.count}", f"a broken container ({error.strerror})"
+            raise BadInputError(path, place, found=found, expected="more frames", remedy=REPLACE) from None
+        if packets.count == 0:
+            raise BadInputError(path, "video stream", found="no frames", expected="at least one", remedy=REPLACE)
+        if places_only and packets.last is not None:
+            packets.last = max(packets.last, _last_place(path, stream.index))
+        interval_s = _interval_s(path, stream, packets)
+        zero_s = _zero_s(names, container, stream, packets)
+        end_s = zero_s if packets.last is None else packets.last * stream.time_base
+        # A late start stands behind the first picture, and leaves a writer nothing to move.
+        late = ((packets.second_dts or 0) - (packets.first_dts or 0)) * stream.time_base > interval_s * 3 / 2
+        if places_only and late:
+            end_s += stream.codec_context.reorder_depth * interval_s
+        lacking_s = _lacking_s(names, container, stream, packets, indexed, interval_s)
+    return VideoFile(
+        path,
+        zero_s,
+        end_s,
+        interval_s,
+        packets.count,
+        max(float(lacking_s), 0.0),
+        places_only,
+        places_only and not late,
     )
-    return VideoFile(path, width, height, num_frames, promised, rate_hz, uneven_s, frame)
 
 
-def _size_px(path: Path, stream: Any) -> tuple[int, int]:
-    context = stream.codec_context
-    width, height = (0, 0) if context is None else (context.width, context.height)
-    if min(width, height) < 1:
-        found, remedy = "a picture of no known codec or size", "convert the video to H.264, e.g. by ffmpeg -i"
-        raise BadInputError(path, "video stream", found=found, expected="pictures", remedy=remedy)
-    return width, height
+def _lacking_s(
+    names: set[str], container: Any, stream: Any, packets: _Packets, indexed: int, interval_s: Fraction
+) -> Fraction:
+    """How much earlier the packets end than the container says; below 0 where they go on."""
+    if "avi" in names:
+        return Fraction((stream.frames - 1 - (packets.last or 0)) * stream.time_base)
+    # An MP4's index, unlike its count of frames, knows of an edit list that hides the end.
+    if promised := indexed if "mov" in names and indexed else stream.frames:
+        return (promised - packets.count) * interval_s
+    if container.duration and names & _KNOWN_LENGTH:
+        return Fraction(container.duration, av.time_base) - packets.furthest_s
+    return Fraction(0)
 
 
-def _unevenness(time_s: NDArray[np.float64]) -> tuple[float, int]:
-    off = np.abs(time_s - np.linspace(time_s[0], time_s[-1], len(time_s)))
-    return float(off.max()), int(off.argmax())
+def _last_place(path: Path, stream: int) -> int:
+    """The number of the last place of an AVI's stream, empty or not, by the index at its end; -1 without one."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        index = data.rfind(b"idx1")
+        if index < 0:
+            return -1
+        length = int.from_bytes(data[index + 4 : index + 8], "little")
+        names = [data[place : place + 3] for place in range(index + 8, min(index + 8 + length, len(data) - 15), 16)]
+    # Names of chunks: two digits for the stream, then `dc` or `db` for a picture.
+    return names.count(b"%02dd" % stream) - 1
 
 
-def check_video(video: VideoFile, *, video_hz: float, rate_tolerance: float, length_tolerance_s: float) -> None:
-    """Refuse a video whose rate is not the configured one, or varies, or that ends before its container says.
+def _interval_s(path: Path, stream: Any, packets: _Packets) -> Fraction:
+    interval = packets.usual_interval()
+    if interval is not None:
+        return Fraction(interval * stream.time_base)
+    if rate := stream.average_rate or stream.guessed_rate:
+        return Fraction(1 / rate)
+    remedy = "write the video again with time stamps, e.g. by ffmpeg -i"
+    raise BadInputError(path, "video stream", found="no time stamps", expected="a frame rate", remedy=remedy)
+
+
+def _zero_s(names: set[str], container: Any, stream: Any, packets: _Packets) -> Fraction:
+    first = (packets.first_pts or 0) * stream.time_base
+    if names & _ARBITRARY_ZERO:
+        # In each stream's own ticks, as the container's start is rounded to microseconds.
+        others = (*container.streams.video, *container.streams.audio)
+        starts = [item.start_time * item.time_base for item in others if item.start_time is not None]
+        return Fraction(min(starts, default=first))
+    moved = packets.first_dts == 0 and names & _STORED_DECODING_TIME
+    return Fraction(first) if moved else Fraction(0)
+
+
+def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
+    """Refuse a video whose data end before its container says, or whose stamps leave more than a day without a picture.
 
     Raises:
         BadInputError: as said.
     """
-    if video.num_frames > 1 and abs(video.rate_hz / video_hz - 1) > rate_tolerance:
-        remedy = "set `native.video_hz` to the video's rate, or bring the video at the configured one"
-        found, expected = f"{video.rate_hz:.3f} frames/s", f"{video_hz:g} (`native.video_hz`)"
-        raise BadInputError(video.path, "frame rate", found=found, expected=expected, remedy=remedy)
-    if video.uneven_s > length_tolerance_s:
-        found = f"a varying rate: {video.uneven_s:.2f} s from where a constant one puts the frame"
-        expected = f"at most {length_tolerance_s:g} s (`video.length_tolerance_s`)"
-        raise BadInputError(video.path, f"frame {video.uneven_frame}", found=found, expected=expected, remedy=_EVEN)
-    if (video.promised_frames - video.num_frames) / video_hz > length_tolerance_s:
-        found = f"{video.num_frames} frames"
-        expected = f"{video.promised_frames}, as the container says (the file is cut off)"
-        raise BadInputError(video.path, "length", found=found, expected=expected, remedy=_REPLACE)
-
-
-def planar_frames(path: Path | str, wanted: NDArray[np.int64], fit: Fit) -> Iterator[NDArray[np.uint8]]:
-    """For each frame number of `wanted` (not decreasing), the (3H, 2W) planar YUV 4:2:0 picture.
-
-    One scaler serves the whole video; only wanted frames are scaled.
-
-    Raises:
-        BadInputError: a wanted frame cannot be decoded, or is to be shown turned.
-    """
-    path = Path(path)
-    # One scaler for the whole file: PyAV's frame.reformat would build it anew for each frame.
-    scaler = VideoReformatter()
-    width, height = fit.scaled_px
-    position, number = 0, -1
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_count = 1
-        frames = container.decode(stream)
-        while position < len(wanted):
-            try:
-                frame = next(frames, None)
-            except av.error.FFmpegError as error:
-                place, found = f"frame {number + 1}", f"damaged data ({error.strerror})"
-                raise BadInputError(path, place, found=found, expected="a frame", remedy=_REPLACE) from None
-            if frame is None:
-                expected = f"{wanted[-1] + 1}, as the container says (the file is cut off)"
-                found = f"{number + 1} frames that decode"
-                raise BadInputError(path, "length", found=found, expected=expected, remedy=_REPLACE)
-            number += 1
-            if wanted[position] != number:
-                continue
-            if frame.rotation:
-                found = f"a picture to be turned by {frame.rotation} degrees"
-                raise BadInputError(path, f"frame {number}", found=found, expected="an upright one", remedy=_UPRIGHT)
-            planar: NDArray[Any] = scaler.reformat(
-                frame,
-                width=width,
-                height=height,
-                format="yuv420p",
-                interpolation=Interpolation.AREA,
-                dst_colorspace=Colorspace.ITU601,
-                dst_color_range=ColorRange.MPEG,
-            ).to_ndarray()
-            picture = fit.cut(planar)
-            while position < len(wanted) and wanted[position] == number:
-                yield picture
-                position += 1
+    if video.lacking_s > length_tolerance_s:
+        end_s = float(video.end_s - video.zero_s)
+        found = f"{video.num_packets} frames, which end at {end_s:.1f} s"
+        expected = f"{video.lacking_s:.1f} s more, as the container says (the file is cut off)"
+        raise BadInputError(video.path, "length", found=found, expected=expected, remedy=REPLACE)
+    blank_s = float(video.end_s - video.zero_s - video.num_packets * video.interval_s)
+    if blank_s > _LONGEST_BLANK_S:
+        found, expected = f"{blank_s / 3600:.0f} h without pictures", "less than a day of them"
+        remedy = "write it with stamps from 0, e.g. by ffmpeg -i, or split it where it pauses"
+        raise BadInputError(video.path, "time stamps", found=found, expected=expected, remedy=remedy)

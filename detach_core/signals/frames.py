@@ -1,4 +1,4 @@
-"""Working frames: which native frame each tick takes, how a picture is fitted to the grid, and its colours.
+"""Working frames: which picture each tick takes, how a picture is fitted to the grid, and its colours.
 
 The grid is W x H pixels; pictures are handled at twice that (2W x 2H), where grey serves optical flow.
 """
@@ -6,9 +6,10 @@ The grid is W x H pixels; pictures are handled at twice that (2W x 2H), where gr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,18 +17,43 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.rows import LazyRows, Rows
 
+T = TypeVar("T")
 
-def native_frames(num_native: int, *, native_hz: float, working_hz: float) -> NDArray[np.int64]:
-    """For each tick k / working_hz within the video, the nearest native frame (frame i is at i / native_hz).
 
-    Exact in whole numbers, so that an hour's ticks do not drift. Never decreasing; it repeats frames only when
-    `working_hz` is above `native_hz`.
+def num_ticks(end_s: Fraction, *, interval_s: Fraction, working_hz: float) -> int:
+    """How many ticks k / working_hz, k from 0, a video has whose last picture at `end_s` lasts half an interval on."""
+    return max(math.ceil((end_s + interval_s / 2) * _exact(working_hz)), 0)
+
+
+def nearest_pictures(
+    pictures: Iterable[tuple[Fraction, T]], *, working_hz: float, ticks: int
+) -> Iterator[tuple[T, int]]:
+    """(picture, number of ticks in a row that it is nearest to), of those that some tick k / working_hz takes.
+
+    Exact in whole numbers, so that an hour's ticks do not drift; of two pictures equally near, the later is taken. Only
+    one picture is held at a time.
+
+    Args:
+        pictures: (time in s, picture) of increasing times.
+        working_hz: rate of the ticks.
+        ticks: how many there are; the last picture takes those that are left.
     """
-    step = Fraction(native_hz).limit_denominator(1_000_000) / Fraction(working_hz).limit_denominator(1_000_000)
-    # Nearest frame of tick k: floor(k * step + 1/2), which must stay below num_native.
-    count = math.ceil((num_native - Fraction(1, 2)) / step)
-    ticks = np.arange(max(count, 0), dtype=np.int64)
-    return (2 * ticks * step.numerator + step.denominator) // (2 * step.denominator)
+    half_rate = _exact(working_hz) / 2
+    done = 0
+    last: tuple[Fraction, T] | None = None
+    for time_s, picture in pictures:
+        if last is not None:
+            end = min(math.ceil((last[0] + time_s) * half_rate), ticks)
+            if end > done:
+                yield last[1], end - done
+                done = end
+        last = (time_s, picture)
+    if last is not None and done < ticks:
+        yield last[1], ticks - done
+
+
+def _exact(rate_hz: float) -> Fraction:
+    return Fraction(rate_hz).limit_denominator(1_000_000)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ class RecordingWindows:
     """One recording's windows: sensor (N, C, L) f32 without NaN, and a row of each table column (N,) per window.
 
     `annotation` is the position of the window's annotation in the recording's list, -1 for none of the classes;
-    `location` the true one, -1 where none is in use, absent where nobody knows.
+    `location` the true one, -1 where none is in use, absent where nobody knows. `unseen` is the number of windows that
+    the sensors have and the video does not show: past its end, or where a row of it has no picture.
     """
 
     sensor: SensorWindows
@@ -47,6 +48,7 @@ class RecordingWindows:
     label: NDArray[np.int64]
     annotation: NDArray[np.int64]
     location: NDArray[np.int64] | None
+    unseen: int = 0
 
     def only(self, kept: NDArray[np.bool_]) -> RecordingWindows:
         """The windows where `kept` is true."""
@@ -58,31 +60,44 @@ class RecordingWindows:
             self.label[kept],
             self.annotation[kept],
             location,
+            self.unseen,
         )
 
 
 def cut_windows(
     recording: Recording,
     *,
-    num_frames: int,
+    seen: NDArray[np.bool_],
     working_hz: float,
     length_s: float,
     stride_s: float,
     max_nan_share: float,
 ) -> RecordingWindows:
-    """All windows of `recording` that lie inside both its sensors and its video of `num_frames` at `working_hz`."""
+    """All windows of `recording` that lie inside its sensors and in whose rows of the video all pictures are there.
+
+    Args:
+        recording: sensors and annotations.
+        seen: (F,) whether the row k / working_hz of the video shows its moment.
+        working_hz: rate of these rows.
+        length_s: length of a window.
+        stride_s: from one window's start to the next.
+        max_nan_share: of a channel in a window, beyond which it becomes 0 there.
+    """
     origin_s, sensor_hz = float(recording.time_s[0]), recording.sensor_hz
     length, frames = rows_per_window(length_s, sensor_hz), rows_per_window(length_s, working_hz)
-    start_s = window_starts(
-        begin_s=max(origin_s, 0.0),
-        end_s=min(origin_s + len(recording.sensor) / sensor_hz, num_frames / working_hz),
-        length_s=length_s,
-        stride_s=stride_s,
-    )
+    begin_s, sensor_end_s = max(origin_s, 0.0), origin_s + len(recording.sensor) / sensor_hz
+    start_s = window_starts(begin_s=begin_s, end_s=sensor_end_s, length_s=length_s, stride_s=stride_s)
+    video_end_s = min(sensor_end_s, len(seen) / working_hz)
+    inside = len(window_starts(begin_s=begin_s, end_s=video_end_s, length_s=length_s, stride_s=stride_s))
     # Rounding to the nearest row may leave the stream by one row at its end.
     first = first_rows(start_s, origin_s=origin_s, rate_hz=sensor_hz)
+    whole = (first >= 0) & (first + length <= len(recording.sensor))
     first_frame = first_rows(start_s, origin_s=0.0, rate_hz=working_hz)
-    whole = (first >= 0) & (first + length <= len(recording.sensor)) & (first_frame + frames <= num_frames)
+    unseen_before = np.concatenate([[0], np.cumsum(~seen)])
+    last = np.minimum(first_frame + frames, len(seen))
+    shown = (np.arange(len(start_s)) < inside) & (first_frame + frames <= len(seen))
+    shown &= unseen_before[last] == unseen_before[np.minimum(first_frame, len(seen))]
+    unseen, whole = int((whole & ~shown).sum()), whole & shown
     start_s, first, first_frame = start_s[whole], first[whole], first_frame[whole]
     label, annotation = _labels(recording, start_s + length_s / 2)
     return RecordingWindows(
@@ -92,6 +107,7 @@ def cut_windows(
         label=label,
         annotation=annotation,
         location=None if recording.location is None else dominant_location(recording.location, first, length),
+        unseen=unseen,
     )
 
 

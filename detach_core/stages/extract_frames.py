@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from logging import Logger
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.datasets import build_adapter
-from detach_core.datasets.video_files import VideoFile, check_video, inspect_video, planar_frames
-from detach_core.signals.frames import Fit, fit_picture, native_frames, rgb_of_planar
+from detach_core.datasets.video_display import PictureFitter
+from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
+from detach_core.datasets.video_pictures import Picture, PictureCount, read_pictures, with_held
+from detach_core.signals.frames import nearest_pictures, num_ticks, rgb_of_planar
+
+_RATE_DIFFERENCE = 5e-4
 
 
 def extract_frames(
@@ -47,27 +57,97 @@ def extract_frames(
             for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="extract_frames"):
                 began = time.perf_counter()
                 file = inspect_video(adapter.find_files(root, name).video)
-                check_video(
-                    file,
-                    video_hz=native["video_hz"],
-                    rate_tolerance=video["rate_tolerance"],
-                    length_tolerance_s=video["length_tolerance_s"],
-                )
-                fit = _fit(file, image_px=(width, height), crop_px=video["crop_px"])
-                wanted = native_frames(file.num_frames, native_hz=native["video_hz"], working_hz=video["working_hz"])
-                stored = writer.add_recording(name, num_frames=len(wanted), video=str(file.path))
-                pictures = planar_frames(file.path, wanted, fit)
-                write_rows(stored, ((rgb_of_planar(item, fit.image_px), item[: 2 * height]) for item in pictures))
-                speed = file.num_frames / (time.perf_counter() - began)
-                log.info("%s: %d of %d frames, %.0f native frames/s", name, len(wanted), file.num_frames, speed)
+                check_video(file, length_tolerance_s=video["length_tolerance_s"])
+                timing = _write_video(writer, name, file, video, _offset_s(native, name))
+                _tell(log, name, timing, native["video_hz"], timing.pictures / (time.perf_counter() - began))
         log.info("wrote %s", frames_path)
 
 
-def _fit(file: VideoFile, *, image_px: tuple[int, int], crop_px: Sequence[int] | None) -> Fit:
-    try:
-        return fit_picture((file.width_px, file.height_px), image_px=image_px, crop_px=crop_px)
-    except ValueError as error:
-        found, expected = str(error), "a crop inside the picture"
-        raise BadInputError(
-            file.path, "picture", found=found, expected=expected, remedy="change `video.crop_px`"
-        ) from None
+def _offset_s(native: dict[str, Any], name: str) -> Fraction:
+    offset = native.get("video_offset_s", 0)
+    return Fraction(offset.get(name, 0) if isinstance(offset, dict) else offset).limit_denominator(1_000_000)
+
+
+def _write_video(
+    writer: FrameWriter, name: str, file: VideoFile, settings: dict[str, Any], offset_s: Fraction
+) -> VideoTiming:
+    working_hz, tolerance_s = settings["working_hz"], settings["length_tolerance_s"]
+    end_s = file.end_s - file.zero_s + offset_s
+    ticks = num_ticks(end_s, interval_s=file.interval_s, working_hz=working_hz)
+    if ticks == 0:
+        found, expected = f"a last picture at {float(end_s):.1f} s", "pictures after the recording's start"
+        remedy = "change `native.video_offset_s`"
+        raise BadInputError(file.path, "time stamps", found=found, expected=expected, remedy=remedy)
+    stored = writer.add_recording(name, num_frames=ticks, video=str(file.path))
+    count = PictureCount()
+    pictures = read_pictures(file, count, offset_s=offset_s, back_s=tolerance_s)
+    timed: Iterable[tuple[Fraction, Picture]] = ((item.time_s, item) for item in pictures)
+    if file.places_only:
+        timed = with_held(pictures, interval_s=file.interval_s, end_s=end_s)
+    fitter = PictureFitter(file.path, image_px=settings["image_px"], crop_px=settings["crop_px"])
+    rows = _Rows(fitter, np.empty(ticks), 2 * settings["image_px"][1])
+    write_rows(stored, rows.of(nearest_pictures(timed, working_hz=working_hz, ticks=ticks)))
+    tick_s = np.arange(ticks) / working_hz
+    timing = VideoTiming(
+        start_s=float(count.first_s or 0),
+        offset_s=float(offset_s),
+        rate_hz=count.rate_hz,
+        pictures=count.shown,
+        damaged=count.damaged,
+        disordered=count.disordered,
+        gaps=count.gaps,
+        gaps_s=float(count.gaps_s),
+        longest_gap_s=float(count.longest_gap_s),
+        gap_at_s=float(count.gap_at_s),
+        farthest_s=float(np.abs(rows.picture_s - tick_s).max()),
+        tolerance_s=float(tolerance_s),
+        unseen=int((~rows_seen(tick_s, rows.picture_s, tolerance_s)).sum()),
+    )
+    writer.tell_timing(name, rows.picture_s, timing)
+    return timing
+
+
+@dataclass
+class _Rows:
+    """The rows (rgb, luma) of a recording, and meanwhile in `picture_s` (F,) when each row's picture was taken."""
+
+    fitter: PictureFitter
+    picture_s: NDArray[np.float64]
+    luma_height: int
+
+    def of(self, pictures: Iterable[tuple[Picture, int]]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """A row for each tick that a picture is nearest to; each picture is scaled once."""
+        done = 0
+        scaled: Picture | None = None
+        for picture, ticks in pictures:
+            if picture is not scaled:
+                planar = self.fitter(picture)
+                row = rgb_of_planar(planar, self.fitter.image_px), planar[: self.luma_height]
+                scaled = picture
+            self.picture_s[done : done + ticks] = float(picture.time_s)
+            done += ticks
+            for _ in range(ticks):
+                yield row
+
+
+def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed: float) -> None:
+    """One line of figures, and one for each thing that one might not expect."""
+    log.info(
+        "%s: %d pictures from %.3f s on, %.4f a second, the farthest %.3f s from its tick; %.0f native frames/s",
+        name, timing.pictures, timing.start_s, timing.rate_hz, timing.farthest_s, speed,
+    )  # fmt: skip
+    if timing.start_s != 0:
+        log.warning("%s: the first picture is shown at %.3f s, not 0", name, timing.start_s)
+    if timing.rate_hz and abs(timing.rate_hz / expected_hz - 1) > _RATE_DIFFERENCE:
+        text = "%s: %.4f pictures a second where `native.video_hz` says %g; each is put where its time stamp says"
+        log.warning(text, name, timing.rate_hz, expected_hz)
+    if timing.gaps:
+        text = "%s: %d gaps between pictures, %.1f s together; the longest is %.2f s, from %.2f s on"
+        log.warning(text, name, timing.gaps, timing.gaps_s, timing.longest_gap_s, timing.gap_at_s)
+    if timing.damaged:
+        log.warning("%s: %d damaged pictures, or predicted from damaged ones, are left out", name, timing.damaged)
+    if timing.disordered:
+        log.warning("%s: %d pictures are left out as a later one came before them", name, timing.disordered)
+    if timing.unseen:
+        text = "%s: %d of the ticks have no picture within %g s (`video.length_tolerance_s`) and belong to no window"
+        log.warning(text, name, timing.unseen, timing.tolerance_s)

@@ -19,7 +19,7 @@ from detach_core.contracts.row_files import rows_of
 from detach_core.contracts.rows import JoinedRows
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows, write_windows
-from detach_core.datasets.shard import Shard, check_coverage, open_shards
+from detach_core.datasets.shard import Shard, open_shards
 from detach_core.signals.frames import MeanFrames
 from detach_core.signals.locations import locate_windows
 from detach_core.signals.packing import RecordingWindows, cut_windows
@@ -45,10 +45,9 @@ def pack(
         for shard in tqdm(shards, file=sys.stderr, mininterval=5, desc="pack"):
             for recording in shard.sensors.recordings:
                 stream = shard.frames.streams[recording.recording_id]
-                check_coverage(recording, stream, shard.frames.working_hz, values["video"]["length_tolerance_s"])
                 part = cut_windows(
                     recording,
-                    num_frames=stream.num_frames,
+                    seen=stream.seen(values["video"]["length_tolerance_s"]),
                     working_hz=shard.frames.working_hz,
                     length_s=values["window"]["length_s"],
                     stride_s=values["window"]["stride_s"],
@@ -61,10 +60,15 @@ def pack(
                 means.append(MeanFrames(rows_of(stream.rgb), part.first_frame, length))
                 parts.append(part)
                 log.info("%s: %d windows, %d kept", recording.recording_id, found, len(part.start_s))
+                if part.unseen:
+                    text = (
+                        "%s: %d windows of the sensors are left out, as the video ends earlier or has no picture there"
+                    )
+                    log.warning(text, recording.recording_id, part.unseen)
         if not sum(len(part.start_s) for part in parts):
             raise UserError(
                 f"dataset {dataset}: no window is left of {len(parts)} recordings; check their annotations and "
-                "lengths, or set `null_windows: keep`"
+                "lengths, what the log of `extract_frames` says of the videos' times, or set `null_windows: keep`"
             )
         windows = _join(dataset, values, shards, parts, JoinedRows(means), Path(windows_path))
         write_windows(windows_path, windows)

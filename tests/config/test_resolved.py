@@ -36,6 +36,8 @@ def settings_of(data):
         ("datasets.hwu_usp.flow.preset", "medium", {"flow"}),
         ("datasets.hwu_usp.video.working_hz", 2.5, {"extract_frames"}),
         ("datasets.hwu_usp.video.length_tolerance_s", 2.0, {"extract_frames", "pack"}),
+        ("datasets.hwu_usp.native.video_offset_s", 1.0, {"extract_frames"}),
+        ("datasets.hwu_usp.native.video_offset_s", {"tea_s01": 1.0}, {"extract_frames"}),
         ("datasets.hwu_usp.missing.max_nan_share", 0.4, {"pack"}),
         ("datasets.hwu_usp.missing.all_nan_channel", "zero", {"ingest"}),
         ("datasets.hwu_usp.download.max_unpacked_gb", 2.0, {"download"}),

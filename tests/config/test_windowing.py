@@ -9,7 +9,6 @@ import pytest
         ("datasets.hwu_usp.missing.all_nan_channel", "ignore"),
         ("datasets.hwu_usp.video.image_px", [64, 48, 3]),
         ("datasets.hwu_usp.video.crop_px", [0, 0, 10]),
-        ("datasets.hwu_usp.video.rate_tolerance", 0),
         ("datasets.hwu_usp.video.length_tolerance_s", -1),
         ("datasets.hwu_usp.flow.method", "tvl1"),
         ("datasets.hwu_usp.flow.max_px", 0),

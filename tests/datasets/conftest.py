@@ -129,7 +129,6 @@ class OpportunityFolder:
                 "working_hz": 5,
                 "image_px": [48, 36],
                 "crop_px": None,
-                "rate_tolerance": 0.05,
                 "length_tolerance_s": 1.0,
             },
             "flow": {"method": "dis", "preset": "fast", "max_px": 16.0},

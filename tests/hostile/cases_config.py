@@ -118,7 +118,7 @@ VALUES = [
     value("minus infinity", "optimizer.lr", float("-inf"), "got -inf"),
     value("a number beyond float64", f"{OPPORTUNITY}.native.sensor_hz", HUGE, "got 1000"),
     value("a whole number beyond all", "threads", 10**100, "must be (<= 256|a whole number)"),
-    value("below zero", f"{OPPORTUNITY}.video.rate_tolerance", -1.0, "must be > 0, got -1.0"),
+    value("below zero", f"{OPPORTUNITY}.video.length_tolerance_s", -1.0, "must be >= 0, got -1.0"),
     value("a number that is text", f"{OPPORTUNITY}.native.sensor_hz", "30", "must be a number, got '30'"),
     value("true for a number", "threads", True, "must be a whole number, got True"),
     value("a picture larger than any", f"{OPPORTUNITY}.video.image_px", [10**9, 10**9], "must be <= 1024"),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detach_core.signals.frames import MeanFrames, fit_picture, native_frames, rgb_of_planar
+from detach_core.signals.frames import MeanFrames, fit_picture, nearest_pictures, num_ticks, rgb_of_planar
 
 
 def planar_of(rgb):
@@ -18,12 +20,21 @@ def smooth_picture(width, height, seed=0):
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+def ticks_of(times, *, working_hz, interval_s):
+    """The number of the picture that each tick takes."""
+    times = [Fraction(time_s).limit_denominator(10**6) for time_s in times]
+    ticks = num_ticks(times[-1], interval_s=Fraction(interval_s).limit_denominator(10**6), working_hz=working_hz)
+    found = list(nearest_pictures(zip(times, range(len(times)), strict=True), working_hz=working_hz, ticks=ticks))
+    assert sum(count for _, count in found) == ticks
+    return [number for number, count in found for _ in range(count)]
+
+
 @pytest.mark.parametrize(
     ("native_hz", "working_hz", "expected"),
     [(10, 5, [0, 2, 4, 6, 8]), (25, 10, [0, 3, 5, 8]), (10, 10, list(range(10))), (25, 5, [0, 5]), (10, 20, None)],
 )
-def test_each_tick_takes_the_nearest_native_frame(native_hz, working_hz, expected):
-    found = native_frames(10, native_hz=native_hz, working_hz=working_hz).tolist()
+def test_each_tick_takes_the_nearest_picture_and_of_two_the_later(native_hz, working_hz, expected):
+    found = ticks_of(np.arange(10) / native_hz, working_hz=working_hz, interval_s=1 / native_hz)
     if expected is None:
         assert found == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9]
     else:
@@ -31,20 +42,32 @@ def test_each_tick_takes_the_nearest_native_frame(native_hz, working_hz, expecte
 
 
 @given(
-    num_native=st.integers(1, 400),
-    native_hz=st.sampled_from([10.0, 12.5, 15.0, 25.0, 29.97, 30.0]),
-    working_hz=st.sampled_from([2.0, 5.0, 8.0, 10.0]),
+    start_s=st.integers(-3_000, 3_000),
+    steps=st.lists(st.integers(1, 2_000), min_size=1, max_size=200),
+    working_hz=st.sampled_from([2.0, 5.0, 8.0, 10.0, 12.5]),
 )
-def test_no_tick_is_further_than_half_a_frame_and_none_is_left_out(num_native, native_hz, working_hz):
-    frames = native_frames(num_native, native_hz=native_hz, working_hz=working_hz)
-    ticks = np.arange(len(frames)) / working_hz
-    assert np.abs(frames / native_hz - ticks).max() <= 0.5 / native_hz + 1e-9
-    assert frames[-1] < num_native
-    assert len(frames) / working_hz * native_hz >= num_native - 0.5 - 1e-6
+def test_no_other_picture_is_nearer_to_a_tick_at_whatever_rate(start_s, steps, working_hz):
+    times = (start_s + np.cumsum(steps)) / 1000
+    if times[-1] < 0:
+        return
+    found = ticks_of(times, working_hz=working_hz, interval_s=0.1)
+    ticks = np.arange(len(found)) / working_hz
+    distances = np.abs(times[None] - ticks[:, None])
+    np.testing.assert_allclose(distances[np.arange(len(found)), found], distances.min(axis=1), atol=1e-9)
+    assert found == sorted(found)
+    assert ticks[-1] < times[-1] + 0.05 + 1e-9 <= ticks[-1] + 1 / working_hz + 1e-6
 
 
-def test_an_hour_of_ticks_does_not_drift():
-    assert native_frames(25 * 3600, native_hz=25, working_hz=10)[-2:].tolist() == [89995, 89998]
+def test_a_day_of_ticks_does_not_drift():
+    start = Fraction(86_400)
+    times = [Fraction(0), start, start + Fraction(1001, 30_000), start + Fraction(2002, 30_000)]
+    found = list(nearest_pictures(zip(times, "abcd", strict=True), working_hz=30, ticks=86_400 * 30 + 3))
+    assert found == [("a", 43_200 * 30), ("b", 43_200 * 30 + 1), ("c", 1), ("d", 1)]
+
+
+def test_pictures_before_the_recording_are_taken_by_its_first_tick_alone():
+    assert ticks_of([-0.3, -0.2, -0.1, 0.06, 0.16, 0.26], working_hz=10, interval_s=0.1) == [3, 3, 4, 5]
+    assert num_ticks(Fraction(-1), interval_s=Fraction(1, 10), working_hz=10) == 0
 
 
 def test_a_picture_of_the_grids_aspect_is_only_scaled():

@@ -28,8 +28,10 @@ def make_recording(*, origin_s=0.0, samples=100, rate_hz=10.0, annotations=(), l
     )
 
 
-def cut(recording, num_frames=50):
-    return cut_windows(recording, num_frames=num_frames, working_hz=5, length_s=2.0, stride_s=1.0, max_nan_share=0.5)
+def cut(recording, num_frames=50, unseen=()):
+    seen = np.ones(num_frames, bool)
+    seen[list(unseen)] = False
+    return cut_windows(recording, seen=seen, working_hz=5, length_s=2.0, stride_s=1.0, max_nan_share=0.5)
 
 
 def test_a_window_holds_the_samples_of_its_two_seconds():
@@ -47,6 +49,34 @@ def test_windows_lie_where_sensors_and_video_both_exist():
     late = cut(make_recording(origin_s=2.3))
     assert late.start_s.tolist() == [3, 4, 5, 6, 7, 8]
     np.testing.assert_allclose(late.sensor[0, 0, 0], 3.0, atol=1e-6)
+
+
+def test_windows_that_the_video_does_not_show_are_counted():
+    assert (cut(make_recording()).unseen, cut(make_recording(), num_frames=60).unseen) == (0, 0)
+    assert cut(make_recording(), num_frames=25).unseen == 5
+    windows = cut(make_recording(), num_frames=25)
+    assert windows.only(windows.start_s > 1).unseen == 5
+    # Nothing to be shown where the sensors have no whole window.
+    assert cut(make_recording(samples=35), num_frames=14).unseen == 1
+
+
+@pytest.mark.parametrize(
+    ("unseen", "left"),
+    [
+        ([22], [0, 1, 2, 5, 6, 7, 8]),
+        ([25], [0, 1, 2, 3, 6, 7, 8]),
+        ([24], [0, 1, 2, 5, 6, 7, 8]),
+        (range(7), [2, 3, 4, 5, 6, 7, 8]),
+        (range(12, 31), [0, 7, 8]),
+        ([49], [0, 1, 2, 3, 4, 5, 6, 7]),
+        (range(50), []),
+    ],
+)
+def test_a_window_with_a_row_that_shows_nothing_is_left_out(unseen, left):
+    windows = cut(make_recording(), unseen=unseen)
+    assert windows.start_s.tolist() == left
+    assert windows.first_frame.tolist() == [5 * start for start in left]
+    assert windows.unseen == 9 - len(left)
 
 
 def test_sensors_that_begin_before_the_video_start_with_it():

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import tracemalloc
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detach_core.contracts.frames import read_frames
+from detach_core.contracts.frames import VideoTiming, read_frames
 from detach_core.stages.extract_frames import extract_frames
+
+MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
 
 
 @pytest.fixture
@@ -94,10 +99,103 @@ def test_a_truncated_video_is_refused(opportunity_folder, run, tmp_path):
     assert "S1-Drill.mp4" in refusal(run, tmp_path)
 
 
-def test_another_frame_rate_is_refused(opportunity_folder, run, tmp_path):
+def warnings(tmp_path):
+    lines = (tmp_path / "frames.log").read_text().splitlines()
+    return [line.partition(" WARNING ")[2] for line in lines if " WARNING " in line]
+
+
+def stamped(opportunity_folder, stamps, **options):
+    """A recording whose picture n carries its number and is shown at `stamps[n]`."""
+    opportunity_folder.sensor_path().parent.mkdir(parents=True, exist_ok=True)
+    opportunity_folder.sensor_path().touch()
+    return MAKE["write_stamped"](opportunity_folder.video_path(), stamps, **options)
+
+
+def numbers(stream):
+    return [MAKE["number_of"](picture) for picture in stream.rgb]
+
+
+def test_another_frame_rate_is_read_and_told(opportunity_folder, run, tmp_path):
+    stamped(opportunity_folder, [k / 12.5 for k in range(50)])
+    stream = run(working_hz=5).streams["S1-Drill"]
+    assert numbers(stream) == [int(2.5 * k + 0.5) for k in range(20)]
+    np.testing.assert_allclose(stream.picture_s, [int(2.5 * k + 0.5) / 12.5 for k in range(20)])
+    assert stream.timing.rate_hz == pytest.approx(12.5)
+    assert stream.timing.farthest_s == pytest.approx(0.04)
+    (line,) = warnings(tmp_path)
+    assert line.startswith("S1-Drill: 12.5000 pictures a second where `native.video_hz` says 10")
+
+
+def test_nothing_is_told_of_an_even_video(opportunity_folder, run, tmp_path):
     opportunity_folder.add("S1-Drill", seconds=2, gestures=[])
-    opportunity_folder.native["video_hz"] = 25
-    assert "frame rate: found 10.000 frames/s, expected 25" in refusal(run, tmp_path)
+    stream = run().streams["S1-Drill"]
+    assert warnings(tmp_path) == []
+    assert stream.timing == VideoTiming(0.0, 0.0, 10.0, 20, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
+
+
+def test_a_late_start_and_a_gap_are_told_and_kept(opportunity_folder, run, tmp_path):
+    stamped(opportunity_folder, [3 + k / 10 for k in range(20)] + [8.5 + k / 10 for k in range(20)])
+    stream = run(working_hz=10).streams["S1-Drill"]
+    expected = [0] * 30 + list(range(20)) + [19] * 17 + [20] * 18 + list(range(20, 40))
+    assert numbers(stream) == expected
+    seen = stream.seen(1.0)
+    # From a second before the first picture; between, a second behind the last of the first part and before the second.
+    assert np.flatnonzero(~seen).tolist() == [*range(20), *range(60, 75)]
+    timing = stream.timing
+    assert (timing.start_s, timing.gaps, timing.unseen) == (3.0, 1, 35)
+    assert (timing.longest_gap_s, timing.gap_at_s, timing.farthest_s) == pytest.approx((3.6, 4.9, 3.0))
+    text = "\n".join(warnings(tmp_path))
+    assert "S1-Drill: the first picture is shown at 3.000 s, not 0" in text
+    assert "S1-Drill: 1 gaps between pictures, 3.6 s together; the longest is 3.60 s, from 4.90 s on" in text
+    assert "S1-Drill: 35 of the ticks have no picture within 1 s (`video.length_tolerance_s`)" in text
+
+
+def test_a_tolerance_is_counted_to_the_tick(opportunity_folder, run):
+    stamped(opportunity_folder, [1 + k / 10 for k in range(20)])
+    assert run(working_hz=10, length_tolerance_s=1.0).streams["S1-Drill"].timing.unseen == 0
+    assert run(working_hz=10, length_tolerance_s=0.9).streams["S1-Drill"].timing.unseen == 1
+    assert run(working_hz=10, length_tolerance_s=0.0).streams["S1-Drill"].timing.unseen == 10
+
+
+@pytest.mark.parametrize("offset", [1.5, {"S1-Drill": 1.5, "S1-ADL1": 20}, {"S1-ADL1": 20}, -1.5, 0])
+def test_an_offset_moves_the_pictures(opportunity_folder, run, tmp_path, offset):
+    stamped(opportunity_folder, [k / 10 for k in range(40)])
+    opportunity_folder.native["video_offset_s"] = offset
+    stream = run(working_hz=10).streams["S1-Drill"]
+    moved = (offset.get("S1-Drill", 0) if isinstance(offset, dict) else offset) * 10
+    assert numbers(stream) == [max(int(row - moved), 0) for row in range(int(40 + moved))]
+    assert (stream.timing.offset_s, stream.timing.start_s) == (moved / 10, moved / 10)
+    assert bool(warnings(tmp_path)) == (moved != 0)
+
+
+def test_an_offset_that_leaves_nothing_is_refused(opportunity_folder, run, tmp_path):
+    stamped(opportunity_folder, [k / 10 for k in range(40)])
+    opportunity_folder.native["video_offset_s"] = -5
+    message = refusal(run, tmp_path)
+    assert "time stamps: found a last picture at -1.1 s, expected pictures after the recording's start" in message
+    assert "native.video_offset_s" in message
+
+
+def test_damage_is_left_out_told_and_kept(opportunity_folder, run, tmp_path):
+    source = stamped(opportunity_folder, [k / 10 for k in range(60)], codec="mjpeg", tick=Fraction(1, 1000))
+    source = source.rename(tmp_path / "sound.mp4")
+    MAKE["remux"](source, opportunity_folder.video_path(), change=MAKE["noise_in"](20, 24))
+    stream = run(working_hz=10).streams["S1-Drill"]
+    assert numbers(stream) == [*range(20), 19, 19, 24, 24, *range(24, 60)]
+    assert stream.timing.damaged == 4
+    assert "S1-Drill: 4 damaged pictures, or predicted from damaged ones, are left out" in "\n".join(warnings(tmp_path))
+
+
+def test_empty_places_of_an_avi_show_the_last_picture(opportunity_folder, run):
+    stamps = [k / 10 for k in range(30)] + [4 + k / 10 for k in range(20)]
+    path = stamped(opportunity_folder, [0])
+    path.unlink()
+    MAKE["write_stamped"](path.with_suffix(".avi"), stamps, codec="mjpeg", tick=Fraction(1, 10))
+    stream = run(working_hz=10).streams["S1-Drill"]
+    assert numbers(stream) == [*range(30), *[29] * 10, *range(30, 50)]
+    np.testing.assert_allclose(stream.picture_s[30:40], 2.9)
+    assert stream.seen(1.0).all()
+    assert not stream.seen(0.5)[35:40].any()
 
 
 def test_a_missing_video_is_refused(opportunity_folder, run, tmp_path):

@@ -147,15 +147,20 @@ def test_packing_twice_gives_the_same_bytes(opportunity_folder, prepare):
     assert prepare([["S1-Drill"]]).read_bytes() == first
 
 
-def test_a_video_shorter_than_its_sensors_is_refused(opportunity_folder, prepare, tmp_path):
+def test_windows_past_the_end_of_a_video_are_left_out_and_told(opportunity_folder, prepare, tmp_path):
     opportunity_folder.add("S1-Drill", video_s=8)
-    with pytest.raises(SystemExit):
-        prepare([["S1-Drill"]])
-    message = (tmp_path / "stage.log").read_text()
-    assert "S1-Drill.mp4" in message
-    assert "a video of 8.0 s" in message
-    assert "length_tolerance_s" in message
-    assert not (tmp_path / "results" / "windows.h5").exists()
+    windows = read_windows(prepare([["S1-Drill"]], null_windows="keep"))
+    assert windows.start_s.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    message = (
+        "WARNING S1-Drill: 4 windows of the sensors are left out, as the video ends earlier or has no picture there"
+    )
+    assert message in (tmp_path / "stage.log").read_text()
+
+
+def test_a_video_that_shows_all_windows_of_its_sensors_is_not_spoken_of(opportunity_folder, prepare, tmp_path):
+    opportunity_folder.add("S1-Drill")
+    prepare([["S1-Drill"]])
+    assert "WARNING" not in (tmp_path / "stage.log").read_text()
 
 
 def test_a_dataset_without_labelled_windows_is_refused(opportunity_folder, prepare, tmp_path):
@@ -181,7 +186,6 @@ def test_a_sequence_dataset_labels_every_window_by_its_recording(hwu_folder, tmp
                 "working_hz": 5,
                 "image_px": [48, 36],
                 "crop_px": None,
-                "rate_tolerance": 0.05,
                 "length_tolerance_s": 1.0,
             },
             "flow": {"method": "farneback", "preset": "fast", "max_px": 16.0},
