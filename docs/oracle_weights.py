@@ -21,11 +21,13 @@ from torch import Tensor
 
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.metrics import Metrics, read_metrics
-from detach_core.evaluation.paired import SplitPair, difference, f1_of
+from detach_core.evaluation.figures import f1_of
+from detach_core.evaluation.paired import difference
 from detach_core.methods import METHODS
 from detach_core.methods.batch import WindowBatch, WindowsAccess
 from detach_core.methods.detach import Detach
 from detach_core.negatives.kinds import FALSE, HARD, negative_kinds
+from detach_core.reports.claims.accuracy import paired
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
@@ -79,6 +81,7 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
     section = {
         "kind": rival.probe,
         "c": list(rival.strengths),
+        "class_weights": "fit_and_choice",
         "inner_folds": 3,
         "bootstrap": rival.interval.resamples,
         "confidence": rival.interval.confidence,
@@ -121,7 +124,7 @@ def main() -> None:
         cells = [f"{sum(run.protocols[protocol].f1_weighted for run in oracle) / len(oracle):.3f}"]
         for rival in RIVALS:
             runs = [read_metrics(part / rival / f"seed{seed}" / "metrics.json") for seed in options.seeds]
-            pair = SplitPair(*(tuple(run.protocols[protocol].predictions for run in group) for group in (oracle, runs)))
+            pair = paired(oracle, runs, protocol)
             found = difference([pair], f1_of(len(oracle[0].class_names)), oracle[0].interval)
             cells.append(f"{sum(run.protocols[protocol].f1_weighted for run in runs) / len(runs):.3f}")
             cells.append(f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")

@@ -110,6 +110,6 @@ def make_metrics(protocols=("paper", "by_recording"), **changes):
     probabilities /= probabilities.sum(1, keepdims=True)
     predictions = Predictions(unit, unit // 3, label, probabilities.argmax(1), probabilities)
     choices = (Choice(0, 0.1, ((0.5, 0.75),)), Choice(0, 1.0, ()))
-    result = summarise(predictions, fields["class_names"], choices, fields["interval"])
+    result = summarise([predictions], fields["class_names"], choices, fields["interval"])
     provenance = make_provenance(stage="probe", source=fields["source"], settings={}, seed=fields["seed"])
     return Metrics(**fields, protocols=dict.fromkeys(protocols, result), provenance=provenance)

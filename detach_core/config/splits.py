@@ -16,6 +16,9 @@ class DatasetSplit(Section):
     held_out: list[Name] = Field(description="the recordings or subjects that are held out")
     pretrain: OpenShare = Field(description="share of the rest that is pretrained on; what remains is downstream")
     folds: int = Field(ge=2, le=100, description="folds of protocol `paper` over the downstream part")
+    fold_draws: int = Field(
+        ge=1, le=1000, description="draws of those folds and of the probe's inner folds; figures are means over them"
+    )
 
 
 class Split(Section):

@@ -16,7 +16,7 @@ from detach_core.contracts.json_document import JsonDocument
 from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.metrics/2"
+SCHEMA = "detach.metrics/3"
 _TEXTS = (
     "dataset",
     "variant",
@@ -29,7 +29,12 @@ _TEXTS = (
     "null_windows",
     "probe",
 )
-_FRACTIONS = ("f1_weighted", "f1_weighted_low", "f1_weighted_high", "map", "map_low", "map_high")
+_FIGURES = ("f1_weighted", "map")
+_FRACTIONS = tuple(
+    f"{before}{name}{after}"
+    for name in _FIGURES
+    for before, after in (("", ""), ("", "_low"), ("", "_high"), ("chance_", ""))
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,11 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """Figures of one protocol, predictions of its folds pooled; the interval's bounds are `_low` and `_high`.
+    """Figures of one protocol: means over draws of folds of the figure of a draw, whose folds' predictions are pooled.
 
-    `n_test` counts tested units, `n_units` the instances or sequences that were resampled; `choices` has one for each
-    fold, none for a probe that chooses nothing.
+    The interval's bounds are `_low` and `_high`; `chance_` is what guessing would score on these units. `n_test` counts
+    tested units, `n_units` the instances or sequences that were resampled; `choices` has one for each fold of each
+    draw, none for a probe that chooses nothing; `confusion` adds up the draws; `predictions` has one for each draw.
     """
 
     f1_weighted: float
@@ -55,13 +61,15 @@ class ProtocolResult:
     map: float
     map_low: float
     map_high: float
+    chance_f1_weighted: float
+    chance_map: float
     n_test: int
     n_units: int
     choices: tuple[Choice, ...]
     per_class: dict[str, ClassResult]
     confusion: NDArray[np.int64]
     absent_classes: tuple[str, ...]
-    predictions: Predictions
+    predictions: tuple[Predictions, ...]
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,8 @@ def read_metrics(path: Path | str) -> Metrics:
     """The metrics at `path`.
 
     Raises:
-        ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range.
+        ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range,
+            a figure outside of its own interval.
     """
     document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
     class_names = tuple(document.get(f"class_names/{k}", str) for k in range(len(document.get("class_names", list))))
@@ -162,6 +171,11 @@ def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str
     for name, value in fractions.items():
         if not 0.0 <= value <= 1.0:
             raise document.error(f"{place}/{name}", expected="a fraction in [0, 1]", found=repr(value))
+    for name in _FIGURES:
+        low, value, high = (fractions[f"{name}{end}"] for end in ("_low", "", "_high"))
+        if not low <= value <= high:
+            expected = f"a figure inside its interval, {low!r} to {high!r}"
+            raise document.error(f"{place}/{name}", expected=expected, found=repr(value))
     num_classes = len(class_names)
     confusion = [document.ids(f"{place}/confusion/{row}") for row in range(num_classes)]
     if any(len(row) != num_classes for row in confusion):

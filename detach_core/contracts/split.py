@@ -1,6 +1,8 @@
 """`split.json`: which windows are for pretraining, for the probe and held out; the normalisation; what the parts share.
 
 Ids are rows of `windows.h5`, in folds too: where the recording is the unit, a fold lists all windows of its recordings.
+Rotating folds are drawn `fold_draws` times, each draw testing the same windows; folds that do not rotate are listed
+once, and the probe draws its own inner folds anew for each draw.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from detach_core.contracts.atomic import write_text
 from detach_core.contracts.json_document import JsonDocument
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.split/1"
+SCHEMA = "detach.split/2"
 PARTS = ("pretrain", "downstream", "held_out")
 FORMS = ("centred", "z")
 Ids = NDArray[np.int64]
@@ -42,11 +44,12 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Fold:
-    """Window ids that train, select and test one probe; `val` may be empty."""
+    """Window ids that train, select and test one probe; `val` may be empty. `draw` counts the draws of folds from 0."""
 
     train: Ids
     val: Ids
     test: Ids
+    draw: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Split:
     protocols: dict[str, tuple[Fold, ...]]
     overlap: tuple[Overlap, ...]
     provenance: Provenance
+    fold_draws: int = 1
 
     @property
     def pretrain(self) -> Ids:
@@ -96,6 +100,7 @@ def write_split(path: Path | str, split: Split) -> None:
         "dataset": split.dataset,
         "split": split.name,
         "seed": split.seed,
+        "fold_draws": split.fold_draws,
         "parts": {part: split.parts[part].tolist() for part in PARTS},
         "normalisation": {
             "mean": norm.mean.tolist(),
@@ -107,7 +112,10 @@ def write_split(path: Path | str, split: Split) -> None:
         },
         "protocols": {
             protocol: {
-                "folds": [{role: getattr(fold, role).tolist() for role in ("train", "val", "test")} for fold in folds]
+                "folds": [
+                    {"draw": fold.draw, **{role: getattr(fold, role).tolist() for role in ("train", "val", "test")}}
+                    for fold in folds
+                ]
             }
             for protocol, folds in split.protocols.items()
         },
@@ -122,7 +130,7 @@ def read_split(path: Path | str) -> Split:
 
     Raises:
         ContractError: another schema, a missing field, a wrong type, a value that is not finite, parts that share a
-            window, or a fold that trains and tests on the same window.
+            window, a fold that trains and tests on the same window, or draws of folds that test different windows.
     """
     document = JsonDocument.load(path, schema=SCHEMA, rule="split")
     parts = {part: document.ids(f"parts/{part}") for part in PARTS}
@@ -135,6 +143,7 @@ def read_split(path: Path | str) -> Split:
     for name in document.get("protocols", dict):
         places = [f"protocols/{name}/folds/{k}" for k in range(len(document.get(f"protocols/{name}/folds", list)))]
         protocols[name] = tuple(_read_fold(document, place) for place in places)
+        _check_draws(document, name, protocols[name])
     return Split(
         dataset=document.get("dataset", str),
         name=document.get("split", str),
@@ -144,14 +153,34 @@ def read_split(path: Path | str) -> Split:
         protocols=protocols,
         overlap=tuple(_read_overlap(document, k) for k in range(len(document.get("overlap", list)))),
         provenance=document.provenance(),
+        fold_draws=_read_fold_draws(document),
     )
+
+
+def _read_fold_draws(document: JsonDocument) -> int:
+    count = document.get("fold_draws", int)
+    if count < 1:
+        raise document.error("fold_draws", expected="at least 1", found=str(count))
+    return count
+
+
+def _check_draws(document: JsonDocument, protocol: str, folds: tuple[Fold, ...]) -> None:
+    """Refuse a protocol that has neither one draw nor all, or whose draws do not test each window of the first once."""
+    place, count = f"protocols/{protocol}/folds", _read_fold_draws(document)
+    draws = sorted({fold.draw for fold in folds})
+    if draws not in ([0], list(range(count))):
+        raise document.error(place, expected=f"draw 0 alone or 0 to {count - 1}", found=f"draws {draws}")
+    tested = [np.sort(np.concatenate([fold.test for fold in folds if fold.draw == draw])) for draw in draws]
+    if (np.diff(tested[0]) == 0).any() or any(not np.array_equal(one, tested[0]) for one in tested):
+        expected = "the same windows tested in every draw, each once"
+        raise document.error(place, expected=expected, found="a draw that tests others, or one twice")
 
 
 def _read_fold(document: JsonDocument, place: str) -> Fold:
     train, val, test = (document.ids(f"{place}/{role}") for role in ("train", "val", "test"))
     if np.intersect1d(np.concatenate([train, val]), test).size:
         raise document.error(place, expected="train and test without a common window", found="common windows")
-    return Fold(train, val, test)
+    return Fold(train, val, test, document.get(f"{place}/draw", int))
 
 
 def _read_overlap(document: JsonDocument, index: int) -> Overlap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,8 +15,11 @@ from detach_core.contracts.predictions import Predictions
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
-from detach_core.evaluation.intervals import percentile_interval, resampling_weights
-from detach_core.evaluation.linear_probe import Probe, fit_authors_probes, fit_logistic_probes
+from detach_core.evaluation.chance import chance_level
+from detach_core.evaluation.figures import FRACTION, f1_of, map_of, split_figures
+from detach_core.evaluation.hierarchy import estimate
+from detach_core.evaluation.intervals import instances_of
+from detach_core.evaluation.linear_probe import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
 from detach_core.evaluation.pooling import mean_by_unit
 from detach_core.signals.splitting import stratified_folds
 
@@ -46,11 +50,12 @@ def evaluate_protocols(
     *,
     kind: str,
     strengths: Sequence[float],
+    class_weights: ClassWeights,
     num_inner_folds: int,
     interval: Interval,
     device: torch.device,
 ) -> dict[str, ProtocolResult]:
-    """The figures of every protocol of `split`; a protocol's folds are pooled.
+    """The figures of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
 
     Args:
         windows: labels, recordings and instances.
@@ -59,6 +64,7 @@ def evaluate_protocols(
             fold's probe takes is chosen as C is.
         kind: `logistic` or `authors`.
         strengths: values of C to try.
+        class_weights: whether the classes count alike in the logistic fit, and in that choice too.
         num_inner_folds: folds of that choice; windows of one gesture stay together under `by_*` protocols.
         interval: how to make intervals.
         device: where to solve.
@@ -73,15 +79,17 @@ def evaluate_protocols(
         raise ValueError(f"the authors' probe chooses nothing, got {len(features)} candidates")
     candidates = [Units(windows, one) for one in features]
     units = candidates[0]
-    places = [(protocol, fold) for protocol, folds in split.protocols.items() for fold in folds]
-    rows = [units.rows(fold.train) for _, fold in places]
+    # The authors' probe has no inner folds, so nothing of it changes from draw to draw where the folds stay.
+    repeats = split.fold_draws if kind == "logistic" else 1
+    places = [place for protocol, folds in split.protocols.items() for place in _places(protocol, folds, repeats)]
+    rows = [units.rows(place.fold.train) for place in places]
     num_classes = len(windows.class_names)
     if kind == "logistic":
         inner = [
             _inner_folds(
-                units, one, num_inner_folds, protocol.startswith("by_"), np.random.default_rng([split.seed, 3, k])
+                units, one, num_inner_folds, place.protocol.startswith("by_"), np.random.default_rng([split.seed, 3, k])
             )
-            for k, (one, (protocol, _)) in enumerate(zip(rows, places, strict=True))
+            for k, (one, place) in enumerate(zip(rows, places, strict=True))
         ]
         probes = fit_logistic_probes(
             [one.features for one in candidates],
@@ -90,6 +98,7 @@ def evaluate_protocols(
             inner,
             strengths=strengths,
             num_classes=num_classes,
+            class_weights=class_weights,
             device=device,
         )
     else:
@@ -98,11 +107,30 @@ def evaluate_protocols(
         )
     results = {}
     for protocol in split.protocols:
-        pairs = [(fold, probe) for (name, fold), probe in zip(places, probes, strict=True) if name == protocol]
-        predictions = _predict(candidates, pairs)
-        choices = tuple(Choice(probe.candidate, probe.c, probe.inner_loss) for _, probe in pairs if probe.c is not None)
+        draws: dict[int, list[tuple[Fold, Probe]]] = {}
+        for place, probe in zip(places, probes, strict=True):
+            if place.protocol == protocol:
+                draws.setdefault(place.draw, []).append((place.fold, probe))
+        predictions = [_predict(candidates, pairs) for pairs in draws.values()]
+        chosen = [probe for pairs in draws.values() for _, probe in pairs]
+        choices = tuple(Choice(one.candidate, one.c, one.inner_loss) for one in chosen if one.c is not None)
         results[protocol] = summarise(predictions, windows.class_names, choices, interval)
     return results
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
+
+    protocol: str
+    fold: Fold
+    draw: int
+
+
+def _places(protocol: str, folds: Sequence[Fold], repeats: int) -> list[_Place]:
+    if max(fold.draw for fold in folds):
+        return [_Place(protocol, fold, fold.draw) for fold in folds]
+    return [_Place(protocol, fold, draw) for draw in range(repeats) for fold in folds]
 
 
 def _inner_folds(units: Units, rows: Ids, num_folds: int, grouped: bool, rng: np.random.Generator) -> Ids:
@@ -129,34 +157,41 @@ def _predict(candidates: Sequence[Units], pairs: Sequence[tuple[Fold, Probe]]) -
 
 
 def summarise(
-    predictions: Predictions, class_names: Sequence[str], choices: tuple[Choice, ...], interval: Interval
+    draws: Sequence[Predictions], class_names: Sequence[str], choices: tuple[Choice, ...], interval: Interval
 ) -> ProtocolResult:
-    """The figures of `predictions`, with their intervals."""
-    label, predicted, num_classes = predictions.label, predictions.predicted, len(class_names)
-    once = np.ones((1, len(label)))
-    f1, support = metrics.f1_by_class(label, predicted, num_classes, once)
-    precision = metrics.average_precision(label, predictions.probabilities, once)[0]
-    rng = np.random.default_rng([interval.seed, 4])
-    drawn = resampling_weights(predictions.instance, label, interval.resamples, rng)
-    f1_bounds = percentile_interval(metrics.weighted_f1(label, predicted, num_classes, drawn), interval.confidence)
-    map_values = metrics.mean_average_precision(label, predictions.probabilities, drawn)
-    map_bounds = percentile_interval(map_values, interval.confidence)
-    per_class = {
-        name: ClassResult(float(f1[0, k]), float(precision[k]) if support[0, k] else None, int(support[0, k]))
-        for k, name in enumerate(class_names)
-    }
+    """The figures of the predictions of all draws, with their intervals and what guessing would score."""
+    num_classes, first = len(class_names), draws[0]
+    f1 = estimate([split_figures([draws], f1_of(num_classes))], interval, FRACTION)
+    precision = estimate([split_figures([draws], map_of)], interval, FRACTION)
+    chance = chance_level(first.label, num_classes, np.random.default_rng([interval.seed, 10]))
+    per_class = _per_class(draws, class_names)
     return ProtocolResult(
-        f1_weighted=float(metrics.weighted_f1(label, predicted, num_classes, once)[0]),
-        f1_weighted_low=f1_bounds[0],
-        f1_weighted_high=f1_bounds[1],
-        map=float(np.nanmean(precision)),
-        map_low=map_bounds[0],
-        map_high=map_bounds[1],
-        n_test=len(label),
-        n_units=len(np.unique(predictions.instance)),
+        f1_weighted=f1.value,
+        f1_weighted_low=f1.low,
+        f1_weighted_high=f1.high,
+        map=precision.value,
+        map_low=precision.low,
+        map_high=precision.high,
+        chance_f1_weighted=chance.f1_weighted,
+        chance_map=chance.map,
+        n_test=len(first.label),
+        n_units=len(instances_of(first.instance)[0]),
         choices=choices,
         per_class=per_class,
-        confusion=metrics.confusion_matrix(label, predicted, num_classes),
+        confusion=np.sum([metrics.confusion_matrix(one.label, one.predicted, num_classes) for one in draws], axis=0),
         absent_classes=tuple(name for name, one in per_class.items() if one.support == 0),
-        predictions=predictions,
+        predictions=tuple(draws),
     )
+
+
+def _per_class(draws: Sequence[Predictions], class_names: Sequence[str]) -> dict[str, ClassResult]:
+    """Each class's figures, means over the draws."""
+    once, num_classes = np.ones((1, len(draws[0].label))), len(class_names)
+    f1s = [metrics.f1_by_class(one.label, one.predicted, num_classes, once) for one in draws]
+    f1, support = np.mean([one[0] for one, _ in f1s], axis=0), f1s[0][1][0]
+    found = [metrics.average_precision(one.label, one.probabilities, once)[0] for one in draws]
+    precision = np.mean(found, axis=0)
+    return {
+        name: ClassResult(float(f1[k]), float(precision[k]) if support[k] else None, int(support[k]))
+        for k, name in enumerate(class_names)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,13 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detach_core.evaluation.authors_probe import fit_authors_probe
-from detach_core.evaluation.logistic import TrainingSets, build_training_sets, solve, standardise
+from detach_core.evaluation.logistic import (
+    TrainingSets,
+    balanced_weights,
+    build_training_sets,
+    solve,
+    standardise,
+)
 from detach_core.evaluation.selection import inner_losses, select
 
 # Distance of the coefficients from the exact solution, far below what any figure shows.
 FIT_TOLERANCE = 1e-5
 
 Ids = NDArray[np.int64]
+# Where the classes count alike, whatever their units' number.
+ClassWeights = Literal["none", "fit", "fit_and_choice"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def fit_logistic_probes(
     *,
     strengths: Sequence[float],
     num_classes: int,
+    class_weights: ClassWeights,
     device: torch.device,
 ) -> list[Probe]:
     """One logistic regression for each set of training `rows`.
@@ -66,6 +76,7 @@ def fit_logistic_probes(
         inner_folds: for each probe, the inner fold of each of its rows.
         strengths: values of C to try.
         num_classes: K.
+        class_weights: whether the classes count alike in the fit, and in the choice too.
         device: where to solve.
 
     Raises:
@@ -85,7 +96,9 @@ def fit_logistic_probes(
     candidate = place = torch.zeros(len(rows), dtype=torch.int64, device=device)
     scores: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
     if len(sets) * len(grid) > 1:
-        losses, counts = zip(*(inner_losses(one, inner, grid, num_classes) for one in sets), strict=True)
+        alike = class_weights == "fit_and_choice"
+        found = (inner_losses(one, inner, grid, num_classes, balanced=alike) for one in sets)
+        losses, counts = zip(*found, strict=True)
         candidate, place = select(losses)
         scores = [_mean_losses([one[k] for one in losses], float(counts[0][k])) for k in range(len(rows))]
     c = torch.tensor(grid, dtype=torch.float64, device=device)[place]
@@ -95,16 +108,19 @@ def fit_logistic_probes(
         if len(folds):
             # All of them stay as they are: the same bits as without candidates.
             part = all_folds if len(folds) == len(rows) else all_folds.take(folds)
-            fitted = _fit(part, c[folds], num_classes)
+            fitted = _fit(part, c[folds], num_classes, balanced=class_weights != "none")
             for k, (coefficients, intercept) in zip(folds.tolist(), fitted, strict=True):
                 mean, std = all_folds.mean[k], all_folds.std[k]
                 probes[k] = Probe(mean, std, coefficients, intercept, float(c[k]), number, scores[k])
     return [probes[k] for k in range(len(rows))]
 
 
-def _fit(sets: TrainingSets, c: Tensor, num_classes: int) -> list[tuple[Tensor, Tensor]]:
+def _fit(sets: TrainingSets, c: Tensor, num_classes: int, *, balanced: bool) -> list[tuple[Tensor, Tensor]]:
     """Coefficients (D, K) and intercepts (K,) of each set at its C (F,)."""
-    solution, residual = solve(sets, sets.weight[:, None], c[:, None], num_classes, FIT_TOLERANCE)
+    weight = sets.weight[:, None]
+    if balanced:
+        weight = balanced_weights(sets, weight, num_classes)
+    solution, residual = solve(sets, weight, c[:, None], num_classes, FIT_TOLERANCE)
     if float(residual.max()) > FIT_TOLERANCE:
         raise RuntimeError(f"the probe did not converge: the gradient's norm is {float(residual.max()):.1e}")
     coefficients = torch.bmm(sets.turn, solution[:, 0, :-1])

@@ -88,6 +88,19 @@ def present_classes(sets: TrainingSets, weight: Tensor, num_classes: int) -> Ten
     return torch.einsum("fqn,fnk->fqk", weight, one_hot) > 0.0
 
 
+def balanced_weights(sets: TrainingSets, weight: Tensor, num_classes: int) -> Tensor:
+    """Weights (F, Q, N) under which the classes present in a problem count alike; their sum stays that of `weight`.
+
+    On weights of 0 and 1 this is scikit-learn's `class_weight="balanced"`.
+    """
+    one_hot = torch.nn.functional.one_hot(sets.label, num_classes).to(weight.dtype)
+    of_class = torch.einsum("fqn,fnk->fqk", weight, one_hot)
+    present = of_class > 0.0
+    share = weight.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
+    factor = torch.where(present, share / torch.where(present, of_class, 1.0), 0.0)
+    return weight * torch.einsum("fqk,fnk->fqn", factor, one_hot)
+
+
 def logits(sets: TrainingSets, solution: Tensor, present: Tensor) -> Tensor:
     """Logits (F, N, Q, K) of the sets' own units; `solution` is (F, Q, R + 1, K)."""
     num_sets, num_problems, width, num_classes = solution.shape

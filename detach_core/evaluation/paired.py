@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,23 +11,33 @@ from scipy.stats import permutation_test
 
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.predictions import Predictions
+from detach_core.evaluation.figures import FigureOf, over_draws
 from detach_core.evaluation.hierarchy import Estimate, FigureOfWeights, SplitFigures, estimate
 from detach_core.evaluation.intervals import instances_of
 from detach_core.evaluation.metrics import weighted_f1
 
 Values = NDArray[np.float64]
-# A figure of predictions under B weightings of their units: (predictions, (B, N) weights) -> (B,).
-FigureOf = Callable[[Predictions, Values], Values]
+# A difference of two fractions.
+_WITHIN = (-1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class SplitPair:
-    """What two methods say of one split's tested units, seed by seed in the same order."""
+    """What two methods say of one split's tested units, seed by seed in the same order.
+
+    Attributes:
+        first: of one method; a seed has its `draws` of folds one after the other.
+        second: of the other.
+        draws: how many each seed has.
+    """
 
     first: tuple[Predictions, ...]
     second: tuple[Predictions, ...]
+    draws: int = 1
 
     def __post_init__(self) -> None:
+        if self.draws < 1 or len(self.first) % self.draws:
+            raise ValueError(f"{len(self.first)} predictions are not {self.draws} draws of folds for each seed")
         units = self.first[0].unit
         if len(self.first) != len(self.second) or any(
             not np.array_equal(one.unit, units) for one in (*self.first, *self.second)
@@ -35,26 +45,22 @@ class SplitPair:
             raise ValueError("both methods must be tested on the same units with as many seeds")
 
 
-def f1_of(num_classes: int) -> FigureOf:
-    """Weighted F1 of `num_classes` classes as a `FigureOf`."""
-    return lambda one, weight: weighted_f1(one.label, one.predicted, num_classes, weight)
-
-
 def difference(pairs: Sequence[SplitPair], figure: FigureOf, interval: Interval) -> Estimate:
-    """First minus second in `figure`: mean over splits and seeds, with its hierarchical bootstrap interval.
+    """First minus second in `figure`, a fraction: mean over splits and seeds with its interval (`hierarchy.py`).
 
-    Both methods get the same draws, so what is hard for both cancels.
+    Both methods get the same resamples of units and draws, so what is hard for both cancels.
     """
-    return estimate([_figures(pair, figure) for pair in pairs], interval)
+    return estimate([_figures(pair, figure) for pair in pairs], interval, _WITHIN)
 
 
 def _figures(pair: SplitPair, figure: FigureOf) -> SplitFigures:
-    def of_seed(first: Predictions, second: Predictions) -> FigureOfWeights:
-        return lambda weight: figure(first, weight) - figure(second, weight)
+    def of_seed(start: int) -> FigureOfWeights:
+        first, second = (over_draws(one[start : start + pair.draws], figure) for one in (pair.first, pair.second))
+        return lambda weight: first(weight) - second(weight)
 
     units = pair.first[0]
-    seeds = zip(pair.first, pair.second, strict=True)
-    return SplitFigures(units.instance, units.label, tuple(of_seed(a, b) for a, b in seeds))
+    starts = range(0, len(pair.first), pair.draws)
+    return SplitFigures(units.instance, units.label, tuple(of_seed(start) for start in starts))
 
 
 def swap_p_value(pairs: Sequence[SplitPair], num_classes: int, interval: Interval) -> float:
@@ -95,7 +101,7 @@ def swap_p_value(pairs: Sequence[SplitPair], num_classes: int, interval: Interva
 
 
 def _swapped_difference(pair: SplitPair, swap: Values, num_classes: int) -> Values:
-    """(P,) mean over seeds of first minus second where `swap` (P, N) is 1 for units whose answers change sides."""
+    """(P,) mean over seeds and draws of first minus second; units where `swap` (P, N) is 1 change sides."""
     differences = []
     for a, b in zip(pair.first, pair.second, strict=True):
         label, predicted = np.concatenate([a.label, b.label]), np.concatenate([a.predicted, b.predicted])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from detach_core.evaluation.logistic import TrainingSets, logits, present_classes, solve
+from detach_core.evaluation.logistic import TrainingSets, balanced_weights, logits, present_classes, solve
 
 # Far coarser than the final fit: it leaves at most half its square to gain, 0.005 in all units' loss together.
 SELECTION_TOLERANCE = 0.1
@@ -28,9 +28,9 @@ def select(losses: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def inner_losses(
-    sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float], num_classes: int
+    sets: TrainingSets, inner_fold: Tensor, strengths: Sequence[float], num_classes: int, *, balanced: bool
 ) -> tuple[Tensor, Tensor]:
-    """Log loss (F, S) on the inner folds left out, summed over units, for each C in rising order; how many units (F,).
+    """Log loss (F, S) on the inner folds left out, summed over units, for each C in rising order; their weight (F,).
 
     All sets, inner folds and strengths are solved together. A unit whose class the inner training set lacks says
     nothing about C and is left out of the loss; in a set of a single inner fold, all are.
@@ -40,6 +40,7 @@ def inner_losses(
         inner_fold: (F, N), the inner fold of each unit, from 0; padding counts for nothing.
         strengths: values of C to try.
         num_classes: K.
+        balanced: whether the classes count alike, in each inner training set and in the loss over the whole set.
     """
     strengths = sorted(strengths)
     num_folds = int(inner_fold.max()) + 1
@@ -51,12 +52,14 @@ def inner_losses(
     c = grid.repeat_interleave(num_folds).expand(len(sets.axes), -1)
     is_left_out = inner_fold[:, None] == problem_fold[:, None]
     weight = sets.weight[:, None] * ~is_left_out
-    solution, _ = solve(sets, weight, c, num_classes, SELECTION_TOLERANCE)
+    fit_weight = balanced_weights(sets, weight, num_classes) if balanced else weight
+    solution, _ = solve(sets, fit_weight, c, num_classes, SELECTION_TOLERANCE)
     present = present_classes(sets, weight, num_classes)
     log_p = torch.log_softmax(logits(sets, solution, present), dim=-1).transpose(1, 2)
     label = sets.label[:, None].expand(-1, len(problem_fold), -1)
     loss = -log_p.gather(3, label[..., None])[..., 0]
-    counted = sets.weight[:, None] * is_left_out * present.gather(2, label)
+    loss_weight = balanced_weights(sets, sets.weight[:, None], num_classes) if balanced else sets.weight[:, None]
+    counted = loss_weight * is_left_out * present.gather(2, label)
     by_problem = (loss * counted).sum(dim=-1).reshape(len(sets.axes), len(strengths), num_folds)
     # The same units are counted for every C.
     return by_problem.sum(dim=-1), counted.sum(dim=(1, 2)) / len(strengths)

@@ -7,22 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detach_core.contracts.metrics import Metrics
-from detach_core.evaluation.hierarchy import hierarchical_means
-from detach_core.evaluation.intervals import percentile_interval, resampling_weights
-from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
-
-Bounds = tuple[float, float]
+from detach_core.contracts.metrics import Metrics, ProtocolResult
+from detach_core.evaluation.figures import FRACTION, f1_of, map_of, split_figures
+from detach_core.evaluation.hierarchy import Estimate, estimate
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Mean over splits and seeds, its interval, and the standard deviation over the runs (None with one run)."""
+    """Mean over splits and seeds, its interval, and the standard deviation over the runs (None with one run).
+
+    `chance` is what guessing would score on the same units, the mean over the splits.
+    """
 
     mean: float
     low: float
     high: float
     sd: float | None
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Row:
     """One dataset, variant and protocol; `run` is the first split's run of the lowest seed and stands for all.
 
     `n_test` counts tested windows or sequences, `n_units` the gesture instances or sequences that are resampled, both
-    over all splits. A subject who is held out by one split only is counted once.
+    over all splits. A subject who is held out by one split only is counted once. `fold_draws` is how many draws
+    of folds a run's figure is a mean over, the most of any run.
     """
 
     run: Metrics
@@ -39,6 +41,7 @@ class Row:
     splits: tuple[str, ...]
     n_test: int
     n_units: int
+    fold_draws: int
     f1_weighted: Figure
     map: Figure
     absent_classes: tuple[str, ...]
@@ -75,7 +78,7 @@ def by_split(runs: Sequence[Metrics], protocol: str) -> dict[str, list[Metrics]]
     name = f"{runs[0].variant} on {runs[0].dataset}"
     seeds = [tuple(run.seed for run in group) for group in found.values()]
     for split, group in found.items():
-        tested = [run.protocols[protocol].predictions.unit for run in group]
+        tested = [run.protocols[protocol].predictions[0].unit for run in group]
         if len({run.seed for run in group}) < len(group):
             raise ValueError(f"{name}: two runs of split {split} have one seed in {[run.seed for run in group]}")
         if any(not np.array_equal(one, tested[0]) for one in tested):
@@ -91,10 +94,6 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
     groups = [splits[split] for split in order if split in splits]
     first = groups[0][0]
     results = [run.protocols[protocol] for group in groups for run in group]
-    f1_bounds = (results[0].f1_weighted_low, results[0].f1_weighted_high)
-    map_bounds = (results[0].map_low, results[0].map_high)
-    if len(results) > 1:
-        f1_bounds, map_bounds = _bounds(groups, protocol)
     each = [group[0].protocols[protocol] for group in groups]
     return Row(
         run=first,
@@ -103,30 +102,27 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
         splits=tuple(group[0].split for group in groups),
         n_test=sum(one.n_test for one in each),
         n_units=sum(one.n_units for one in each),
-        f1_weighted=_figure([one.f1_weighted for one in results], f1_bounds),
-        map=_figure([one.map for one in results], map_bounds),
+        fold_draws=max(len(one.predictions) for one in results),
+        f1_weighted=_figure("f1_weighted", groups, protocol),
+        map=_figure("map", groups, protocol),
         absent_classes=tuple(dict.fromkeys(name for one in each for name in one.absent_classes)),
         commits=tuple(sorted({run.provenance.commit for run in runs})),
     )
 
 
-def _figure(values: Sequence[float], bounds: Bounds) -> Figure:
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Figure(float(np.mean(values)), *bounds, sd)
+def _figure(name: str, groups: Sequence[Sequence[Metrics]], protocol: str) -> Figure:
+    """The figure called `name` over the runs of each split."""
+    splits = [[run.protocols[protocol] for run in group] for group in groups]
+    values = [getattr(one, name) for split in splits for one in split]
+    chance = float(np.mean([getattr(split[0], f"chance_{name}") for split in splits]))
+    if len(values) == 1:
+        one = splits[0][0]
+        return Figure(values[0], getattr(one, f"{name}_low"), getattr(one, f"{name}_high"), None, chance)
+    found = _estimate(name, splits, groups[0][0])
+    return Figure(float(np.mean(values)), found.low, found.high, float(np.std(values, ddof=1)), chance)
 
 
-def _bounds(groups: Sequence[Sequence[Metrics]], protocol: str) -> tuple[Bounds, Bounds]:
-    """Bounds of the means, when splits, seeds and tested instances are drawn anew."""
-    interval, num_classes = groups[0][0].interval, len(groups[0][0].class_names)
-    rng = np.random.default_rng([interval.seed, 5])
-    f1, precision = [], []
-    for group in groups:
-        tested = [run.protocols[protocol].predictions for run in group]
-        weight = resampling_weights(tested[0].instance, tested[0].label, interval.resamples, rng)
-        f1.append(np.stack([weighted_f1(one.label, one.predicted, num_classes, weight) for one in tested], axis=1))
-        values = [mean_average_precision(one.label, one.probabilities, weight) for one in tested]
-        precision.append(np.stack(values, axis=1))
-    f1_bounds, map_bounds = (
-        percentile_interval(hierarchical_means(values, rng), interval.confidence) for values in (f1, precision)
-    )
-    return f1_bounds, map_bounds
+def _estimate(name: str, splits: Sequence[Sequence[ProtocolResult]], run: Metrics) -> Estimate:
+    figure = map_of if name == "map" else f1_of(len(run.class_names))
+    figures = [split_figures([one.predictions for one in split], figure) for split in splits]
+    return estimate(figures, run.interval, FRACTION)

@@ -10,6 +10,7 @@ import pandas as pd
 from detach_core.reports.claims import MEASURES
 from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line, verdict
+from detach_core.reports.interval_words import interval_words
 
 LEFT_OUT = "left out"
 COLUMNS = ("claim", "value", "low", "high", "threshold", "verdict")
@@ -83,13 +84,19 @@ def readable_claims(frame: pd.DataFrame) -> pd.DataFrame:
 
 def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
     """How the values came about."""
+    simulated = (frame["source"] == "simulated").all()
+    data = "Simulated data" if simulated else f"Recordings: {frame['source'].iloc[0]}"
     return (
-        f"{'Simulated data' if (frame['source'] == 'simulated').all() else 'Recordings: ' + frame['source'].iloc[0]};"
-        f" brackets: {confidence:.0%} hierarchical bootstrap interval over splits, seeds and gestures or sequences"
-        " (`Units`), the same draws for both sides of a difference; a claim holds where the whole interval lies beyond"
-        " its threshold, which was fixed before; no correction for the number of claims;"
-        f" splits: {_joined(frame['splits'])}; seeds: {_joined(frame['seeds'])}; commit: {_joined(frame['commit'])}."
+        f"{data}; {_intervals(frame, confidence)}, the same resamples for both sides of a difference; a claim holds"
+        " where the whole interval lies beyond its threshold, which was fixed before; no correction for the number of"
+        f" claims; splits: {_joined(frame['splits'])}; seeds: {_joined(frame['seeds'])};"
+        f" commit: {_joined(frame['commit'])}."
     )
+
+
+def _intervals(frame: pd.DataFrame, confidence: float) -> str:
+    seeds, splits = frame["n_seeds"].max(), frame["n_splits"].max()
+    return interval_words(confidence, units="gestures or sequences (`Units`)", seeds=seeds, splits=splits)
 
 
 def _cell(line: Mapping[str, Any]) -> str:

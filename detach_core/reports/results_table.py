@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from detach_core.reports.aggregate import Figure, Row
+from detach_core.reports.interval_words import interval_words
 from detach_core.reports.paper import PublishedFigures, published_figures
 
 FIGURES = ("f1_weighted", "map")
@@ -33,10 +34,12 @@ def _line(table: str, row: Row) -> dict[str, object]:
         "n_splits": len(row.splits),
         "n_test": row.n_test,
         "n_units": row.n_units,
+        "fold_draws": row.fold_draws,
     }
     for name in FIGURES:
         figure: Figure = getattr(row, name)
         line |= {name: figure.mean, f"{name}_low": figure.low, f"{name}_high": figure.high, f"{name}_sd": figure.sd}
+        line[f"chance_{name}"] = figure.chance
     for name in FIGURES:
         line[f"paper_{name}"] = None if published is None else getattr(published, name)
     if run.source != "simulated":
@@ -75,7 +78,9 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         **({"Searched": frame["searched"].map(str)} if frame["searched"].max() > 1 else {}),
         "n": frame["n_test"].map(str),
         "Weighted F1": [_cell(line, "f1_weighted") for line in frame.to_dict("records")],
+        "Chance F1": frame["chance_f1_weighted"].map(_published),
         "mAP": [_cell(line, "map") for line in frame.to_dict("records")],
+        "Chance mAP": frame["chance_map"].map(_published),
         "Paper F1": frame["paper_f1_weighted"].map(_published),
         "Paper mAP": frame["paper_map"].map(_published),
     }
@@ -90,18 +95,20 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
     source = frame["source"].iloc[0]
     data = "simulated data" if source == "simulated" else f"recordings: {source}"
     dropped = sorted(frame.loc[frame["null_windows"] == "drop", "dataset"].unique())
-    several = frame["n_seeds"].max() > 1
-    splits = frame["n_splits"].max() > 1
+    draws = frame["fold_draws"].max()
     parts = [
         f"Weighted F1 and macro mAP of a linear probe on frozen features; {data}",
         f"protocols: {_join(frame['protocol'])} (the paper's own is `paper`)",
         f"split: {_join(frame['split'])}",
         f"seeds: {_join(frame['seeds'])}",
-        f"brackets: {confidence:.0%} bootstrap interval over gestures or sequences"
-        + ", seeds" * bool(several)
-        + " and splits" * bool(splits),
+        interval_words(
+            confidence, units="gestures or sequences", seeds=frame["n_seeds"].max(), splits=frame["n_splits"].max()
+        ),
+        "chance: random guesses on the same units",
         f"probe: {_join(frame['probe'])}",
     ]
+    if draws > 1:
+        parts.append(f"sequences: means over {draws} draws of the probe's folds")
     if frame["searched"].max() > 1:
         parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
     if dropped:

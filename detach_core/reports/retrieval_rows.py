@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from detach_core.contracts.errors import ContractError
-from detach_core.evaluation.hierarchy import hierarchical_means
-from detach_core.evaluation.intervals import percentile_interval
+from detach_core.evaluation.hierarchy import Estimate, estimate_of_mean
 from detach_core.evaluation.retrieval import Values
 from detach_core.evaluation.retrieval_tasks import FIGURES, Task
 
 # Level, neighbours and direction.
 Key = tuple[str, str, str]
-# Tells this draw of splits and seeds from others of the same seed.
-_STREAM = 9
+# The range of each figure of `FIGURES`.
+_FRACTION, _RANK = (0.0, 1.0), (1.0, float("inf"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +67,6 @@ class RetrievalRun:
 
 
 @dataclass(frozen=True)
-class Bounded:
-    """A mean over splits and seeds, and its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class RetrievalRow:
     """One method on one task.
 
@@ -96,7 +86,7 @@ class RetrievalRow:
     key: Key
     gallery: float
     num_queries: int
-    figures: Mapping[str, Bounded]
+    figures: Mapping[str, Estimate]
     chance: Mapping[str, float]
     splits: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -158,7 +148,7 @@ def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float
             name: _bounded(
                 [np.stack([run.figures[key][:, k] for run in same], axis=1) for same in by_split],
                 confidence,
-                runs[0].searched.seed,
+                _RANK if name == "median_rank" else _FRACTION,
             )
             for k, name in enumerate(FIGURES)
         },
@@ -169,8 +159,6 @@ def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float
     )
 
 
-def _bounded(values: Sequence[Values], confidence: float, seed: int) -> Bounded:
-    """The mean of (1 + B, K) figures of each split's K seeds, and the bounds of its resamples."""
-    # One generator each time: every method and figure has the same splits and seeds drawn.
-    drawn = hierarchical_means([one[1:] for one in values], np.random.default_rng([seed, _STREAM]))
-    return Bounded(float(np.mean([one[0].mean() for one in values])), *percentile_interval(drawn, confidence))
+def _bounded(values: Sequence[Values], confidence: float, within: tuple[float, float]) -> Estimate:
+    """The mean of (1 + B, K) figures of each split's K seeds, and its interval."""
+    return estimate_of_mean([one[0] for one in values], [one[1:] for one in values], confidence, within)

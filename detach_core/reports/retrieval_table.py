@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from detach_core.reports.interval_words import interval_words
 from detach_core.reports.retrieval_rows import RetrievalRow
 
 TITLE = "Retrieval across modalities"
@@ -76,14 +77,18 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
     source = frame["source"].iloc[0]
     data = "simulated data" if source == "simulated" else f"recordings: {source}"
     repeated = [words for words in ("splits", "seeds") if frame[f"n_{words}"].max() > 1]
-    drawn = ["queries by gesture or sequence", *repeated]
     parts = [
         f"Recall at 1, 5 and 10, and median rank; {data}",
         f"part searched: {_join(frame['split_part'])}",
         f"splits: {_join(frame['splits'])}",
         f"seeds: {_join(frame['seeds'])}",
         *([f"means over {' and '.join(repeated)}"] if repeated else []),
-        f"brackets: {confidence:.0%} bootstrap interval, drawing {', '.join(drawn)}",
+        interval_words(
+            confidence,
+            units="queries by gesture or sequence",
+            seeds=frame["n_seeds"].max(),
+            splits=frame["n_splits"].max(),
+        ),
         "chance: the same galleries in random order, below which like windows side by side can fall at level class",
         f"commit: {', '.join(dict.fromkeys(' '.join(frame['commit']).split()))}",
     ]

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from detach_core.contracts.metrics import Metrics
-from detach_core.evaluation.paired import difference, f1_of, holm, swap_p_value
+from detach_core.evaluation.figures import f1_of
+from detach_core.evaluation.paired import difference, holm, swap_p_value
 from detach_core.reports.claims.accuracy import paired
+from detach_core.reports.interval_words import interval_words
 
 # (dataset, split, variant) -> metrics, seed by seed.
 Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
@@ -92,9 +94,14 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     words = {name: ", ".join(dict.fromkeys(" ".join(frame[name]).split())) for name in ("splits", "seeds", "commit")}
     data = "simulated data" if (frame["source"] == "simulated").all() else f"recordings: {frame['source'].iloc[0]}"
     return (
-        f"Weighted F1 of {reference} minus that of each row; {data}; brackets: {confidence:.0%} hierarchical bootstrap"
-        " interval over splits, seeds and gestures or sequences (`Units`), the same draws for both; p: permutation test"
+        f"Weighted F1 of {reference} minus that of each row; {data}; "
+        f"{_intervals(frame, confidence)}, the same resamples for both; p: permutation test"
         " that swaps both variants' answers to a gesture or sequence, two-sided, for these very trainings: unlike the"
         " interval it does not ask what another seed would give; Holm: over the rows of a table on one dataset under"
         f" one protocol; splits: {words['splits']}; seeds: {words['seeds']}; commit: {words['commit']}."
     )
+
+
+def _intervals(frame: pd.DataFrame, confidence: float) -> str:
+    seeds, splits = frame["n_seeds"].max(), frame["n_splits"].max()
+    return interval_words(confidence, units="gestures or sequences (`Units`)", seeds=seeds, splits=splits)

@@ -7,7 +7,7 @@ import numpy as np
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import PARTS, Fold, Ids
 from detach_core.contracts.windows import Windows
-from detach_core.signals.splitting import stratified_folds, stratified_split
+from detach_core.signals.splitting import rotating_folds, stratified_split
 
 UNITS = {"recordings": "recording", "subjects": "subject"}
 
@@ -69,13 +69,18 @@ def build_protocols(
     *,
     hold_out: str,
     num_folds: int,
+    fold_draws: int,
     rng: np.random.Generator,
 ) -> dict[str, tuple[Fold, ...]]:
     """The folds of each protocol over the labelled windows.
 
     `paper` rotates over the downstream part so that every unit is tested once: one fold to test and, for windows, the
-    next one to select. `by_recording` or `by_subject` trains on the downstream part and tests on the held-out units.
-    `paper_single_fold` is the paper's one division, where nothing is held out.
+    next one to select; `fold_draws` times, with folds drawn anew. `by_recording` or `by_subject` trains on the
+    downstream part and tests on the held-out units. `paper_single_fold` is the paper's one division, where nothing is
+    held out.
+
+    All rotating folds of a draw train on equally many units of each class. Leaving a unit out would else make its class
+    rarer in training, so that a probe of features that say nothing is wrong more often than a guess.
 
     Raises:
         ContractError: fewer units than folds, or a class that no training window of a fold has.
@@ -90,12 +95,12 @@ def build_protocols(
         raise ContractError(
             windows.path, "downstream", expected=f"at least {num_folds} for as many folds", found=found, remedy=remedy
         )
-    label = windows.label[labelled["downstream"]]
-    fold_of_window = stratified_folds(label[first], num_folds, rng)[unit_of_window]
-    with_val = windows.label_unit == "window"
-    paper = tuple(
-        _rotate(labelled["downstream"], fold_of_window, fold, num_folds, with_val) for fold in range(num_folds)
-    )
+    label = windows.label[labelled["downstream"]][first]
+    paper: tuple[Fold, ...] = ()
+    for draw in range(fold_draws):
+        for masks in rotating_folds(label, num_folds, rng, with_val=windows.label_unit == "window"):
+            train, val, test = (labelled["downstream"][mask[unit_of_window]] for mask in masks)
+            paper += (Fold(train, val, test, draw),)
     protocols = {"paper": paper}
     if hold_out in UNITS:
         none = np.empty(0, np.int64)
@@ -106,12 +111,6 @@ def build_protocols(
         for number, fold in enumerate(folds):
             _refuse_absent_class(windows, fold, f"{protocol}/fold{number}")
     return protocols
-
-
-def _rotate(ids: Ids, fold_of_window: Ids, fold: int, num_folds: int, with_val: bool) -> Fold:
-    is_test = fold_of_window == fold
-    is_val = fold_of_window == (fold + 1) % num_folds if with_val else np.zeros_like(is_test)
-    return Fold(ids[~is_test & ~is_val], ids[is_val], ids[is_test])
 
 
 def _refuse_absent_class(windows: Windows, fold: Fold, place: str) -> None:

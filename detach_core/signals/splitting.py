@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.integer]
 Positions = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 def stratified_split(labels: Integers, share: float, rng: np.random.Generator) -> tuple[Positions, Positions]:
@@ -61,3 +62,34 @@ def stratified_folds(
         filled[fold] += size[group]
         of_class[fold] += size[group]
     return fold_of_group[unit_group]
+
+
+def rotating_folds(
+    labels: Integers, num_folds: int, rng: np.random.Generator, *, with_val: bool
+) -> list[tuple[Mask, Mask, Mask]]:
+    """Which units train, select and test in each fold, three masks (N,); every unit is tested once.
+
+    Of each class as many train in every fold: as many as the fold that could have the fewest has. What is above that
+    number is drawn, and idle in its fold. Otherwise the tested classes would be the rarer ones in training, and a
+    classifier of noise would be wrong more often than a guess.
+
+    Args:
+        labels: (N,).
+        num_folds: as many.
+        rng: draws the folds and the idle units.
+        with_val: whether the fold after the tested one selects; else none does.
+
+    Raises:
+        ValueError: as `stratified_folds`.
+    """
+    fold_of_unit = stratified_folds(labels, num_folds, rng)
+    number = np.arange(num_folds)[:, None]
+    test = fold_of_unit == number
+    val = (fold_of_unit == (number + 1) % num_folds) & with_val
+    train = ~test & ~val
+    for one in np.unique(labels):
+        of_class = train & (labels == one)
+        fewest = int(of_class.sum(axis=1).min())
+        for row, members in zip(train, of_class, strict=True):
+            row[rng.permutation(np.flatnonzero(members))[fewest:]] = False
+    return list(zip(train, val, test, strict=True))

@@ -68,6 +68,7 @@ def probe(
             [_probed(run, values.get("half"), path) for run, path in zip(runs, embeddings_paths, strict=True)],
             kind=section["kind"],
             strengths=section["c"],
+            class_weights=section["class_weights"],
             num_inner_folds=section["inner_folds"],
             interval=interval,
             device=device,
@@ -102,10 +103,12 @@ def probe(
         for name, one in protocols.items():
             bounds = (
                 f"F1 {one.f1_weighted:.3f} [{one.f1_weighted_low:.3f}, {one.f1_weighted_high:.3f}], mAP {one.map:.3f}"
+                f" (chance {one.chance_f1_weighted:.3f} and {one.chance_map:.3f})"
             )
             chosen = [sum(choice.candidate == place for choice in one.choices) for place in range(len(runs))]
             searched = "" if len(runs) == 1 else f", settings taken in {chosen} folds"
-            log.info("%s: %s (n = %d)%s", name, bounds, one.n_test, searched)
+            draws = len(one.predictions)
+            log.info("%s: %s (n = %d, %d draws of folds)%s", name, bounds, one.n_test, draws, searched)
 
 
 def _probed_words(values: Mapping[str, Any], embeddings: Embeddings) -> str:

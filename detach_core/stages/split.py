@@ -21,7 +21,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
     """Write `split.json`.
 
     Args:
-        settings: JSON of name, seed, hold_out, held_out, pretrain, folds, activation_quantile.
+        settings: JSON of name, seed, hold_out, held_out, pretrain, folds, fold_draws, activation_quantile.
         windows_path: `windows.h5`.
         split_path: where to write.
         log_path: the log.
@@ -39,7 +39,14 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
             rng=np.random.default_rng([seed, 1]),
         )
         folds_rng = np.random.default_rng([seed, 2])
-        protocols = build_protocols(windows, parts, hold_out=hold_out, num_folds=values["folds"], rng=folds_rng)
+        protocols = build_protocols(
+            windows,
+            parts,
+            hold_out=hold_out,
+            num_folds=values["folds"],
+            fold_draws=values["fold_draws"],
+            rng=folds_rng,
+        )
         pretrained = SelectedRows(windows.sensor, parts["pretrain"])
         overlap = audit(windows, parts, protocols)
         refuse_leaks(overlap, label_unit=windows.label_unit, path=windows_path)
@@ -60,6 +67,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
                     seed=seed,
                     inputs={"windows": windows.provenance.artifact_id},
                 ),
+                fold_draws=values["fold_draws"],
             ),
         )
         log.info("%s", ", ".join(f"{part}: {len(ids)} windows" for part, ids in parts.items()))

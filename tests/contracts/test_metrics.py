@@ -29,12 +29,13 @@ def test_what_is_written_is_read(path, make_metrics):
     assert (read.candidates, read.strengths) == (metrics.candidates, metrics.strengths) == (({},), (0.1, 1.0))
     assert again.confusion.tolist() == one.confusion.tolist()
     for name in ("unit", "instance", "label", "predicted"):
-        assert getattr(again.predictions, name).tolist() == getattr(one.predictions, name).tolist()
+        assert getattr(again.predictions[0], name).tolist() == getattr(one.predictions[0], name).tolist()
+    assert (again.chance_f1_weighted, again.chance_map) == (one.chance_f1_weighted, one.chance_map)
 
 
 def test_probabilities_keep_six_digits(path, make_metrics):
-    exact = make_metrics().protocols["paper"].predictions.probabilities
-    read = read_metrics(path).protocols["paper"].predictions.probabilities
+    exact = make_metrics().protocols["paper"].predictions[0].probabilities
+    read = read_metrics(path).protocols["paper"].predictions[0].probabilities
     assert (read == np.round(exact, 6)).all()
     assert (read != exact).any()
 
@@ -48,7 +49,7 @@ def test_a_class_with_a_slash_in_its_name_is_read(tmp_path, make_metrics):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (["schema"], "detach.metrics/1"),
+        (["schema"], "detach.metrics/2"),
         (["probed"], None),
         (["seed"], 0.5),
         (["candidates"], [1]),
@@ -57,10 +58,17 @@ def test_a_class_with_a_slash_in_its_name_is_read(tmp_path, make_metrics):
         (["interval", "confidence"], float("nan")),
         (["protocols", "paper", "map"], 1.2),
         (["protocols", "paper", "f1_weighted_low"], float("nan")),
+        (["protocols", "paper", "f1_weighted_low"], 1.0),
+        (["protocols", "paper", "f1_weighted_high"], 0.0),
+        (["protocols", "paper", "map_low"], 1.0),
+        (["protocols", "paper", "map_high"], 0.0),
+        (["protocols", "paper", "map"], 0.0),
+        (["protocols", "paper", "chance_map"], -0.1),
+        (["protocols", "paper", "predictions"], []),
         (["protocols", "paper", "confusion", 0], [1]),
         (["protocols", "paper", "per_class"], {"a": {"f1": 1.0}}),
-        (["protocols", "paper", "predictions", 0, "label"], 3),
-        (["protocols", "paper", "predictions", 0, "probabilities"], [0.5, 0.5]),
+        (["protocols", "paper", "predictions", 0, 0, "label"], 3),
+        (["protocols", "paper", "predictions", 0, 0, "probabilities"], [0.5, 0.5]),
         (["provenance"], {}),
     ],
 )

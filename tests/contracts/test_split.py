@@ -32,9 +32,13 @@ def make_split():
         normalisation=Normalisation(
             np.array([1.0, 2.0]), np.array([0.1, 0.0]), {"centred": statistics, "z": statistics}
         ),
-        protocols={"paper": (Fold(ids(3), ids(4), ids(5)),), "by_recording": (Fold(ids(3, 4, 5), ids(), ids(6)),)},
+        protocols={
+            "paper": (Fold(ids(3), ids(4), ids(5)), Fold(ids(4), ids(3), ids(5), 1)),
+            "by_recording": (Fold(ids(3, 4, 5), ids(), ids(6)),),
+        },
         overlap=(Overlap("pretrain", "downstream", 2.0, 1),),
         provenance=make_provenance(stage="split", source="simulated", settings={"folds": 2}, seed=3),
+        fold_draws=2,
     )
 
 
@@ -67,6 +71,8 @@ def test_what_is_written_is_read(path):
         ("dataset",),
         ("split",),
         ("seed",),
+        ("fold_draws",),
+        ("protocols", "paper", "folds", 1, "draw"),
         ("parts", "held_out"),
         ("normalisation", "mean"),
         ("normalisation", "activation", "z", "std"),
@@ -113,6 +119,25 @@ def test_a_window_in_two_parts_is_refused(path):
 
 def test_a_fold_that_tests_what_it_trained_on_is_refused(path):
     refused(path, lambda d: d["protocols"]["paper"]["folds"][0]["test"].append(3), "protocols/paper/folds/0")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda d: d.update(fold_draws=0), "fold_draws: found 0, expected at least 1"),
+        (
+            lambda d: d.update(fold_draws=3),
+            r"protocols/paper/folds: found draws \[0, 1\], expected draw 0 alone or 0 to 2",
+        ),
+        (lambda d: d["protocols"]["paper"]["folds"][1].update(draw=2), "protocols/paper/folds: found draws"),
+        (lambda d: d["protocols"]["paper"]["folds"][1].update(draw=-1), "protocols/paper/folds: found draws"),
+        (lambda d: d["protocols"]["paper"]["folds"].clear(), "protocols/paper/folds: found draws"),
+        (lambda d: d["protocols"]["paper"]["folds"][1].update(test=[9]), "the same windows tested in every draw"),
+        (lambda d: d["protocols"]["by_recording"]["folds"][0].update(test=[6, 6]), "each once"),
+    ],
+)
+def test_draws_of_folds_that_do_not_fit_are_refused(path, change, match):
+    refused(path, change, match)
 
 
 def test_a_negative_deviation_and_another_number_of_channels_are_refused(path):

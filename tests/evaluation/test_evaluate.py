@@ -1,30 +1,39 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
 from detach_core.evaluation import evaluate as evaluation
+from detach_core.evaluation.chance import chance_level
 from detach_core.evaluation.evaluate import Units, evaluate_protocols
+from detach_core.evaluation.linear_probe import fit_logistic_probes
 from detach_core.signals.normalization import fit
 from detach_core.signals.partition import build_protocols, partition
+from detach_core.signals.splitting import rotating_folds, stratified_folds
 
 
-def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pretrain=0.5, folds=4):
+def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pretrain=0.5, folds=4, fold_draws=1):
     parts = partition(
         windows, hold_out=hold_out, held_out=list(held_out), pretrain=pretrain, rng=np.random.default_rng(1)
     )
-    protocols = build_protocols(windows, parts, hold_out=hold_out, num_folds=folds, rng=np.random.default_rng(2))
+    protocols = build_protocols(
+        windows, parts, hold_out=hold_out, num_folds=folds, fold_draws=fold_draws, rng=np.random.default_rng(2)
+    )
     provenance = make_provenance(stage="split", source="simulated", settings={})
     norm = fit(windows.sensor, quantile=0.99)
-    return Split(windows.dataset, "default", 0, parts, norm, protocols, (), provenance)
+    return Split(windows.dataset, "default", 0, parts, norm, protocols, (), provenance, fold_draws)
 
 
 def evaluate(windows, split, features, **changes):
     options = {
         "kind": "logistic",
         "strengths": [0.1, 1.0],
+        "class_weights": "fit_and_choice",
         "num_inner_folds": 3,
         "interval": Interval(200, 0.9, 0),
         "device": torch.device("cpu"),
@@ -54,20 +63,20 @@ def test_the_papers_protocol_pools_one_prediction_for_each_downstream_window(mak
     windows = make_windows()
     split = make_split(windows)
     result = evaluate(windows, split, telling(windows))["paper"]
-    assert (result.predictions.unit == split.downstream).all()
-    assert (result.predictions.label == windows.label[split.downstream]).all()
+    assert (result.predictions[0].unit == split.downstream).all()
+    assert (result.predictions[0].label == windows.label[split.downstream]).all()
     assert result.n_test == len(split.downstream)
     assert result.n_units == len(np.unique(windows.instance[split.downstream]))
     assert len(result.choices) == 4
     assert result.confusion.sum() == result.n_test
-    np.testing.assert_allclose(result.predictions.probabilities.sum(1), 1.0, atol=1e-12)
+    np.testing.assert_allclose(result.predictions[0].probabilities.sum(1), 1.0, atol=1e-12)
 
 
 def test_sequences_are_classified_by_the_mean_of_their_windows(make_windows):
     windows = make_windows("recording", num_recordings=48, num_subjects=4)
     split = make_split(windows, "subjects", ["S4"])
     result = evaluate(windows, split, telling(windows, noise=1.0))
-    assert set(result["by_subject"].predictions.unit) == set(windows.recording[split.held_out])
+    assert set(result["by_subject"].predictions[0].unit) == set(windows.recording[split.held_out])
     assert result["by_subject"].n_test == 12
     assert result["by_subject"].f1_weighted > 0.8
     assert result["paper"].n_test == len(np.unique(windows.recording[split.downstream]))
@@ -80,14 +89,18 @@ def test_nothing_but_the_training_windows_makes_the_probe(make_windows):
     changed = features.copy()
     changed[split.held_out] = 100.0
     before, after = (evaluate(windows, split, one) for one in (features, changed))
-    np.testing.assert_array_equal(before["paper"].predictions.probabilities, after["paper"].predictions.probabilities)
+    np.testing.assert_array_equal(
+        before["paper"].predictions[0].probabilities, after["paper"].predictions[0].probabilities
+    )
     assert before["by_recording"].choices == after["by_recording"].choices
     untouched = split.downstream[0]
     changed = features.copy()
     changed[split.pretrain] = 100.0
     assert untouched not in split.pretrain
     after = evaluate(windows, split, changed)
-    np.testing.assert_array_equal(before["paper"].predictions.probabilities, after["paper"].predictions.probabilities)
+    np.testing.assert_array_equal(
+        before["paper"].predictions[0].probabilities, after["paper"].predictions[0].probabilities
+    )
 
 
 def test_windows_of_one_gesture_share_an_inner_fold_under_held_out_protocols_only(make_windows):
@@ -149,8 +162,8 @@ def test_the_candidate_that_tells_classes_apart_is_found_wherever_it_stands(make
     alone = evaluate(windows, split, telling(windows))
     for protocol, result in found.items():
         assert {choice.candidate for choice in result.choices} == {place}
-        expected = alone[protocol].predictions.probabilities
-        np.testing.assert_array_equal(result.predictions.probabilities, expected)
+        expected = alone[protocol].predictions[0].probabilities
+        np.testing.assert_array_equal(result.predictions[0].probabilities, expected)
         for choice, one in zip(result.choices, alone[protocol].choices, strict=True):
             assert choice.c == one.c
             assert len(choice.inner_loss) == 3
@@ -199,3 +212,60 @@ def test_candidates_may_have_features_of_other_widths(make_windows):
     wide = np.concatenate([noise(windows), telling(windows)], axis=1)
     result = evaluate(windows, make_split(windows), [noise(windows), wide])
     assert {choice.candidate for choice in result["by_recording"].choices} == {1}
+
+
+def test_figures_are_means_over_draws_of_folds_each_pooled_by_itself(make_windows):
+    windows = make_windows("recording", num_recordings=48, num_subjects=4)
+    split = make_split(windows, "subjects", ["S4"], fold_draws=5)
+    found = evaluate(windows, split, telling(windows, noise=3.0))
+    for result in found.values():
+        scores = [f1_score(one.label, one.predicted, average="weighted", zero_division=0) for one in result.predictions]
+        assert len(scores) == 5
+        assert result.f1_weighted == pytest.approx(np.mean(scores))
+        assert result.confusion.sum() == 5 * result.n_test
+        by_class = [f1_score(one.label == 0, one.predicted == 0) for one in result.predictions]
+        assert result.per_class["Class 0"].f1 == pytest.approx(np.mean(by_class))
+    assert len({tuple(one.predicted) for one in found["paper"].predictions}) > 1
+    # Held-out units have one fold; its inner folds, and so C, change with the draw.
+    assert len({choice.inner_loss for choice in found["by_subject"].choices}) == 5
+    once = evaluate(windows, dataclasses.replace(split, fold_draws=1), telling(windows, noise=3.0))
+    assert len(once["by_subject"].predictions) == 1
+    assert len(once["paper"].predictions) == 5
+
+
+def test_the_authors_probe_repeats_nothing_where_nothing_is_drawn(make_windows):
+    windows = make_windows("recording", num_recordings=48, num_subjects=4)
+    found = evaluate(windows, make_split(windows, "subjects", ["S4"], fold_draws=2), telling(windows), kind="authors")
+    assert (len(found["paper"].predictions), len(found["by_subject"].predictions)) == (2, 1)
+
+
+@pytest.mark.parametrize("width", [8, 256])
+def test_features_that_say_nothing_score_chance(width):
+    """18 sequences of 5 classes in 5 rotating folds; chance within four standard errors of 200 draws."""
+    scores, label = [], np.sort(np.arange(18) % 5)
+    rng = np.random.default_rng(width)
+    features = rng.normal(size=(200 * 18, width))
+    folds = [
+        [np.flatnonzero(role) + start for role in fold]
+        for start in range(0, len(features), 18)
+        for fold in rotating_folds(label, 5, rng, with_val=False)
+    ]
+    probes = fit_logistic_probes(
+        [features],
+        np.tile(label, 200),
+        [train for train, _, _ in folds],
+        [stratified_folds(label[train % 18], 3, rng) for train, _, _ in folds],
+        strengths=[0.01, 0.1, 1.0, 10.0, 100.0],
+        num_classes=5,
+        class_weights="fit_and_choice",
+        device=torch.device("cpu"),
+    )
+    for draw in range(200):
+        pairs = [
+            (label[test % 18], probe.probabilities(features[test]).argmax(1))
+            for (_, _, test), probe in list(zip(folds, probes, strict=True))[5 * draw : 5 * draw + 5]
+        ]
+        true, predicted = (np.concatenate(one) for one in zip(*pairs, strict=True))
+        scores.append(f1_score(true, predicted, average="weighted", zero_division=0))
+    chance = chance_level(label, 5, np.random.default_rng(0)).f1_weighted
+    assert np.mean(scores) == pytest.approx(chance, abs=4 * np.std(scores) / np.sqrt(200))

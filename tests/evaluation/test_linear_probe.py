@@ -19,15 +19,21 @@ def toy(count=80, width=12, num_classes=4):
 
 def fit(features, label, rows, **changes):
     inner = [np.arange(len(one)) % 3 for one in rows]
-    options = {"strengths": [1.0], "num_classes": 4, "device": CPU}
+    options = {"strengths": [1.0], "num_classes": 4, "class_weights": "fit_and_choice", "device": CPU}
     return fit_logistic_probes([features], label, rows, inner, **(options | changes))
 
 
-def test_probabilities_on_unseen_units_are_those_of_a_scikit_learn_pipeline():
+@pytest.mark.parametrize(
+    ("class_weights", "theirs"), [("none", None), ("fit", "balanced"), ("fit_and_choice", "balanced")]
+)
+def test_probabilities_on_unseen_units_are_those_of_a_scikit_learn_pipeline(class_weights, theirs):
     features, label = toy()
-    rows = [np.arange(0, 60), np.arange(30, 80), np.arange(10, 33)]
-    for one, probe in zip(rows, fit(features, label, rows), strict=True):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, tol=1e-10, max_iter=20_000))
+    # Of one class two units in three, and a set of nearly one class.
+    label = np.where((label == 3) & (np.arange(80) % 3 > 0), 0, label)
+    rows = [np.arange(0, 60), np.arange(30, 80), np.arange(10, 33), np.r_[np.flatnonzero(label == 0), 1, 2, 3, 15]]
+    for one, probe in zip(rows, fit(features, label, rows, class_weights=class_weights), strict=True):
+        regression = LogisticRegression(C=1.0, tol=1e-10, max_iter=20_000, class_weight=theirs)
+        model = make_pipeline(StandardScaler(), regression)
         model.fit(features[one], label[one])
         rest = np.setdiff1d(np.arange(80), one)
         np.testing.assert_allclose(probe.probabilities(features[rest]), model.predict_proba(features[rest]), atol=1e-4)
@@ -50,7 +56,14 @@ def test_inner_folds_that_do_not_fit_are_refused():
     features, label = toy()
     with pytest.raises(ValueError, match="one inner fold"):
         fit_logistic_probes(
-            [features], label, [np.arange(9)], [np.arange(8)], strengths=[1.0], num_classes=4, device=CPU
+            [features],
+            label,
+            [np.arange(9)],
+            [np.arange(8)],
+            strengths=[1.0],
+            num_classes=4,
+            class_weights="none",
+            device=CPU,
         )
 
 
@@ -80,7 +93,7 @@ def test_each_probe_takes_the_features_and_the_strength_of_least_inner_loss():
     # In the second set the first candidate is the blurred one.
     mixed = [np.where(np.arange(80)[:, None] < 20, features, blurred), blurred.copy()]
     mixed[1][60:] = features[60:]
-    options = {"strengths": [1.0, 0.01, 0.1], "num_classes": 4, "device": CPU}
+    options = {"strengths": [1.0, 0.01, 0.1], "num_classes": 4, "class_weights": "none", "device": CPU}
     for k, probe in enumerate(fit_logistic_probes(mixed, label, rows, inner, **options)):
         alone = [fit_logistic_probes([one], label, rows, inner, **options)[k] for one in mixed]
         assert probe.inner_loss == tuple(one.inner_loss[0] for one in alone)

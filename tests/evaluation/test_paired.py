@@ -4,7 +4,8 @@ from sklearn.metrics import f1_score
 
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.predictions import Predictions
-from detach_core.evaluation.paired import SplitPair, difference, f1_of, holm, swap_p_value
+from detach_core.evaluation.figures import f1_of
+from detach_core.evaluation.paired import SplitPair, difference, holm, swap_p_value
 
 INTERVAL = Interval(resamples=999, confidence=0.95, seed=0)
 LABEL = np.arange(90) // 3 % 3
@@ -71,6 +72,26 @@ def test_few_gestures_are_enumerated_exactly():
 def test_other_units_are_refused():
     with pytest.raises(ValueError, match="the same units"):
         SplitPair((predictions(0.7, 1),), (predictions(0.7, 2, first_unit=5),))
+
+
+def test_draws_of_folds_are_averaged_within_a_seed_and_stay_together():
+    first = [predictions(0.9, seed) for seed in range(4)]
+    second = [predictions(0.5, 10 + seed) for seed in range(4)]
+    of_each = [
+        f1_score(LABEL, a.predicted, average="weighted") - f1_score(LABEL, b.predicted, average="weighted")
+        for a, b in zip(first, second, strict=True)
+    ]
+    one_seed = difference([SplitPair(tuple(first), tuple(second), draws=4)], f1_of(3), INTERVAL)
+    two_seeds = difference([SplitPair(tuple(first), tuple(second), draws=2)], f1_of(3), INTERVAL)
+    assert one_seed.value == pytest.approx(np.mean(of_each))
+    assert two_seeds.value == pytest.approx(np.mean(of_each))
+    assert one_seed.low < 0.3 < one_seed.value < 0.6 < one_seed.high
+    assert swap_p_value([SplitPair(tuple(first), tuple(second), draws=4)], 3, INTERVAL) < 0.01
+
+
+def test_draws_that_do_not_fill_the_seeds_are_refused():
+    with pytest.raises(ValueError, match="not 2 draws"):
+        SplitPair((predictions(0.7, 1),), (predictions(0.7, 2),), draws=2)
 
 
 def test_holm_is_the_printed_step_down_rule():

@@ -17,9 +17,9 @@ def make_sets(noise, seed=0, count=60):
     return sets, torch.tensor(rng.permutation(np.arange(count) % 4))[None]
 
 
-def select_c(sets, inner, strengths, num_classes):
+def select_c(sets, inner, strengths, num_classes, balanced=False):
     """The chosen C of one candidate."""
-    losses, _ = inner_losses(sets, inner, strengths, num_classes)
+    losses, _ = inner_losses(sets, inner, strengths, num_classes, balanced=balanced)
     return torch.tensor(sorted(strengths), dtype=F64)[select([losses])[1]]
 
 
@@ -61,7 +61,7 @@ def test_a_class_that_only_the_left_out_fold_has_does_not_decide():
 
 def test_the_loss_is_that_of_the_units_left_out():
     sets, inner = make_sets(2.0)
-    losses, count = inner_losses(sets, inner, [1.0], 3)
+    losses, count = inner_losses(sets, inner, [1.0], 3, balanced=False)
     inputs, label = sets.axes[0, :, :-1].numpy(), sets.label[0].numpy()
     total = 0.0
     for fold in range(4):
@@ -70,7 +70,26 @@ def test_the_loss_is_that_of_the_units_left_out():
         total -= model.predict_log_proba(inputs[out])[np.arange(out.sum()), label[out]].sum()
     np.testing.assert_allclose(float(losses[0, 0]), total, rtol=0.02)  # the search stops early
     assert count.tolist() == [60.0]
-    assert inner_losses(sets, torch.zeros_like(inner), [1.0, 2.0], 3)[1].tolist() == [0.0]
+    assert inner_losses(sets, torch.zeros_like(inner), [1.0, 2.0], 3, balanced=False)[1].tolist() == [0.0]
+
+
+def test_classes_that_count_alike_do_so_in_the_inner_fits_and_in_their_loss():
+    rng = np.random.default_rng(3)
+    label = np.repeat([0, 1, 2], [30, 12, 6])
+    features = rng.normal(size=(3, 8))[label] + rng.normal(size=(48, 8)) * 2
+    sets = build_training_sets(torch.tensor(features, dtype=F64), torch.tensor(label), [torch.arange(48)])
+    inner = torch.tensor(rng.permutation(48) % 3)[None]
+    losses, weight = inner_losses(sets, inner, [0.01, 1.0], 3, balanced=True)
+    inputs, unit_weight = sets.axes[0, :, :-1].numpy(), 48 / (3 * np.bincount(label))[label]
+    for c, found in zip([0.01, 1.0], losses[0], strict=True):
+        total = 0.0
+        for fold in range(3):
+            out = (inner[0] == fold).numpy()
+            model = LogisticRegression(C=c, tol=1e-8, max_iter=10_000, class_weight="balanced")
+            log_p = model.fit(inputs[~out], label[~out]).predict_log_proba(inputs[out])
+            total -= (log_p[np.arange(out.sum()), label[out]] * unit_weight[out]).sum()
+        np.testing.assert_allclose(float(found), total, rtol=0.02)
+    np.testing.assert_allclose(weight, [48.0])
 
 
 def test_of_equal_losses_the_first_candidate_and_the_smaller_strength_are_taken():

@@ -34,6 +34,7 @@ def test_seeds_that_agree_in_everything_leave_the_interval_of_one_seed(make_metr
     one = make_metrics()
     row = aggregate([one, dataclasses.replace(one, seed=1)])[0]
     result = one.protocols["paper"]
+    # Student's interval around the mean, where one run has the percentiles of its resamples.
     assert row.f1_weighted.low == pytest.approx(result.f1_weighted_low, abs=0.03)
     assert row.f1_weighted.high == pytest.approx(result.f1_weighted_high, abs=0.03)
     assert row.f1_weighted.sd == 0.0
@@ -61,7 +62,8 @@ def test_two_runs_of_a_seed_and_other_units_are_refused(make_metrics):
         aggregate([run, run])
     other = make_metrics(seed=1)
     result = other.protocols["paper"]
-    predictions = dataclasses.replace(result.predictions, unit=result.predictions.unit + 1)
+    (first,) = result.predictions
+    predictions = (dataclasses.replace(first, unit=first.unit + 1),)
     moved = dataclasses.replace(other, protocols={"paper": dataclasses.replace(result, predictions=predictions)})
     with pytest.raises(ValueError, match="different units"):
         aggregate([run, moved])

@@ -6,7 +6,7 @@ from detach_core.reports.results_table import readable, results_caption, results
 
 COLUMNS = """dataset method protocol source probed n_seeds n_test f1_weighted f1_weighted_low f1_weighted_high
 f1_weighted_sd map map_low map_high map_sd paper_f1_weighted paper_map video_init searched split seeds
-commit null_windows"""
+commit null_windows chance_f1_weighted chance_map fold_draws"""
 
 
 def frame_of(make_metrics, *runs, table="table1"):
@@ -50,7 +50,7 @@ def test_the_caption_says_what_one_must_know(make_metrics):
         "seeds: 0 1",
         "95%",
         "commit: ",
-        "sequences, seeds",
+        "gestures or sequences and seeds",
         "opportunity",
     ):
         assert words in caption
@@ -58,6 +58,18 @@ def test_the_caption_says_what_one_must_know(make_metrics):
     assert "simulated" not in real
     assert "recordings: local" in real
     assert "dropped" not in real
+    assert "with one seed it does not hold what another training would give" in real
+    assert "another training" not in caption
+    assert "it is for this split alone" in caption
+    assert "draws of the probe's folds" not in real
+    assert "means over 20 draws of the probe's folds" in results_caption(frame.assign(fold_draws=20), 0.95)
+
+
+def test_chance_stands_beside_each_figure(make_metrics):
+    frame = frame_of(make_metrics, {})
+    assert readable(frame)["Chance F1"].iloc[0] == f"{frame['chance_f1_weighted'].iloc[0]:.2f}"
+    assert frame["chance_f1_weighted"].iloc[0] == pytest.approx(1 / 3, abs=0.02)
+    assert frame["chance_map"].iloc[0] == pytest.approx(0.37, abs=0.02)
 
 
 def test_readers_see_figure_deviation_and_interval_in_one_cell(make_metrics):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
-from detach_core.evaluation.retrieval_tasks import FIGURES, tasks_of
+from detach_core.evaluation.retrieval_tasks import RECALLS, tasks_of
 from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 
 KEY = ("window", "kept", "sensor->video")
@@ -21,18 +21,23 @@ def run(value=0.5, seed=0, searched=None, variant="detach", spread=0.0, **change
     return RetrievalRun(path=f"{variant}{seed}.h5", searched=searched or part(), variant=variant, seed=seed, **fields)
 
 
-def test_one_run_keeps_its_figures_and_the_percentiles_of_its_resamples():
+def test_one_run_keeps_its_figures_and_the_percentiles_of_its_resamples_in_the_figure_s_range():
     (row,) = retrieval_rows([run(0.5, spread=0.2)], 0.9)
-    for name in FIGURES:
+    for name in RECALLS:
         assert row.figures[name].value == 0.5
         assert (row.figures[name].low, row.figures[name].high) == pytest.approx((0.32, 0.68), abs=1e-3)
+    (row,) = retrieval_rows([run(3.0, spread=1.0)], 0.9)
+    assert (row.figures["median_rank"].low, row.figures["median_rank"].high) == pytest.approx((2.1, 3.9), abs=0.01)
+    (row,) = retrieval_rows([run(1.0, spread=1.0)], 0.9)
+    assert (row.figures["median_rank"].low, row.figures["r1"].high) == (1.0, 1.0)
     assert (row.gallery, row.num_queries, row.splits, row.seeds) == (4, 4, ("default",), (0,))
 
 
-def test_the_plain_figure_is_no_resample():
+def test_the_plain_figure_is_no_resample_and_lies_inside_its_interval():
     figures = np.array([[1.0] * 4, [0.0] * 4])
     (row,) = retrieval_rows([run(figures={KEY: figures})], 0.95)
-    assert (row.figures["r1"].value, row.figures["r1"].low, row.figures["r1"].high) == (1.0, 0.0, 0.0)
+    # One resample that is off is bias alone.
+    assert (row.figures["r1"].value, row.figures["r1"].low, row.figures["r1"].high) == (1.0, 1.0, 1.0)
 
 
 def test_seeds_and_splits_are_averaged_and_drawn():
@@ -55,7 +60,10 @@ def test_a_second_seed_widens_the_interval_by_what_seeds_differ():
     (alone,) = retrieval_rows([run(0.5)], 0.95)
     (both,) = retrieval_rows([run(0.4, 0), run(0.6, 1)], 0.95)
     assert alone.figures["r5"].low == alone.figures["r5"].high == 0.5
-    assert (both.figures["r5"].low, both.figures["r5"].high) == pytest.approx((0.4, 0.6))
+    # Two seeds: Student's t with one degree of freedom, cut at 0 and 1.
+    assert (both.figures["r5"].low, both.figures["r5"].high) == (0.0, 1.0)
+    (near,) = retrieval_rows([run(0.49, 0), run(0.51, 1)], 0.95)
+    assert (near.figures["r5"].low, near.figures["r5"].high) == pytest.approx((0.5 - 0.127, 0.5 + 0.127), abs=1e-3)
 
 
 def test_methods_stand_under_each_other_and_have_the_same_draws():

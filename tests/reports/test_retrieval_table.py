@@ -47,7 +47,7 @@ def test_the_caption_says_what_one_must_know():
     assert "means over" not in caption
     several = retrieval_caption(frame_of(run(seed=0), run(seed=1)), 0.95)
     assert "means over seeds" in several
-    assert "by gesture or sequence, seeds" in several
+    assert "by gesture or sequence and seeds" in several
     assert "recordings: local" in retrieval_caption(frame_of(replace(run(), source="local")), 0.9)
 
 

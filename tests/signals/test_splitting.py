@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.signals.splitting import stratified_folds, stratified_split
+from detach_core.signals.splitting import rotating_folds, stratified_folds, stratified_split
 
 LABELS = st.lists(st.integers(-1, 4), min_size=12, max_size=80).map(np.array)
 
@@ -67,3 +67,24 @@ def test_folds_that_cannot_be_filled_are_refused():
         stratified_folds(np.zeros(6, int), 4, rng(), np.array([0, 0, 1, 1, 2, 2]))
     with pytest.raises(ValueError, match="1 folds"):
         stratified_folds(np.zeros(6, int), 1, rng())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=2, max_size=60).map(np.array),
+    st.integers(2, 10),
+    st.booleans(),
+    st.integers(0, 5),
+)
+def test_rotating_folds_test_every_unit_once_and_train_on_as_many_of_each_class(labels, num_folds, with_val, seed):
+    num_folds = min(num_folds, len(labels))
+    folds = rotating_folds(labels, num_folds, np.random.default_rng(seed), with_val=with_val)
+    train, val, test = (np.stack(role) for role in zip(*folds, strict=True))
+    assert (test.sum(0) == 1).all()
+    assert (val.sum(0) == with_val).all()
+    assert not (train & (test | val)).any()
+    could = ~test & ~val
+    for one in np.unique(labels):
+        assert len(set(train[:, labels == one].sum(1))) == 1
+        # No unit is idle without need.
+        assert train[0, labels == one].sum() == could[:, labels == one].sum(1).min()

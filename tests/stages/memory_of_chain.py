@@ -72,7 +72,15 @@ def main(folder, dataset, minutes, clock):
     settings, log_path = json.dumps(values), folder / "stage.log"
     paths = {f"{role}_paths": [folder / f"{role}.h5"] for role in ("sensor", "frames", "flow")}
     windows_path = folder / "windows.h5"
-    parts = {"name": "default", "seed": 0, "hold_out": "none", "held_out": [], "pretrain": 0.5, "folds": 3}
+    parts = {
+        "name": "default",
+        "seed": 0,
+        "hold_out": "none",
+        "held_out": [],
+        "pretrain": 0.5,
+        "folds": 3,
+        "fold_draws": 1,
+    }
     stages = (
         lambda: ingest(
             dataset=dataset,

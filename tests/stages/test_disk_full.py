@@ -147,7 +147,7 @@ def one_line(text, stage, path):
 def test_a_split_and_a_table_say_so_in_one_line_and_leave_what_was_there(disk, tmp_path, capfd):
     write_windows(tmp_path / "windows.h5", make_windows())
     write_metrics(tmp_path / "metrics.json", make_metrics())
-    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 4}
+    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 4, "fold_draws": 1}
     jobs = {
         "split": lambda log: split(
             settings=json.dumps(settings | {"hold_out": "recordings", "held_out": ["S1-R2", "S2-R3"]}),
@@ -183,7 +183,7 @@ def test_a_split_and_a_table_say_so_in_one_line_and_leave_what_was_there(disk, t
 def test_a_log_without_room_is_told_once_and_the_stage_goes_on(disk, tmp_path, capfd):
     write_windows(tmp_path / "windows.h5", make_windows())
     disk.leave(0)
-    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 4}
+    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 4, "fold_draws": 1}
     split(
         settings=json.dumps(settings | {"hold_out": "recordings", "held_out": ["S1-R2", "S2-R3"]}),
         windows_path=tmp_path / "windows.h5",

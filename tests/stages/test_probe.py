@@ -15,13 +15,20 @@ from detach_core.stages.split import split
 
 make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
 
-PROBE = {"kind": "logistic", "c": [0.1, 1.0], "inner_folds": 3, "bootstrap": 200, "confidence": 0.95}
+PROBE = {
+    "kind": "logistic",
+    "c": [0.1, 1.0],
+    "class_weights": "fit_and_choice",
+    "inner_folds": 3,
+    "bootstrap": 200,
+    "confidence": 0.95,
+}
 SPLIT = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99}
 
 
-def prepare(folder, windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), folds=4):
+def prepare(folder, windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), folds=4, fold_draws=1):
     write_windows(folder / "windows.h5", windows)
-    settings = SPLIT | {"hold_out": hold_out, "held_out": list(held_out), "folds": folds}
+    settings = SPLIT | {"hold_out": hold_out, "held_out": list(held_out), "folds": folds, "fold_draws": fold_draws}
     split(
         settings=json.dumps(settings),
         windows_path=folder / "windows.h5",
@@ -85,9 +92,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 
 def test_sequences_are_the_units_of_a_dataset_that_is_labelled_by_recording(tmp_path):
     windows = make_windows("recording", num_recordings=24, num_subjects=4)
-    prepare(tmp_path, windows, "subjects", ["S4"], folds=3)
+    prepare(tmp_path, windows, "subjects", ["S4"], folds=3, fold_draws=4)
     metrics = read_metrics(run(tmp_path, embed(windows)))
     assert metrics.protocols["by_subject"].n_test == 6
+    for one in metrics.protocols.values():
+        assert len(one.predictions) == 4
+        assert one.confusion.sum() == 4 * one.n_test
+    assert len(metrics.protocols["paper"].choices) == 12
+    assert "(n = 6, 4 draws of folds)" in (tmp_path / "probe.log").read_text()
     assert metrics.null_windows == "keep"
 
 

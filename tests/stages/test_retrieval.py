@@ -15,7 +15,7 @@ from detach_core.stages.split import split
 
 make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
 
-SPLIT = {"seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3}
+SPLIT = {"seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3, "fold_draws": 1}
 KINDS = ("csv", "md", "tex", "html")
 
 
@@ -173,7 +173,13 @@ def test_more_runs_of_the_same_figures_do_not_narrow_or_move_the_interval_of_one
     for name in ("r1", "r5", "median_rank"):
         names = [name, f"{name}_low", f"{name}_high"]
         for variant in ("detach", "again"):
-            assert (both[both["variant"] == variant][names].to_numpy() == one[names].to_numpy()).all()
+            found = both[both["variant"] == variant][names].to_numpy()
+            if variant == "detach":
+                assert (found == one[names].to_numpy()).all()
+            else:
+                np.testing.assert_allclose(found[:, 0], one[name])
+                if name != "median_rank":  # of several runs the interval is symmetric, a rank's resamples are not
+                    np.testing.assert_allclose(found[:, 1:], one[names[1:]], atol=0.06)
     at_window = one["level"] == "window"
     assert (one["r5_low"] < one["r5_high"])[at_window].all()
 

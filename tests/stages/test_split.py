@@ -19,6 +19,7 @@ SETTINGS = {
     "held_out": ["S1-R2", "S2-R3"],
     "pretrain": 0.5,
     "folds": 4,
+    "fold_draws": 1,
     "activation_quantile": 0.99,
 }
 

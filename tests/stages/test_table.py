@@ -92,7 +92,7 @@ def test_what_cannot_make_one_table_is_refused_and_nothing_is_written(tmp_path, 
 def prepare(folder, windows, held_out, hold_out):
     folder.mkdir()
     write_windows(folder / "windows.h5", windows)
-    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3}
+    settings = {"name": "default", "seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3, "fold_draws": 1}
     split(
         settings=json.dumps(settings | {"hold_out": hold_out, "held_out": held_out}),
         windows_path=folder / "windows.h5",

@@ -9,9 +9,10 @@ import numpy as np
 
 from detach_core.contracts.metrics import Metrics
 from detach_core.contracts.predictions import Predictions
+from detach_core.evaluation.figures import FigureOf, Values, f1_of
 from detach_core.evaluation.hierarchy import Estimate
 from detach_core.evaluation.metrics import f1_by_class
-from detach_core.evaluation.paired import FigureOf, SplitPair, Values, difference, f1_of
+from detach_core.evaluation.paired import SplitPair, difference
 from detach_core.reports.claims.artifacts import Artifacts
 from detach_core.reports.claims.line import Line
 from detach_core.reports.paper import published_figures
@@ -63,9 +64,11 @@ def _compared(
 
 
 def paired(first: Sequence[Metrics], second: Sequence[Metrics], protocol: str) -> SplitPair:
-    """Both variants' predictions of one split under one protocol, seed by seed."""
-    one, other = (tuple(run.protocols[protocol].predictions for run in runs) for runs in (first, second))
-    return SplitPair(one, other)
+    """Both variants' predictions of one split under one protocol, seed by seed and draw by draw of the folds."""
+    one, other = (
+        tuple(draw for run in runs for draw in run.protocols[protocol].predictions) for runs in (first, second)
+    )
+    return SplitPair(one, other, len(one) // len(first))
 
 
 def _gap_of(names: tuple[str, ...], classes: list[str]) -> FigureOf:

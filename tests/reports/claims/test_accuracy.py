@@ -18,7 +18,7 @@ def run(made, variant, right, *, seed=0, classes=("a", "b", "c"), right_of=None)
     wrong = np.repeat(rng.random(60), 3) >= share[label]
     predicted = np.where(wrong, (label + 1) % 3, label)
     predictions = Predictions(unit, unit // 3, label, predicted, np.eye(3)[predicted])
-    result = summarise(predictions, classes, (), base.interval)
+    result = summarise([predictions], classes, (), base.interval)
     return dataclasses.replace(base, protocols={"paper": result})
 
 
