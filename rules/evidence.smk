@@ -11,6 +11,7 @@ rule claims:
     input:
         artifacts=lambda w: evidence_files(claim_keys(CONFIG)),
         windows=lambda w: expand(WINDOWS, dataset=sorted({key.dataset for key in claim_keys(CONFIG)})),
+        splits=lambda w: [SPLIT.format(dataset=dataset, split=split) for dataset, split in claim_splits(CONFIG)],
     output:
         csv="results/claims.csv",
         md="results/claims.md",

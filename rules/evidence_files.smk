@@ -3,6 +3,7 @@
 from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
+    claim_splits,
     retrieval_settings,
     significance_keys,
     significance_settings,

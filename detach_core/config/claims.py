@@ -33,6 +33,11 @@ class ClaimSection(Section):
         """Whether the value must stay below the threshold."""
         return False
 
+    @property
+    def stage_one_input(self) -> str | None:
+        """The Stage 1 whose input the claim looks at, if any; that takes the split."""
+        return None
+
     def needs(self) -> Iterator[Need]:
         """The artifacts that the claim is decided by."""
         yield from ()
@@ -64,12 +69,17 @@ class SubtleGain(Exceeds):
 
 
 class ClustersOverKmeans(ClaimSection):
-    """Stage 1's clusters recover places better than k-means on another variant's features."""
+    """Stage 1's clusters recover places better than k-means on a variant's features and on Stage 1's own input."""
 
     measure: Literal["clusters_over_kmeans"]
     spatial: Name = Field(description="Stage 1 whose clusters are looked at")
     variant: Name = Field(description="variant whose sensor features k-means clusters")
     figure: Literal["hungarian", "nmi"] = Field(description="Hungarian accuracy or normalised mutual information")
+
+    @property
+    def stage_one_input(self) -> str:
+        """The input of that Stage 1."""
+        return self.spatial
 
     def needs(self) -> Iterator[Need]:
         """The clusters, and the features of the other."""
@@ -127,3 +137,4 @@ class SignificanceSection(Section):
 
     reference: Name = Field(description="variant that each row is compared with")
     tables: Names = Field(description="results tables; Holm's correction is over the rows of one")
+    swaps: int = Field(ge=10_000, description="random swaps of the permutation test; the smallest p is 1 / (swaps + 1)")

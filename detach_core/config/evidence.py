@@ -10,6 +10,7 @@ from detach_core.config.errors import unknown_key
 from detach_core.config.reports import ResultsTable
 from detach_core.config.resolved import Config
 from detach_core.config.section import canonical
+from detach_core.config.variants import resolve_spatial
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
@@ -39,6 +40,17 @@ def claim_keys(config: Config) -> list[Key]:
     return list(dict.fromkeys(keys))
 
 
+def claim_splits(config: Config) -> list[tuple[str, str]]:
+    """Dataset and split of every `split.json` that some claim is decided by, each once."""
+    parts = [
+        part
+        for claim in config.document.claims.values()
+        if claim.stage_one_input is not None
+        for part in _parts(config, claim)
+    ]
+    return list(dict.fromkeys(parts))
+
+
 def significance_keys(config: Config) -> list[Key]:
     """The metrics of every row that is compared and of the reference, each once."""
     section = config.document.significance
@@ -56,7 +68,7 @@ def claim_settings(config: Config) -> str:
     """Settings of stage `claims`: the claims with their tables' parts, how intervals are made, the keys in order."""
     document = config.document
     claims = {
-        name: {**claim.model_dump(), "below": claim.below, "parts": _parts(config, claim)}
+        name: {**claim.model_dump(), "below": claim.below, "parts": _parts(config, claim), **_input_of(config, claim)}
         for name, claim in document.claims.items()
     }
     return canonical({"claims": claims, "seeds": document.seeds, **_common(config, claim_keys(config))})
@@ -67,12 +79,16 @@ def significance_settings(config: Config) -> str:
     section = config.document.significance
     tables = {name: {"rows": config.rows(name), "parts": config.parts(name)} for name in section.tables}
     keys = significance_keys(config)
-    return canonical({"reference": section.reference, "tables": tables, **_common(config, keys)})
+    return canonical(
+        {"reference": section.reference, "swaps": section.swaps, "tables": tables, **_common(config, keys)}
+    )
 
 
 def retrieval_settings(config: Config) -> str:
-    """Settings of stage `retrieval`: how intervals are made."""
-    return canonical(config.document.probe.model_dump(include={"bootstrap", "confidence"}))
+    """Settings of stage `retrieval`: how intervals are made, and in which form each variant has its sensor windows."""
+    trained = dict.fromkeys(map(config.trained, config.rows("table1")))
+    forms = {name: config.variant(name).resolved.settings()["input"]["form"] for name in trained}
+    return canonical({**config.document.probe.model_dump(include={"bootstrap", "confidence"}), "forms": forms})
 
 
 def evidence_mistakes(config: Config) -> Iterator[str]:
@@ -102,6 +118,15 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
 
 def _parts(config: Config, claim: Claim) -> list[tuple[str, str]]:
     return [part for part in config.parts(claim.table) if part[0] in claim.datasets]
+
+
+def _input_of(config: Config, claim: Claim) -> dict[str, object]:
+    """What the activation vector is made by that the claim's Stage 1 is fed."""
+    if claim.stage_one_input is None:
+        return {}
+    settings = resolve_spatial(config.document, claim.stage_one_input).settings()
+    chosen = {key: settings["input"][key] for key in ("form", "activation_quantile")}
+    return {"input": {**chosen, "activation": settings["activation"]}}
 
 
 def _common(config: Config, keys: list[Key]) -> dict[str, object]:

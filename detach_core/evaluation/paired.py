@@ -13,12 +13,11 @@ from detach_core.contracts.metrics import Interval
 from detach_core.contracts.predictions import Predictions
 from detach_core.evaluation.figures import FigureOf, over_draws
 from detach_core.evaluation.hierarchy import Estimate, FigureOfWeights, SplitFigures, estimate
-from detach_core.evaluation.intervals import instances_of
-from detach_core.evaluation.metrics import weighted_f1
 
 Values = NDArray[np.float64]
 # A difference of two fractions.
 _WITHIN = (-1.0, 1.0)
+_BATCH = 1000  # swaps at a time
 
 
 @dataclass(frozen=True)
@@ -63,52 +62,105 @@ def _figures(pair: SplitPair, figure: FigureOf) -> SplitFigures:
     return SplitFigures(units.instance, units.label, tuple(of_seed(start) for start in starts))
 
 
-def swap_p_value(pairs: Sequence[SplitPair], num_classes: int, interval: Interval) -> float:
-    """Two-sided p of the difference in weighted F1, when the methods' answers are swapped at random.
+@dataclass(frozen=True)
+class SwapTest:
+    """A two-sided p, the smallest one that the test can give, and how many gestures or sequences were swapped."""
 
-    What is swapped is a gesture instance or sequence, with all its windows and seeds: those are not independent. Which
-    method gave which answer is exchangeable if neither is better.
+    p: float
+    smallest_p: float
+    num_gestures: int
+
+
+def swap_test(pairs: Sequence[SplitPair], num_classes: int, *, swaps: int, seed: int) -> SwapTest:
+    """Permutation test of the difference in weighted F1: the methods' answers are swapped, gesture by gesture.
+
+    What is swapped is a gesture instance or sequence, with all its windows, in all seeds and all splits that test it at
+    once: its answers there are alike, so swapping them apart would take one gesture for several. Which method gave
+    which answers is exchangeable if neither is better. All ways to swap are gone through where they are no more than
+    `swaps`; else that many are drawn, and the smallest p is 1 / (swaps + 1).
+
+    Args:
+        pairs: a split each. An instance has the same number in all of them.
+        num_classes: of the labels.
+        swaps: how many random swaps.
+        seed: draws them.
     """
-    sizes, swapped = [], []
-    for pair in pairs:
-        units = pair.first[0]
-        _, instance_of_unit = instances_of(units.instance)
-        sizes.append(int(instance_of_unit.max()) + 1)
-        swapped.append(instance_of_unit)
-    starts = np.cumsum([0, *sizes])
+    gesture = _gestures_of(pairs)
+    total = int(max(one.max() for one in gesture)) + 1
+    splits = [_SplitCounts.of(pair, units, num_classes) for pair, units in zip(pairs, gesture, strict=True)]
 
     def statistic(one: Values, other: Values, axis: int) -> Values:
         del other, axis
-        took = np.atleast_2d(one)
-        means = [
-            _swapped_difference(pair, took[:, start : start + size][:, units], num_classes)
-            for pair, units, start, size in zip(pairs, swapped, starts, sizes, strict=False)
-        ]
-        mean = np.mean(means, axis=0)
-        return np.asarray(mean if one.ndim > 1 else mean[0])
+        found = np.abs(np.mean([split.differences(np.atleast_2d(one)) for split in splits], axis=0))
+        return np.asarray(found if one.ndim > 1 else found[0])
 
-    total = int(starts[-1])
     result = permutation_test(
         (np.zeros(total), np.ones(total)),
         statistic,
         permutation_type="samples",
+        alternative="greater",
         vectorized=True,
-        n_resamples=interval.resamples,
-        batch=100,
-        rng=np.random.default_rng([interval.seed, 7]),
+        n_resamples=swaps,
+        batch=_BATCH,
+        rng=np.random.default_rng([seed, 7]),
     )
-    return float(result.pvalue)
+    # Each way to swap has a mirror image with the same absolute difference, so that two of the ways are the least.
+    exact = total < swaps.bit_length()
+    return SwapTest(float(result.pvalue), 2.0 ** (1 - total) if exact else 1.0 / (swaps + 1), total)
 
 
-def _swapped_difference(pair: SplitPair, swap: Values, num_classes: int) -> Values:
-    """(P,) mean over seeds and draws of first minus second; units where `swap` (P, N) is 1 change sides."""
-    differences = []
-    for a, b in zip(pair.first, pair.second, strict=True):
-        label, predicted = np.concatenate([a.label, b.label]), np.concatenate([a.predicted, b.predicted])
-        first = weighted_f1(label, predicted, num_classes, np.concatenate([1.0 - swap, swap], axis=1))
-        second = weighted_f1(label, predicted, num_classes, np.concatenate([swap, 1.0 - swap], axis=1))
-        differences.append(first - second)
-    return np.asarray(np.mean(differences, axis=0))
+def _gestures_of(pairs: Sequence[SplitPair]) -> list[NDArray[np.int64]]:
+    """For each split (N,) the gesture of each unit, 0 to M - 1 over all splits; a unit without one is its own."""
+    first = [pair.first[0] for pair in pairs]
+    beyond = max(int(one.instance.max()) for one in first) + 1
+    own = [np.where(one.instance >= 0, one.instance, beyond + one.unit) for one in first]
+    numbered = np.unique(np.concatenate(own), return_inverse=True)[1]
+    return [np.asarray(one) for one in np.split(numbered, np.cumsum([len(one) for one in own])[:-1])]
+
+
+@dataclass(frozen=True)
+class _SplitCounts:
+    """What F1 is made of in one split, as counts, so that a swap adds and takes away whole gestures.
+
+    Attributes:
+        gestures: (M,) which of all gestures the split tests.
+        support: (K,) units of each class.
+        first: (S, 2, K) hits and predictions of the first method with each seed, nothing swapped.
+        both: the same of both methods together, which no swap changes.
+        change: (M, S, 2, K) what the first method's counts gain when a gesture is swapped.
+    """
+
+    gestures: NDArray[np.int64]
+    support: Values
+    first: Values
+    both: Values
+    change: Values
+
+    @classmethod
+    def of(cls, pair: SplitPair, gesture: NDArray[np.int64], num_classes: int) -> _SplitCounts:
+        """The counts of `pair`, whose units belong to `gesture` (N,)."""
+        gestures, row = np.unique(gesture, return_inverse=True)
+
+        def count(one: Predictions) -> Values:
+            place, size = row * num_classes + one.predicted, len(gestures) * num_classes
+            hits, predicted = (np.bincount(place, weights, size) for weights in (one.predicted == one.label, None))
+            return np.stack([each.reshape(-1, num_classes) for each in (hits, predicted)], axis=1).astype(np.float64)
+
+        first, second = (np.stack([count(one) for one in side], axis=1) for side in (pair.first, pair.second))
+        support = np.bincount(pair.first[0].label, minlength=num_classes).astype(np.float64)
+        return cls(gestures, support, first.sum(axis=0), (first + second).sum(axis=0), second - first)
+
+    def differences(self, swap: Values) -> Values:
+        """(P,) mean over seeds of first minus second in weighted F1; `swap` (P, all gestures) is 1 for swapped ones."""
+        moved = swap[:, self.gestures] @ self.change.reshape(len(self.gestures), -1)
+        first = self.first + moved.reshape(-1, *self.first.shape)
+        return np.asarray((self._f1(first) - self._f1(self.both - first)).mean(axis=1))
+
+    def _f1(self, counts: Values) -> Values:
+        """(P, S) weighted F1 of counts (P, S, 2, K)."""
+        total = self.support + counts[:, :, 1]
+        f1 = np.divide(2.0 * counts[:, :, 0], total, out=np.zeros_like(total), where=total > 0.0)
+        return np.asarray(f1 @ self.support / self.support.sum())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

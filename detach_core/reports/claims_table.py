@@ -88,8 +88,10 @@ def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
     data = "Simulated data" if simulated else f"Recordings: {frame['source'].iloc[0]}"
     return (
         f"{data}; {_intervals(frame, confidence)}, the same resamples for both sides of a difference; a claim holds"
-        " where the whole interval lies beyond its threshold, which was fixed before; no correction for the number of"
-        f" claims; splits: {_joined(frame['splits'])}; seeds: {_joined(frame['seeds'])};"
+        " where the whole interval lies beyond its threshold, which was fixed before, and a claim of several lines"
+        " where all of them do; no correction for the number of claims; protocols:"
+        f" {', '.join(dict.fromkeys(filter(None, frame['protocol']))) or 'none'} (none where windows are clustered or"
+        f" weighed, not classified); splits: {_joined(frame['splits'])}; seeds: {_joined(frame['seeds'])};"
         f" commit: {_joined(frame['commit'])}."
     )
 

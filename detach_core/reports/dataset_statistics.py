@@ -71,11 +71,14 @@ def dataset_statistics(windows: Windows, split: Split) -> dict[str, Any]:
 
 
 def statistics_caption(frame: pd.DataFrame) -> str:
-    """Source, split and code."""
+    """Source, split and code; why there is neither protocol nor seed."""
     source = frame["source"].iloc[0]
     data = "Simulated data" if source == "simulated" else f"Recordings: {source}"
     split, commit = (", ".join(dict.fromkeys(frame[name])) for name in ("split", "commit"))
-    return f"{data}, computed from the prepared windows; split: {split}; commit: {commit}."
+    return (
+        f"{data}, computed from the prepared windows before any training, so under no protocol and with no seed;"
+        f" split: {split}; commit: {commit}."
+    )
 
 
 def readable_statistics(frame: pd.DataFrame) -> pd.DataFrame:

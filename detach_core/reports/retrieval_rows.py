@@ -52,6 +52,10 @@ class RetrievalRun:
         seed: of the training.
         source: of the recordings.
         commit: of the code that made the embeddings.
+        form: the normal form of the sensor windows that it was given.
+        num_tied: how many of the searched windows have the same sensors in that form as another.
+        ceilings: task and direction -> each of `FIGURES` at its best where those cannot be told apart; of the tasks
+            with neighbours kept.
         figures: of each task and direction the `FIGURES`, (1 + B, 4): the plain ones first, then those of B resamples,
             which are the same for all runs of a split.
     """
@@ -63,6 +67,9 @@ class RetrievalRun:
     seed: int
     source: str
     commit: str
+    form: str
+    num_tied: int
+    ceilings: Mapping[Key, Mapping[str, float]]
     figures: Mapping[Key, Values]
 
 
@@ -77,6 +84,8 @@ class RetrievalRow:
         num_queries: of all splits together.
         figures: each of `FIGURES` -> its mean and interval.
         chance: each of `FIGURES` -> what a random order is expected to give, the mean over the splits.
+        ceiling: each of `FIGURES` -> the best that is possible, the mean over the splits; NaN with neighbours left out.
+        num_tied: queries that have the same sensors as another of their split, of all splits together.
         splits: of which the figures are means, in order.
         seeds: of which the figures are means, the same on every split.
         commits: of the code that made the embeddings.
@@ -88,6 +97,8 @@ class RetrievalRow:
     num_queries: int
     figures: Mapping[str, Estimate]
     chance: Mapping[str, float]
+    ceiling: Mapping[str, float]
+    num_tied: int
     splits: tuple[str, ...]
     seeds: tuple[int, ...]
     commits: tuple[str, ...]
@@ -153,10 +164,16 @@ def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float
             for k, name in enumerate(FIGURES)
         },
         chance={name: float(np.mean([task.chance[name] for task in tasks])) for name in FIGURES},
+        ceiling={name: float(np.mean([_ceiling(same[0], key, name) for same in by_split])) for name in FIGURES},
+        num_tied=sum(same[0].num_tied for same in by_split),
         splits=tuple(same[0].searched.split for same in by_split),
         seeds=tuple(run.seed for run in by_split[0]),
         commits=tuple(sorted({run.commit for run in runs})),
     )
+
+
+def _ceiling(run: RetrievalRun, key: Key, name: str) -> float:
+    return run.ceilings[key][name] if key in run.ceilings else float("nan")
 
 
 def _bounded(values: Sequence[Values], confidence: float, within: tuple[float, float]) -> Estimate:

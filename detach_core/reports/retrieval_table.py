@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
 from detach_core.reports.interval_words import interval_words
 from detach_core.reports.retrieval_rows import RetrievalRow
 
@@ -14,7 +15,8 @@ SHOWN = (
     "A window's sensor feature is searched for among the video features of all windows, and back, by cosine similarity."
     " Level `window`: only the same window is right. Level `class`: any window of the same class is, the same one"
     " included; windows without a class are left out. Neighbours overlap the query in time and show nearly the same:"
-    " kept in its gallery, or left out of it. The rank is that of the best right window; ties count against it."
+    " kept in its gallery, or left out of it. The rank is that of the best right window, the worst rank where wrong"
+    " ones are as similar."
 )
 HEADS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "Median rank"}
 
@@ -43,6 +45,9 @@ def _line(row: RetrievalRow) -> dict[str, object]:
         line |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
     return line | {
         **{f"chance_{name}": row.chance[name] for name in HEADS},
+        **{f"ceiling_{name}": row.ceiling[name] for name in HEADS},
+        "n_tied": row.num_tied,
+        "form": row.run.form,
         "n_splits": len(row.splits),
         "n_seeds": len(row.seeds),
         "splits": " ".join(row.splits),
@@ -66,7 +71,7 @@ def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
     }
     lines = frame.to_dict("records")
     for name, head in HEADS.items():
-        digits = 1 if name == "median_rank" else 3
+        digits = _digits(name)
         cells[head] = [_cell(line, name, digits) for line in lines]
         cells[f"Chance {head}"] = [f"{line[f'chance_{name}']:.{digits}f}" for line in lines]
     return pd.DataFrame(cells)
@@ -79,7 +84,7 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
     repeated = [words for words in ("splits", "seeds") if frame[f"n_{words}"].max() > 1]
     parts = [
         f"Recall at 1, 5 and 10, and median rank; {data}",
-        f"part searched: {_join(frame['split_part'])}",
+        f"part searched: {_join(frame['split_part'])}; protocols: {_join(frame['protocol'])}",
         f"splits: {_join(frame['splits'])}",
         f"seeds: {_join(frame['seeds'])}",
         *([f"means over {' and '.join(repeated)}"] if repeated else []),
@@ -90,15 +95,44 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
             splits=frame["n_splits"].max(),
         ),
         "chance: the same galleries in random order, below which like windows side by side can fall at level class",
-        f"commit: {', '.join(dict.fromkeys(' '.join(frame['commit']).split()))}",
+        *_ceilings(frame),
+        f"commit: {_join(frame['commit'])}",
     ]
     return f"{SHOWN} {'; '.join(parts)}."
 
 
+def _ceilings(frame: pd.DataFrame) -> Iterator[str]:
+    """For each searched part the best that is possible, since windows with equal sensors cannot be told apart."""
+    kept = frame[(frame["level"] == WINDOW) & (frame["neighbours"] == KEPT)]
+    for (dataset, protocol, form), same in kept.groupby(["dataset", "protocol", "form"], sort=False):
+        line = same.iloc[0]
+        if not line["n_tied"]:
+            yield f"no two searched windows of {dataset} ({protocol}) have equal sensors in the input form {form}"
+            continue
+        best = " and ".join(
+            f"{words} {_best(one)}"
+            for direction, words in ((BY_SENSOR, "by sensors"), (BY_VIDEO, "by video"))
+            for one in same[same["direction"] == direction].head(1).to_dict("records")
+        )
+        yield (
+            f"{line['n_tied']} of {line['n_queries']} searched windows of {dataset} ({protocol}) have the same sensors"
+            f" as another in the input form {form}, so that the best possible R@1, R@5, R@10 and median rank at level"
+            f" window with neighbours kept are {best}"
+        )
+
+
+def _best(line: Mapping[str, float]) -> str:
+    return ", ".join("{:.{}f}".format(line[f"ceiling_{name}"], _digits(name)) for name in HEADS)
+
+
 def _join(column: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(str(value) for value in column))
+    return ", ".join(dict.fromkeys(word for value in column for word in str(value).split()))
 
 
 def _cell(line: Mapping[str, float], name: str, digits: int) -> str:
     value, low, high = (f"{line[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
     return f"{value} [{low}, {high}]"
+
+
+def _digits(name: str) -> int:
+    return 1 if name == "median_rank" else 3

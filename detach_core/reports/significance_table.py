@@ -9,7 +9,7 @@ import pandas as pd
 
 from detach_core.contracts.metrics import Metrics
 from detach_core.evaluation.figures import f1_of
-from detach_core.evaluation.paired import difference, holm, swap_p_value
+from detach_core.evaluation.paired import difference, holm, swap_test
 from detach_core.reports.claims.accuracy import paired
 from detach_core.reports.interval_words import interval_words
 
@@ -17,10 +17,18 @@ from detach_core.reports.interval_words import interval_words
 Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
 
 
-def significance_frame(tables: Mapping[str, Mapping[str, Any]], reference: str, runs: Runs) -> pd.DataFrame:
+def significance_frame(
+    tables: Mapping[str, Mapping[str, Any]], reference: str, runs: Runs, *, swaps: int
+) -> pd.DataFrame:
     """One line for each table, dataset, protocol and row but the reference.
 
     The p values of a table's rows on one dataset under one protocol are a family (Holm).
+
+    Args:
+        tables: rows and parts of each.
+        reference: what the rows are compared with.
+        runs: of all of them.
+        swaps: of the permutation test.
     """
     lines: list[dict[str, object]] = []
     for table, section in tables.items():
@@ -29,7 +37,7 @@ def significance_frame(tables: Mapping[str, Mapping[str, Any]], reference: str, 
             rows = [row for row in section["rows"] if row != reference]
             protocols = dict.fromkeys(name for split in splits for name in runs[dataset, split, reference][0].protocols)
             for protocol in protocols:
-                family = [_line(runs, dataset, splits, protocol, reference, row) for row in rows]
+                family = [_line(runs, dataset, splits, protocol, reference, row, swaps) for row in rows]
                 corrected = holm([float(str(line["p"])) for line in family])
                 lines += [
                     {"table": table, **line, "p_holm": p, "family": len(rows)}
@@ -39,7 +47,7 @@ def significance_frame(tables: Mapping[str, Mapping[str, Any]], reference: str, 
 
 
 def _line(
-    runs: Runs, dataset: str, splits: Sequence[str], protocol: str, reference: str, row: str
+    runs: Runs, dataset: str, splits: Sequence[str], protocol: str, reference: str, row: str, swaps: int
 ) -> dict[str, object]:
     first = {split: runs[dataset, split, reference] for split in splits}
     first = {split: group for split, group in first.items() if protocol in group[0].protocols}
@@ -48,6 +56,7 @@ def _line(
     leading = next(iter(first.values()))[0]
     num_classes = len(leading.class_names)
     found = difference(pairs, f1_of(num_classes), leading.interval)
+    test = swap_test(pairs, num_classes, swaps=swaps, seed=leading.interval.seed)
     tested = [group[0].protocols[protocol] for group in first.values()]
     return {
         "dataset": dataset,
@@ -57,9 +66,10 @@ def _line(
         "f1_difference": found.value,
         "low": found.low,
         "high": found.high,
-        "p": swap_p_value(pairs, num_classes, leading.interval),
+        "p": test.p,
+        "smallest_p": test.smallest_p,
         "n_test": sum(one.n_test for one in tested),
-        "n_units": sum(one.n_units for one in tested),
+        "n_units": test.num_gestures,
         "n_splits": len(first),
         "n_seeds": len(next(iter(first.values()))),
         "splits": " ".join(first),
@@ -81,8 +91,8 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
                 f"{line['f1_difference']:+.3f} [{line['low']:+.3f}, {line['high']:+.3f}]"
                 for line in frame.to_dict("records")
             ],
-            "p": frame["p"].map("{:.3f}".format),
-            "p (Holm)": frame["p_holm"].map("{:.3f}".format),
+            "p": frame["p"].map("{:.4f}".format),
+            "p (Holm)": frame["p_holm"].map("{:.4f}".format),
             "Units": frame["n_units"].map(str),
         }
     )
@@ -93,12 +103,15 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     reference = frame["reference"].iloc[0]
     words = {name: ", ".join(dict.fromkeys(" ".join(frame[name]).split())) for name in ("splits", "seeds", "commit")}
     data = "simulated data" if (frame["source"] == "simulated").all() else f"recordings: {frame['source'].iloc[0]}"
+    smallest = ", ".join(f"{one:.2g}" for one in sorted(set(frame["smallest_p"])))
     return (
-        f"Weighted F1 of {reference} minus that of each row; {data}; "
-        f"{_intervals(frame, confidence)}, the same resamples for both; p: permutation test"
-        " that swaps both variants' answers to a gesture or sequence, two-sided, for these very trainings: unlike the"
-        " interval it does not ask what another seed would give; Holm: over the rows of a table on one dataset under"
-        f" one protocol; splits: {words['splits']}; seeds: {words['seeds']}; commit: {words['commit']}."
+        f"Weighted F1 of {reference} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
+        f" resamples for both; protocols: {', '.join(dict.fromkeys(frame['protocol']))}; p: permutation test that swaps"
+        " both variants' answers to a gesture or sequence, in all splits and seeds at once, two-sided, for these very"
+        " trainings: unlike the interval it does not ask what another seed would give; smallest p that it can give:"
+        f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
+        f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
+        f" {words['commit']}."
     )
 
 

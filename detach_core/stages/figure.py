@@ -44,7 +44,7 @@ def figure(
         frame = made.frame(artifacts, values)
         with house_style():
             picture = made.draw(frame, values)
-        line = provenance_line(artifacts, made.note(frame, values))
+        line = provenance_line(artifacts, made.note(frame, values), split=values["split"])
         save_figure(picture, Path(csv_path).with_suffix(""), provenance=line)
         caption = figure_caption(values)
         title = heading(name, caption)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.errors import ContractError, UserError
 from detach_core.contracts.logs import stage_log
+from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.intervals import resampling_weights
 from detach_core.evaluation.retrieval import Values, cosine_matrix
-from detach_core.evaluation.retrieval_tasks import task_figures, tasks_of
+from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, ceiling, task_figures, tasks_of
 from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
 from detach_core.reports.sources import refuse_mixed_sources
 from detach_core.reports.tables import write_table
+from detach_core.signals.normalization import equal_windows
 
 Paths = Sequence[str | Path]
 PAPER = "paper"
@@ -32,13 +34,23 @@ _STREAM = 8
 
 @dataclass(frozen=True, eq=False)
 class _Home:
-    """A split's searched windows: their ids, and how often each is a query, (1 + B, M), in the data and B resamples."""
+    """A split's searched windows.
+
+    Attributes:
+        searched: what is searched for what.
+        source: of the recordings.
+        num_windows: of the dataset.
+        ids: (M,) the searched windows.
+        weight: (1 + B, M) how often each is a query, in the data and in B resamples.
+        equal: normal form -> (M,) a number that windows of equal sensors share.
+    """
 
     searched: SearchedPart
     source: str
     num_windows: int
     ids: NDArray[np.int64]
     weight: Values
+    equal: Mapping[str, NDArray[np.int64]]
 
 
 def retrieval(
@@ -53,7 +65,8 @@ def retrieval(
     """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of `bootstrap`, the number of resamples, and of the intervals' `confidence`.
+        settings: JSON of `bootstrap`, the number of resamples, of the intervals' `confidence`, and of `forms`, the
+            normal form of the sensor windows that each variant is given.
         windows_paths: `windows.h5` of each embeddings file.
         split_paths: `split.json` of each embeddings file.
         embeddings_paths: `embeddings.h5` of every dataset, split, variant and seed; one without video is left out.
@@ -68,13 +81,13 @@ def retrieval(
         for windows_path, split_path, path in zip(windows_paths, split_paths, embeddings_paths, strict=True):
             place = (str(windows_path), str(split_path))
             if place not in homes:
-                homes[place] = _read_home(windows_path, split_path, resamples)
+                homes[place] = _read_home(windows_path, split_path, resamples, sorted(set(values["forms"].values())))
             embeddings = read_embeddings(path)
             _check_match(homes[place], embeddings, path)
             sources.append(embeddings.source)
             refuse_mixed_sources(embeddings_paths[: len(sources)], sources)
             if "video" in embeddings.features:
-                runs.append(_search(homes[place], embeddings, path))
+                runs.append(_search(homes[place], embeddings, path, values["forms"]))
             else:
                 one_sided[embeddings.variant] += 1
         for variant, count in one_sided.items():
@@ -92,7 +105,7 @@ def retrieval(
         )
 
 
-def _read_home(windows_path: str | Path, split_path: str | Path, resamples: int) -> _Home:
+def _read_home(windows_path: str | Path, split_path: str | Path, resamples: int, forms: Sequence[str]) -> _Home:
     windows, split = read_windows(windows_path), read_split(split_path)
     if split.dataset != windows.dataset:
         remedy = "give each embeddings.h5 the windows.h5 and the split.json that it was made from"
@@ -112,6 +125,7 @@ def _read_home(windows_path: str | Path, split_path: str | Path, resamples: int)
         num_windows=windows.num_windows,
         ids=ids,
         weight=np.concatenate([np.ones((1, len(ids))), drawn]),
+        equal={form: equal_windows(SelectedRows(windows.sensor, ids), split.normalisation, form) for form in forms},
     )
 
 
@@ -131,7 +145,14 @@ def _check_match(home: _Home, embeddings: Embeddings, path: str | Path) -> None:
             raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
 
 
-def _search(home: _Home, embeddings: Embeddings, path: str | Path) -> RetrievalRun:
+def _search(home: _Home, embeddings: Embeddings, path: str | Path, forms: Mapping[str, str]) -> RetrievalRun:
+    if embeddings.variant not in forms:
+        remedy = "give table1 of the config a row of that name"
+        raise ContractError(
+            path, "variant", expected=f"one of {', '.join(forms)}", found=embeddings.variant, remedy=remedy
+        )
+    form = forms[embeddings.variant]
+    equal = home.equal[form]
     name = "sensor_shared" if "sensor_shared" in embeddings.features else "sensor"
     sensor, video = embeddings.features[name], embeddings.features["video"]
     if sensor.shape[1] != video.shape[1]:
@@ -139,7 +160,7 @@ def _search(home: _Home, embeddings: Embeddings, path: str | Path) -> RetrievalR
         expected, found = f"{sensor.shape[1]} columns, as {name} has", f"{video.shape[1]} columns"
         raise ContractError(path, "video", expected=expected, found=found, remedy=remedy)
     by_sensor = cosine_matrix(sensor[home.ids], video[home.ids])
-    similarities = {"sensor->video": by_sensor, "video->sensor": by_sensor.T}
+    similarities = {BY_SENSOR: by_sensor, BY_VIDEO: by_sensor.T}
     return RetrievalRun(
         path=path,
         searched=home.searched,
@@ -148,6 +169,14 @@ def _search(home: _Home, embeddings: Embeddings, path: str | Path) -> RetrievalR
         seed=embeddings.seed,
         source=embeddings.source,
         commit=embeddings.provenance.commit,
+        form=form,
+        num_tied=int((np.bincount(equal)[equal] > 1).sum()),
+        ceilings={
+            (task.level, task.neighbours, direction): ceiling(task, equal, direction)
+            for task in home.searched.tasks
+            if task.neighbours == KEPT
+            for direction in similarities
+        },
         figures={
             (task.level, task.neighbours, direction): task_figures(task, similarity, home.weight)
             for task in home.searched.tasks

@@ -20,7 +20,7 @@ def significance(
     """Write the comparisons at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of reference, tables (rows and parts of each), confidence, and `keys`: what each of
+        settings: JSON of reference, swaps, tables (rows and parts of each), confidence, and `keys`: what each of
             `metrics_paths` is, as [kind, dataset, split, name, seed].
         metrics_paths: `metrics.json` of every row.
         csv_path: where to write.
@@ -37,7 +37,7 @@ def significance(
                 words = [", ".join(map(str, one)) for one in (expected, is_)]
                 raise ContractError(path, "variant", expected=words[0], found=words[1], remedy="rerun the rule `probe`")
             runs.setdefault((dataset, split, name), []).append(run)
-        frame = significance_frame(values["tables"], values["reference"], runs)
+        frame = significance_frame(values["tables"], values["reference"], runs, swaps=values["swaps"])
         caption = significance_caption(frame, values["confidence"])
         title = f"Differences from {values['reference']}"
         write_table(csv_path, title=title, caption=caption, frame=frame, shown=readable_significance(frame))

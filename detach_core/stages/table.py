@@ -15,7 +15,7 @@ from detach_core.contracts.windows import read_windows
 from detach_core.reports import dataset_statistics as statistics
 from detach_core.reports import results_table as results
 from detach_core.reports.aggregate import aggregate
-from detach_core.reports.captions import heading, table_caption
+from detach_core.reports.captions import heading, pooling_note, table_caption
 from detach_core.reports.sources import refuse_mixed_sources
 from detach_core.reports.tables import write_table
 
@@ -67,7 +67,8 @@ def _write_results(name: str, values: Mapping[str, Any], paths: Paths, csv_path:
         return values["datasets"].index(run.dataset), values["rows"].index(run.variant)
 
     frame = results.results_frame(name, aggregate(sorted(runs, key=place)))
-    words = _words(name, results.results_caption(frame, runs[0].interval.confidence))
+    measured = results.results_caption(frame, runs[0].interval.confidence)
+    words = _words(name, f"{measured} {pooling_note(frame['protocol'].tolist())}".strip())
     write_table(csv_path, **words, frame=frame, shown=results.readable(frame))
 
 

@@ -2,7 +2,14 @@ import json
 
 import pytest
 
-from detach_core.config.evidence import claim_keys, claim_settings, significance_keys, significance_settings
+from detach_core.config.evidence import (
+    claim_keys,
+    claim_settings,
+    claim_splits,
+    retrieval_settings,
+    significance_keys,
+    significance_settings,
+)
 from detach_core.config.load import load_config
 
 
@@ -29,6 +36,25 @@ def test_settings_carry_the_keys_in_the_order_of_the_files(data):
         (significance_settings(config), significance_keys(config)),
     ):
         assert [tuple(key) for key in json.loads(settings)["keys"]] == keys
+
+
+def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
+    # A random encoder has no Stage 1 whose input would have to be the same.
+    config = load_config(set_key("variants.random_encoder.input", {"form": "z"}))
+    forms = json.loads(retrieval_settings(config))["forms"]
+    assert set(forms) == set(config.rows("table1"))
+    assert {name for name, form in forms.items() if form == "z"} == {"random_encoder"}
+
+
+def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
+    config = load_config(set_key("spatial.default.activation", "range"))
+    claims = json.loads(claim_settings(config))["claims"]
+    with_input = {name for name, claim in claims.items() if "input" in claim}
+    assert with_input == {"clusters_recover_places", "clusters_inform_on_places"}
+    form = config.document.input.form
+    expected = {"form": form, "activation_quantile": 0.99, "activation": "range"}
+    assert claims["clusters_recover_places"]["input"] == expected
+    assert claim_splits(config) == [("opportunity", "default"), ("hwu_usp", "default")]
 
 
 @pytest.mark.parametrize(

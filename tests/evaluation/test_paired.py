@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -5,7 +7,7 @@ from sklearn.metrics import f1_score
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.predictions import Predictions
 from detach_core.evaluation.figures import f1_of
-from detach_core.evaluation.paired import SplitPair, difference, holm, swap_p_value
+from detach_core.evaluation.paired import SplitPair, SwapTest, difference, holm, swap_test
 
 INTERVAL = Interval(resamples=999, confidence=0.95, seed=0)
 LABEL = np.arange(90) // 3 % 3
@@ -20,6 +22,10 @@ def predictions(right, seed, first_unit=0):
     return Predictions(unit, np.arange(90) // 3, LABEL, predicted, np.eye(3)[predicted])
 
 
+def p_of(pairs, swaps=999):
+    return swap_test(pairs, 3, swaps=swaps, seed=0).p
+
+
 def test_the_difference_is_that_of_the_printed_figures():
     a, b = predictions(0.9, 1), predictions(0.5, 2)
     found = difference([SplitPair((a,), (b,))], f1_of(3), INTERVAL)
@@ -32,7 +38,7 @@ def test_equal_answers_differ_by_nothing_and_are_not_significant():
     a = predictions(0.7, 1)
     found = difference([SplitPair((a,), (a,))], f1_of(3), INTERVAL)
     assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
-    assert swap_p_value([SplitPair((a,), (a,))], 3, INTERVAL) == 1.0
+    assert p_of([SplitPair((a,), (a,))]) == 1.0
 
 
 def test_what_is_hard_for_both_cancels():
@@ -47,17 +53,86 @@ def test_what_is_hard_for_both_cancels():
 def test_a_clear_difference_is_significant_and_noise_is_not():
     clear = SplitPair((predictions(0.95, 1), predictions(0.95, 2)), (predictions(0.4, 3), predictions(0.4, 4)))
     noise = SplitPair((predictions(0.7, 5),), (predictions(0.7, 6),))
-    assert swap_p_value([clear], 3, INTERVAL) < 0.01
-    assert swap_p_value([noise], 3, INTERVAL) > 0.05
+    assert p_of([clear]) < 0.01
+    assert p_of([noise]) > 0.05
 
 
 def test_p_is_uniform_where_neither_is_better():
-    few = Interval(resamples=199, confidence=0.95, seed=0)
     found = [
-        swap_p_value([SplitPair((predictions(0.7, 2 * k),), (predictions(0.7, 2 * k + 1),))], 3, few) for k in range(60)
+        p_of([SplitPair((predictions(0.7, 2 * k),), (predictions(0.7, 2 * k + 1),))], swaps=199) for k in range(60)
     ]
     assert np.mean(np.array(found) < 0.1) < 0.25
     assert 0.35 < np.mean(found) < 0.7
+
+
+def f1_difference(a, b, swapped):
+    """scikit-learn's figures, the answers of the swapped gestures exchanged by hand."""
+    swap = np.isin(a.instance, swapped)
+    first, second = np.where(swap, b.predicted, a.predicted), np.where(swap, a.predicted, b.predicted)
+    one, other = (f1_score(a.label, x, average="weighted", zero_division=0) for x in (first, second))
+    return one - other
+
+
+def by_hand(pairs, gestures):
+    """p by going through every way to swap, a gesture in all its splits and seeds at once."""
+    found = []
+    for chosen in itertools.product((False, True), repeat=len(gestures)):
+        swapped = np.array(gestures)[np.array(chosen)]
+        means = [np.mean([f1_difference(a, b, swapped) for a, b in zip(*pair, strict=True)]) for pair in pairs]
+        found.append(abs(np.mean(means)))
+    return np.mean(np.array(found) >= found[0] - 1e-12)
+
+
+def part(one, gestures):
+    rows = np.isin(one.instance, gestures)
+    return Predictions(
+        *(getattr(one, name)[rows] for name in ("unit", "instance", "label", "predicted", "probabilities"))
+    )
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+@pytest.mark.parametrize("tested", [[range(5)], [range(4), range(2, 6)], [range(2), range(2, 5)], [range(4)] * 3])
+def test_p_of_gestures_that_several_splits_test_equals_an_enumeration_by_hand(tested, num_seeds):
+    def answers(right, shift):
+        return [
+            tuple(part(predictions(right, shift + 10 * split + seed), gestures) for seed in range(num_seeds))
+            for split, gestures in enumerate(tested)
+        ]
+
+    pairs = list(zip(answers(0.9, 1), answers(0.5, 101), strict=True))
+    gestures = sorted(set().union(*tested))
+    found = swap_test([SplitPair(*pair) for pair in pairs], 3, swaps=1000, seed=0)
+    assert found.p == pytest.approx(by_hand(pairs, gestures))
+    assert found.num_gestures == len(gestures)
+    assert found.smallest_p == 2.0 / 2 ** len(gestures)
+
+
+def test_random_swaps_come_near_the_enumeration_and_say_how_small_p_can_get():
+    a, b = (part(predictions(right, seed), range(12)) for right, seed in ((0.9, 3), (0.6, 4)))
+    pairs = [SplitPair((a,), (b,))]
+    exact = swap_test(pairs, 3, swaps=2**12, seed=0)
+    drawn = swap_test(pairs, 3, swaps=2**12 - 1, seed=0)
+    assert (exact.smallest_p, drawn.smallest_p) == (2.0**-11, 2.0**-12)
+    assert 0.0 < exact.p < 1.0
+    assert abs(drawn.p - exact.p) < 4.0 * np.sqrt(exact.p * (1.0 - exact.p) / 2**12)
+
+
+def test_the_smallest_p_is_reached_where_every_gesture_says_the_same():
+    right, wrong = predictions(1.0, 0), predictions(0.0, 0)
+    found = swap_test([SplitPair((right,), (wrong,))], 3, swaps=10_000, seed=0)
+    assert found.p == found.smallest_p == pytest.approx(1.0 / 10_001)
+
+
+def test_units_outside_any_gesture_are_swapped_each_by_itself_and_once_over_the_splits():
+    one, other = predictions(0.9, 1), predictions(0.5, 2)
+    lone = [Predictions(a.unit, np.full(90, -1), a.label, a.predicted, a.probabilities) for a in (one, other)]
+    pair = SplitPair((lone[0],), (lone[1],))
+    assert swap_test([pair, pair], 3, swaps=100, seed=0).num_gestures == 90
+    mixed = [
+        Predictions(a.unit, np.where(a.unit < 9, -1, a.instance), a.label, a.predicted, a.probabilities)
+        for a in (one, other)
+    ]
+    assert swap_test([SplitPair((mixed[0],), (mixed[1],)), pair], 3, swaps=100, seed=0).num_gestures == 90 + 27
 
 
 def test_few_gestures_are_enumerated_exactly():
@@ -66,7 +141,7 @@ def test_few_gestures_are_enumerated_exactly():
     right = Predictions(rows, rows // 3, label, label, np.eye(2)[label])
     wrong = Predictions(rows, rows // 3, label, label + 1, np.eye(2)[label + 1])
     # Of the four ways to swap, two are as extreme as what was seen.
-    assert swap_p_value([SplitPair((right,), (wrong,))], 2, INTERVAL) == pytest.approx(0.5)
+    assert swap_test([SplitPair((right,), (wrong,))], 2, swaps=999, seed=0) == SwapTest(0.5, 0.5, 2)
 
 
 def test_other_units_are_refused():
@@ -86,7 +161,7 @@ def test_draws_of_folds_are_averaged_within_a_seed_and_stay_together():
     assert one_seed.value == pytest.approx(np.mean(of_each))
     assert two_seeds.value == pytest.approx(np.mean(of_each))
     assert one_seed.low < 0.3 < one_seed.value < 0.6 < one_seed.high
-    assert swap_p_value([SplitPair(tuple(first), tuple(second), draws=4)], 3, INTERVAL) < 0.01
+    assert swap_test([SplitPair(tuple(first), tuple(second), draws=4)], 3, swaps=10_000, seed=0).p < 0.01
 
 
 def test_draws_that_do_not_fill_the_seeds_are_refused():

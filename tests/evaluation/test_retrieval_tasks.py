@@ -1,8 +1,20 @@
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from detach_core.evaluation.retrieval import cosine_matrix
-from detach_core.evaluation.retrieval_tasks import FIGURES, task_figures, tasks_of
+from detach_core.evaluation.retrieval import cosine_matrix, median_rank, ranks, recall_at
+from detach_core.evaluation.retrieval_tasks import (
+    BY_SENSOR,
+    BY_VIDEO,
+    FIGURES,
+    best_ranks,
+    ceiling,
+    task_figures,
+    tasks_of,
+)
 
 LABEL = np.array([0, 0, 1, -1, 1, 0])
 RECORDING = np.array([0, 0, 0, 0, 0, 1])
@@ -71,3 +83,81 @@ def test_resamples_weight_the_queries_of_the_level():
     task = tasks()["class", "kept"]
     rank = 1 + (similarity[4, [0, 1, 5]] >= similarity[4, [2, 4]].max()).sum()
     assert task_figures(task, similarity, weight)[0, -1] == rank
+
+
+def kept_task(level, label):
+    far_apart = 10.0 * np.arange(len(label))
+    found = {(task.level, task.neighbours): task for task in tasks_of(label, np.zeros(len(label), int), far_apart, 2.0)}
+    return found[level, "kept"]
+
+
+def figures_of(rank):
+    once = np.ones((1, len(rank)))
+    return [recall_at(rank, 1, once)[0], recall_at(rank, 2, once)[0], -median_rank(rank, once)[0]]
+
+
+def by_hand(task, group, direction):
+    """The best of each figure over every order of the gallery that a search without more than the groups can give."""
+    orders = [np.array(order) for order in itertools.permutations(range(len(group)))]
+    if direction == BY_VIDEO:
+        # Each query by itself: any order of the sensors in which those of a group tie.
+        by_order = np.stack([ranks(np.tile(-order[group], (len(group), 1)), task.relevant) for order in orders])
+        return figures_of(by_order.min(axis=0))
+    found = []
+    members = [np.flatnonzero(group == one) for one in np.unique(group)]
+    for choice in itertools.product(*({tuple(order) for order in orders} for _ in members)):
+        similarity = np.empty((len(group), len(group)))
+        for its, order in zip(members, choice, strict=True):
+            similarity[its] = -np.array(order)
+        found.append(figures_of(ranks(similarity, task.relevant)))
+    return np.array(found).max(axis=0)
+
+
+@pytest.mark.parametrize("direction", [BY_SENSOR, BY_VIDEO])
+@pytest.mark.parametrize("level", ["window", "class"])
+@pytest.mark.parametrize(
+    ("group", "label"),
+    [
+        ([0, 0, 0, 0], [0, 1, 1, 2]),
+        ([0, 0, 1, 1], [0, 1, 0, 0]),
+        ([0, 1, 0, 1], [1, 1, 1, 1]),
+        ([0, 0, 1, 1], [0, 1, 0, 1]),
+        ([1, 1, 1, 0], [0, 0, 1, 1]),
+    ],
+)
+def test_the_ceiling_is_the_best_of_all_searches(group, label, level, direction):
+    task = kept_task(level, np.array(label))
+    rank = best_ranks(task, np.array(group), direction)
+    assert figures_of(rank) == pytest.approx(by_hand(task, np.array(group), direction))
+
+
+@settings(deadline=None)
+@given(st.integers(2, 12), st.integers(1, 4), st.sampled_from(["window", "class"]), st.integers(0, 999))
+def test_no_embedding_that_cannot_tell_equal_windows_exceeds_the_ceiling(count, num_groups, level, seed):
+    rng = np.random.default_rng(seed)
+    group, label = rng.integers(num_groups, size=count), rng.integers(3, size=count)
+    task = kept_task(level, label)
+    sensor, video = rng.normal(size=(num_groups, 3))[group], rng.normal(size=(count, 3))
+    by_sensor = cosine_matrix(sensor, video)
+    for direction, similarity in ((BY_SENSOR, by_sensor), (BY_VIDEO, by_sensor.T)):
+        found = dict(zip(FIGURES, task_figures(task, similarity, np.ones((1, count)))[0], strict=True))
+        best = ceiling(task, group, direction)
+        assert all(found[name] <= best[name] + 1e-12 for name in ("r1", "r5", "r10"))
+        assert found["median_rank"] >= best["median_rank"]
+
+
+def test_windows_that_all_differ_have_no_ceiling():
+    best = ceiling(kept_task("window", np.zeros(5, int)), np.array([4, 7, 2, 0, 9]), BY_SENSOR)
+    assert best == {"r1": 1.0, "r5": 1.0, "r10": 1.0, "median_rank": 1.0}
+
+
+def test_a_group_of_twelve_of_which_one_can_come_first():
+    task, equal = kept_task("window", np.zeros(12, int)), np.zeros(12, int)
+    by_sensor = {"r1": 1 / 12, "r5": 5 / 12, "r10": 10 / 12, "median_rank": 6.5}
+    assert ceiling(task, equal, BY_SENSOR) == pytest.approx(by_sensor)
+    assert ceiling(task, equal, BY_VIDEO) == {"r1": 0.0, "r5": 0.0, "r10": 0.0, "median_rank": 12.0}
+
+
+def test_without_neighbours_the_ceiling_is_unknown():
+    with pytest.raises(ValueError, match="neighbours kept only"):
+        best_ranks(tasks()["window", "left out"], np.zeros(6, int), BY_SENSOR)

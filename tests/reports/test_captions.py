@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from detach_core.reports import captions
-from detach_core.reports.captions import YOURS, Caption, heading, numbered, table_caption
+from detach_core.reports.captions import YOURS, Caption, heading, numbered, pooling_note, table_caption
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +39,15 @@ def test_the_text_of_a_caption_can_stand_in_markdown_and_in_restructured_text():
     for caption in captions.TABLES.values():
         assert not set("|*\n<>") & set(caption.text + caption.title)
         assert "_ " not in caption.text
+
+
+def test_only_tables_with_the_protocol_of_rotating_folds_speak_of_pooled_scores():
+    assert pooling_note(["by_recording", "by_subject"]) == ""
+    note = pooling_note(["by_recording", "paper"])
+    assert note.startswith("mAP under `paper` ranks the scores of its folds' classifiers together.")
+    assert not set("|*\n<>") & set(note)
+    page = re.search(r"docs/statistics/\w+\.md", note)
+    assert (ROOT / page[0]).is_file()
 
 
 def test_a_table_of_ones_own_goes_by_its_name():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
-from detach_core.evaluation.retrieval_tasks import RECALLS, tasks_of
+from detach_core.evaluation.retrieval_tasks import FIGURES, RECALLS, tasks_of
 from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 
 KEY = ("window", "kept", "sensor->video")
@@ -17,7 +17,15 @@ def part(split="default", protocol="by_recording", num_windows=4, dataset="oppor
 def run(value=0.5, seed=0, searched=None, variant="detach", spread=0.0, **changes):
     drawn = value + spread * np.linspace(-1, 1, 400)[:, None]
     figures = np.concatenate([np.full((1, 4), value), np.repeat(drawn, 4, axis=1)])
-    fields = {"method": variant, "source": "simulated", "commit": "abc", "figures": {KEY: figures}} | changes
+    fields = {
+        "method": variant,
+        "source": "simulated",
+        "commit": "abc",
+        "form": "centred",
+        "num_tied": 0,
+        "ceilings": {KEY: dict.fromkeys(FIGURES, 1.0)},
+        "figures": {KEY: figures},
+    } | changes
     return RetrievalRun(path=f"{variant}{seed}.h5", searched=searched or part(), variant=variant, seed=seed, **fields)
 
 
@@ -96,3 +104,16 @@ def test_known_and_unknown_subjects_are_not_averaged():
 def test_a_seed_that_stands_twice_or_lacks_is_refused(runs, words):
     with pytest.raises(ContractError, match=words):
         retrieval_rows(runs, 0.95)
+
+
+def test_the_ceiling_is_the_mean_over_splits_and_unknown_where_a_run_has_none():
+    best = {"r1": 0.5, "r5": 0.75, "r10": 0.75, "median_rank": 2.0}
+    runs = [
+        run(searched=part("fold1"), num_tied=3, ceilings={KEY: best}),
+        run(searched=part("fold2")),
+    ]
+    (row,) = retrieval_rows(runs, 0.95)
+    assert row.ceiling == {"r1": 0.75, "r5": 0.875, "r10": 0.875, "median_rank": 1.5}
+    assert row.num_tied == 3
+    (without,) = retrieval_rows([run(ceilings={})], 0.95)
+    assert all(np.isnan(value) for value in without.ceiling.values())

@@ -14,7 +14,8 @@ run, part = ROWS["run"], ROWS["part"]
 
 COLUMNS = """dataset split_part variant method direction level neighbours gallery n_queries r1 r1_low r1_high r5 r5_low
 r5_high r10 r10_low r10_high median_rank median_rank_low median_rank_high chance_r1 chance_r5 chance_r10
-chance_median_rank n_splits n_seeds splits seeds source commit"""
+chance_median_rank ceiling_r1 ceiling_r5 ceiling_r10 ceiling_median_rank n_tied form n_splits
+n_seeds splits seeds source commit"""
 
 
 def frame_of(*runs):
@@ -42,7 +43,16 @@ def test_readers_see_figure_interval_and_chance():
 
 def test_the_caption_says_what_one_must_know():
     caption = retrieval_caption(frame_of(run()), 0.95)
-    for words in ("simulated data", "held_out", "splits: default", "seeds: 0", "95%", "abc", "Ties", "random order"):
+    for words in (
+        "simulated data",
+        "held_out",
+        "splits: default",
+        "seeds: 0",
+        "95%",
+        "abc",
+        "worst rank",
+        "random order",
+    ):
         assert words.lower() in caption.lower()
     assert "means over" not in caption
     several = retrieval_caption(frame_of(run(seed=0), run(seed=1)), 0.95)
@@ -58,3 +68,13 @@ def test_the_caption_can_stand_in_markdown_and_in_restructured_text():
 @pytest.mark.parametrize("name", ["r1_low", "chance_r10"])
 def test_the_frame_holds_numbers(name):
     assert pd.api.types.is_float_dtype(frame_of(run())[name])
+
+
+def test_the_caption_says_what_the_best_embedding_could_reach():
+    best = {"r1": 0.25, "r5": 0.5, "r10": 0.75, "median_rank": 2.5}
+    both = {("window", "kept", "sensor->video"): best, ("window", "kept", "video->sensor"): best | {"r1": 0.125}}
+    figures = dict.fromkeys(both, run().figures["window", "kept", "sensor->video"])
+    caption = retrieval_caption(frame_of(run(num_tied=3, ceilings=both, figures=figures)), 0.95)
+    assert "3 of 4 searched windows of opportunity (by_recording) have the same sensors as another" in caption
+    assert "by sensors 0.250, 0.500, 0.750, 2.5 and by video 0.125, 0.500, 0.750, 2.5" in caption
+    assert "no two searched windows of opportunity" in retrieval_caption(frame_of(run()), 0.95)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from detach_core.contracts.split import Normalisation
-from detach_core.signals.normalization import activation_vector, apply_form, fit, undo
+from detach_core.signals.normalization import activation_vector, apply_form, equal_windows, fit, undo
 
 SENSOR = np.random.default_rng(3).normal(2.0, 5.0, size=(7, 3, 11)).astype(np.float32)
 
@@ -89,3 +89,32 @@ def test_wrong_shapes_forms_and_values_are_refused():
         fit(np.where(SENSOR > 5, np.nan, SENSOR), quantile=0.99)
     with pytest.raises(ValueError, match="shape"):
         undo(SENSOR[:, :1], norm)
+
+
+def test_windows_are_equal_where_their_form_is():
+    sensor = np.zeros((6, 2, 5), np.float32)
+    sensor[0, 0], sensor[1, 0] = 1.0, 3.0  # constant: equal once centred
+    sensor[2, 1, 0] = sensor[4, 1, 0] = 2.0
+    sensor[3, 1, 4] = 2.0
+    norm = Normalisation(np.zeros(2), np.ones(2), {})
+    assert equal_windows(sensor, norm, "centred").tolist() == [0, 0, 2, 3, 2, 0]
+    assert equal_windows(sensor, norm, "z").tolist() == [0, 1, 2, 3, 2, 5]
+
+
+def test_minus_zero_and_a_channel_without_deviation_make_no_difference():
+    sensor = np.zeros((3, 2, 4), np.float32)
+    sensor[1, 0] = -0.0
+    sensor[2, 1] = 5.0
+    norm = Normalisation(np.zeros(2), np.array([1.0, 0.0]), {})
+    assert equal_windows(sensor, norm, "z").tolist() == [0, 0, 0]
+
+
+def test_pieces_of_many_windows_are_one_count(monkeypatch):
+    from detach_core.contracts import rows
+
+    sensor = np.repeat(SENSOR, 3, axis=0)
+    norm = fit(SENSOR, quantile=0.99)
+    whole = equal_windows(sensor, norm, "centred")
+    monkeypatch.setattr(rows, "_BLOCK_BYTES", 1)
+    assert (equal_windows(sensor, norm, "centred") == whole).all()
+    assert whole.tolist() == [3 * (k // 3) for k in range(21)]

@@ -27,7 +27,7 @@ def run(folder, *, source="simulated", draw="assignment_stability", **paths):
     given = {"windows": [folder / "windows.h5"], "spatial_history": str(folder / "history.jsonl")} | paths
     figure(
         name="figure10",
-        settings=json.dumps({"draw": draw}),
+        settings=json.dumps({"draw": draw, "split": "default"}),
         paths=given,
         csv_path=folder / "figures" / "figure10.csv",
         log_path=folder / "figure.log",
@@ -49,14 +49,14 @@ def test_the_caption_says_what_is_shown_and_where_it_comes_from(tmp_path):
     text = (run(tmp_path) / "figure10.md").read_text()
     assert text.startswith("**Figure 10. Pseudo-labels settle in Stage 1.** Share of windows that change")
     caption, picture = text.strip().split("\n\n")
-    assert "Simulated data · pretraining windows · seed 4 · commit" in caption
+    assert "Simulated data · pretraining windows · split default · seed 4 · commit" in caption
     assert picture == "![Figure 10. Pseudo-labels settle in Stage 1](figure10.png)"
 
 
 def test_the_log_ends_with_what_stands_at_the_figure_s_foot(tmp_path):
     run(tmp_path)
     last = (tmp_path / "figure.log").read_text().splitlines()[-1]
-    assert "Simulated data · pretraining windows · seed 4 · commit" in last
+    assert "Simulated data · pretraining windows · split default · seed 4 · commit" in last
 
 
 def test_a_second_run_writes_the_same_bytes(tmp_path):

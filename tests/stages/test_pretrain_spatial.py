@@ -8,6 +8,9 @@ from detach_core.contracts.assignments import read_assignments
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.methods.spatial_monitor import cluster_agreement
+from detach_core.reports.claims.clusters import input_clusters
 from detach_core.stages import pretrain_spatial as stage
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training.state_keeper import FILE_NAME
@@ -44,6 +47,16 @@ def test_weights_memory_and_history_are_written_and_repeat_bit_for_bit(toy, home
     assert [row["epoch"] for row in history.epochs] == [0, 1, 2, 3, 4, 5]
     assert len(history.column("change_rate")) == 5
     assert "epoch 5/5" in (first / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("activation", ["abs", "range", "signed"])
+def test_kmeans_on_its_input_is_what_the_claims_hold_it_against(toy, home, tmp_path, activation):
+    folder = run(toy, home, tmp_path, activation=activation)
+    windows, split = read_windows(home / "windows.h5"), read_split(home / "split.json")
+    settings = {**toy.SPATIAL["input"], "activation": activation}
+    clusters = input_clusters(windows, split, read_assignments(folder / "assignments.h5"), settings)
+    found = cluster_agreement(torch.from_numpy(clusters), torch.from_numpy(windows.location[split.pretrain]))
+    assert found == read_history(folder / "history.jsonl").run["activation_kmeans"]
 
 
 def test_assignments_follow_the_memory_epoch_by_epoch(toy, home, tmp_path):

@@ -16,6 +16,7 @@ from detach_core.stages.split import split
 make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
 
 SPLIT = {"seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3, "fold_draws": 1}
+FORMS = {"detach": "centred", "again": "centred", "statistics": "centred", "detach-z": "z"}
 KINDS = ("csv", "md", "tex", "html")
 
 
@@ -70,7 +71,7 @@ def home(tmp_path):
 def search(folder, *homes, name="retrieval", bootstrap=200):
     windows_paths, split_paths, embeddings_paths = zip(*(one for home in homes for one in home.inputs), strict=True)
     retrieval(
-        settings=json.dumps({"bootstrap": bootstrap, "confidence": 0.95}),
+        settings=json.dumps({"bootstrap": bootstrap, "confidence": 0.95, "forms": FORMS}),
         windows_paths=windows_paths,
         split_paths=split_paths,
         embeddings_paths=embeddings_paths,
@@ -195,6 +196,39 @@ def test_the_same_input_gives_the_same_bytes_in_four_files(home, tmp_path):
         written.append([(tmp_path / f"retrieval.{kind}").read_bytes() for kind in KINDS])
     assert written[0] == written[1]
     assert all(b"Retrieval across modalities" in text for text in written[0][1:])
+
+
+def test_windows_with_equal_sensors_bound_what_can_be_reached(tmp_path):
+    made = make_windows()
+    sensor = np.array(made.sensor)
+    sensor[made.recording == 2] = 1.0  # constant, so nothing is left of them once centred
+    sensor[made.recording == 2, 0] += np.arange((made.recording == 2).sum())[:, None]
+    home = Home(tmp_path / "opportunity", dataclasses.replace(made, sensor=sensor))
+    home.split()  # holds out 72 windows, 36 of that recording
+    equal = np.where(made.recording == 2, 0, np.arange(made.num_windows))
+    perfect = home.random()[equal]
+    home.add(perfect, home.random())
+    home.add(home.random(), home.random(), variant="detach-z")
+    frame = search(tmp_path, home)
+    found = frame.set_index(["variant", "level", "neighbours", "direction"])
+    line = found.loc["detach", "window", "kept", "sensor->video"]
+    assert (line["n_tied"], line["form"]) == (36, "centred")
+    assert line["ceiling_r1"] == pytest.approx((36 + 1) / 72, abs=1e-6)
+    assert line["ceiling_r10"] == pytest.approx((36 + 10) / 72, abs=1e-6)
+    assert line["r1"] <= line["ceiling_r1"]
+    back = found.loc["detach", "window", "kept", "video->sensor"]
+    assert back["ceiling_r10"] == back["r10"] == 0.5
+    assert frame[frame["neighbours"] == "left out"]["ceiling_r1"].isna().all()
+    assert found.loc["detach-z", "window", "kept", "sensor->video"]["n_tied"] == 0
+    text = (tmp_path / "retrieval.md").read_text()
+    assert "36 of 72 searched windows of opportunity (by_recording) have the same sensors as another" in text
+
+
+def test_a_variant_whose_input_form_is_unknown_is_one_sentence(home, tmp_path, capfd):
+    home.add(home.random(), home.random(), variant="other")
+    with pytest.raises(SystemExit):
+        search(tmp_path, home)
+    assert "0.h5: variant: found other, expected one of detach, again, statistics, detach-z" in capfd.readouterr().err
 
 
 def test_a_part_is_searched_even_where_nothing_is_held_out_and_homes_stand_apart(home, tmp_path):

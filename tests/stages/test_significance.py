@@ -23,7 +23,7 @@ def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None):
         keys.append(["metrics", "opportunity", split, row, seed + 10 * ROWS.index(row)])
     parts = [["opportunity", split] for split in splits]
     tables = {"table1": {"rows": ROWS, "parts": parts}, "table2": {"rows": ROWS[:2], "parts": parts[:1]}}
-    settings = {"reference": "detach", "tables": tables, "confidence": 0.95, "keys": keys}
+    settings = {"reference": "detach", "swaps": 10_000, "tables": tables, "confidence": 0.95, "keys": keys}
     significance(
         settings=json.dumps(settings),
         metrics_paths=paths,
@@ -72,6 +72,7 @@ def test_metrics_of_another_run_are_refused(tmp_path, capsys):
     write_metrics(tmp_path / "0.json", made)
     settings = {
         "reference": "detach",
+        "swaps": 10_000,
         "tables": {},
         "confidence": 0.95,
         "keys": [["metrics", "opportunity", "default", "statistics", 0]],

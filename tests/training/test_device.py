@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +21,49 @@ def test_auto_takes_what_there_is():
 def test_cuda_without_a_gpu_is_one_clear_line():
     with pytest.raises(UserError, match="device: cuda was asked for"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto"])
+def test_a_process_that_has_chosen_its_device_computes_in_float32(name):
+    before = torch.get_float32_matmul_precision()
+    convolutions = torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        device = choose_device(name)
+        prepare(device, threads=1)
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def test_no_other_place_decides_about_tf32():
+    folder = Path(__file__).resolve().parents[2] / "detach_core"
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    found = {path.name for path, text in texts.items() if "allow_tf32" in text or "float32_matmul_precision" in text}
+    assert found == {"device.py"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_products_and_convolutions_on_a_gpu_are_as_exact_as_float32():
+    device = choose_device("cuda")
+    prepare(device, threads=1)
+    draws = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(512, 512, generator=draws, dtype=torch.float64) for _ in range(2))
+    picture, kernel = (
+        torch.randn(*size, generator=draws, dtype=torch.float64) for size in ((4, 64, 32, 32), (64, 64, 3, 3))
+    )
+    convolve = torch.nn.functional.conv2d
+    for operation, one, other in ((torch.matmul, left, right), (convolve, picture, kernel)):
+        exact = operation(one, other)
+        found = operation(one.float().to(device), other.float().to(device)).double().cpu()
+        # TF32 errs by about 1e-3 of the largest value here, float32 by 1e-6.
+        assert (found - exact).abs().max() < 2e-5 * exact.abs().max()
 
 
 def test_another_name_is_refused():

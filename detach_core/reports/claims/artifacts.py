@@ -11,6 +11,7 @@ from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.metrics import Interval, Metrics
 from detach_core.contracts.negative_pairs import NegativePairs
+from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 
 Key = tuple[str, str, str, str, int]
@@ -24,12 +25,14 @@ class Artifacts:
     Attributes:
         found: by kind, dataset, split, name and seed.
         windows: by dataset.
+        splits: by dataset and split, for the claims that look at what Stage 1 is fed.
         seeds: in their order.
         interval: how intervals are made.
     """
 
     found: Mapping[Key, Found]
     windows: Mapping[str, Windows]
+    splits: Mapping[tuple[str, str], Split]
     seeds: Sequence[int]
     interval: Interval
 
@@ -44,6 +47,16 @@ class Artifacts:
             if key not in self.found:
                 raise UserError(f"claims: {kind} of {name} on {dataset}, split {split}, seed {key[4]} was not given")
         return [self.found[key] for key in keys]
+
+    def split(self, dataset: str, name: str) -> Split:
+        """The split `name` of a dataset.
+
+        Raises:
+            UserError: it is not there.
+        """
+        if (dataset, name) not in self.splits:
+            raise UserError(f"claims: split.json of {dataset}, split {name}, was not given")
+        return self.splits[dataset, name]
 
     def metrics(self, claim: Mapping[str, Any], dataset: str, name: str) -> dict[str, list[Metrics]]:
         """Split -> metrics of the variant or half `name` for each seed, in the parts of the claim's table."""

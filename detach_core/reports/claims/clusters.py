@@ -10,11 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from detach_core.clustering.kmeans import spherical_kmeans
 from detach_core.contracts.assignments import Assignments
 from detach_core.contracts.embeddings import Embeddings
+from detach_core.contracts.errors import UserError
+from detach_core.contracts.rows import SelectedRows, blocks
+from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
+from detach_core.encoders.sensor.activation import ActivationVector
 from detach_core.evaluation.cluster_figures import (
     contingency,
     hungarian_accuracies,
@@ -23,37 +29,54 @@ from detach_core.evaluation.cluster_figures import (
 )
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures, Values, estimate
 from detach_core.evaluation.intervals import instances_of
+from detach_core.methods.detach_spatial import KMEANS_SEED, KMEANS_STARTS
 from detach_core.methods.spatial_phases import REFINEMENT
 from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line
+from detach_core.signals.normalization import apply_form
 
 Labels = NDArray[np.integer]
 FIGURES = {"hungarian": hungarian_accuracies, "nmi": normalised_mutual_information}
-KMEANS_STARTS = 10
+ON_INPUT = "k-means on Stage 1's input"
 
 
 def over_kmeans(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
-    """Agreement of the last clusters with places, minus that of k-means with as many clusters on hand-made features."""
-    figure = FIGURES[claim["figure"]]
+    """Agreement of the last clusters with places, minus that of k-means with as many clusters, a line for each k-means.
 
-    def of_seed(stage_one: Assignments, features: Embeddings, windows: Windows) -> FigureOfWeights:
-        known, place = _known(windows, stage_one)
-        ours = stage_one.cluster[-1][known]
-        theirs = kmeans_clusters(features.sensor[stage_one.window], stage_one.num_clusters, artifacts.interval.seed)
-        theirs = theirs[known]
-        return lambda weight: figure(contingency(ours, place, weight)) - figure(contingency(theirs, place, weight))
+    One clusters hand-made features. The other clusters what Stage 1 itself is fed, by the function that starts Stage 1:
+    without a lead over that one, training has added nothing.
+    """
+    windows, figure = artifacts.windows[dataset], FIGURES[claim["figure"]]
 
-    splits = {}
-    for split in splits_of(claim, dataset):
+    def on_features(split: str) -> list[tuple[Assignments, Labels]]:
         stage_ones = artifacts.of("assignments", dataset, split, claim["spatial"])
-        features = artifacts.of("embeddings", dataset, split, claim["variant"])
-        splits[split] = [
-            (one, of_seed(one, other, artifacts.windows[dataset]))
-            if _has_places(one, artifacts, dataset)
-            else (one, None)
+        features: list[Embeddings] = artifacts.of("embeddings", dataset, split, claim["variant"])
+        seed = artifacts.interval.seed
+        return [
+            (one, kmeans_clusters(other.sensor[one.window], one.num_clusters, seed))
             for one, other in zip(stage_ones, features, strict=True)
         ]
-    yield _line(splits, dataset, artifacts, compared=f"k-means on {claim['variant']}")
+
+    def on_input(split: str) -> list[tuple[Assignments, Labels]]:
+        stage_ones = artifacts.of("assignments", dataset, split, claim["spatial"])
+        # The input knows no training seed.
+        theirs = input_clusters(windows, artifacts.split(dataset, split), stage_ones[0], claim["input"])
+        return [(one, theirs) for one in stage_ones]
+
+    def lead(one: Assignments, clusters: Labels) -> FigureOfWeights:
+        known, place = _known(windows, one)
+        ours, theirs = one.cluster[-1][known], clusters[known]
+        return lambda weight: figure(contingency(ours, place, weight)) - figure(contingency(theirs, place, weight))
+
+    for compared, rivals in ((f"k-means on {claim['variant']}", on_features), (ON_INPUT, on_input)):
+        splits = {
+            split: [
+                (one, lead(one, theirs) if _has_places(one, artifacts, dataset) else None)
+                for one, theirs in rivals(split)
+            ]
+            for split in splits_of(claim, dataset)
+        }
+        yield _line(splits, dataset, artifacts, compared=compared)
 
 
 def confident_purer(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
@@ -109,6 +132,47 @@ def kmeans_clusters(features: NDArray[np.float32], num_clusters: int, seed: int)
     scaled = StandardScaler().fit_transform(features.astype(np.float64))
     found = KMeans(num_clusters, n_init=KMEANS_STARTS, random_state=seed).fit(scaled).labels_
     return np.asarray(found, dtype=np.int64)
+
+
+def input_clusters(
+    windows: Windows, split: Split, stage_one: Assignments, settings: Mapping[str, Any]
+) -> NDArray[np.int64]:
+    """(N,) clusters of spherical k-means on the activation vectors of the windows that a Stage 1 clusters.
+
+    Args:
+        windows: of the dataset.
+        split: whose pretraining windows Stage 1 has clustered.
+        stage_one: says how many clusters.
+        settings: `form`, `activation_quantile` and `activation`, as Stage 1 has them.
+
+    Raises:
+        UserError: Stage 1 has clustered other windows than the split's.
+    """
+    if not np.array_equal(stage_one.window, split.pretrain):
+        raise UserError(
+            f"claims: assignments of {split.dataset}, split {split.name}: found {len(stage_one.window)} windows that"
+            f" are not the {len(split.pretrain)} that split.json pretrains on; rerun the rule pretrain_spatial"
+        )
+    activation = torch.from_numpy(activations(windows, split, settings))
+    return spherical_kmeans(activation, stage_one.num_clusters, num_starts=KMEANS_STARTS, seed=KMEANS_SEED)[0].numpy()
+
+
+def activations(windows: Windows, split: Split, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+    """(N, C) activation vectors of the pretraining windows, as Stage 1 makes them of its sensor windows."""
+    form, mode = settings["form"], settings["activation"]
+    vector = ActivationVector(
+        len(windows.channel_names), form=form, mode=mode, quantile=settings["activation_quantile"]
+    )
+    statistics = split.normalisation.activation[form]
+    vector.set_statistics({"mean": statistics.mean.tolist(), "std": statistics.std.tolist()})
+    sensors = [
+        torch.from_numpy(apply_form(piece, split.normalisation, form).astype(np.float32))
+        for _, piece in blocks(SelectedRows(windows.sensor, split.pretrain))
+    ]
+    sensor = torch.cat(sensors)
+    if form == "centred" and mode != "abs":
+        vector.fit_statistics(sensor)
+    return np.asarray(vector(sensor).numpy())
 
 
 def _each(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts, of_seed: Any) -> dict[str, list[Any]]:

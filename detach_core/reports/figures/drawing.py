@@ -75,8 +75,8 @@ class Drawing:
             drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
             leaves it out.
         draw: that frame and the settings -> the figure, without its provenance line. Called inside `house_style`.
-        note: that frame and the settings -> what the provenance line must say besides source, seeds and commit: the
-            part or protocol, the dataset, the epoch.
+        note: that frame and the settings -> what the provenance line must say besides source, split, seeds and commit:
+            the part or protocol, the dataset, the epoch.
     """
 
     needs: tuple[str, ...]
@@ -110,12 +110,12 @@ def only(artifacts: Artifacts, kind: str) -> Artifact:
     return first
 
 
-def provenance_line(artifacts: Artifacts, note: str) -> str:
-    """The line at a figure's foot: data source, what the drawing says, seeds and code."""
+def provenance_line(artifacts: Artifacts, note: str, *, split: str) -> str:
+    """The line at a figure's foot: data source, what the drawing says, split, seeds and code."""
     made = [artifact.provenance for artifact in artifacts]
     source = "Simulated data" if made[0].source == "simulated" else f"Recordings: {made[0].source}"
     seeded = [one for one in made if one.stage not in ("pack", "split")]  # a split's seed is not a training's
     seeds = sorted({one.seed for one in seeded if one.seed is not None})
     named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""
     commits = "commit " + ", ".join(sorted({one.commit for one in made}))
-    return SEPARATOR.join(part for part in (source, note, named, commits) if part)
+    return SEPARATOR.join(part for part in (source, note, f"split {split}", named, commits) if part)

@@ -44,7 +44,7 @@ def batch_note(artifacts: Artifacts) -> str:
     """What the pairs are of, for the provenance line."""
     pairs = artifacts[KIND][0].value
     count = len(pairs.window)
-    return f"{pairs.variant} on {pairs.dataset} · split {pairs.split}: {count} pretraining windows, unaugmented"
+    return f"{pairs.variant} on {pairs.dataset} · {count} pretraining windows, unaugmented"
 
 
 def epoch_title(epoch: int) -> str:

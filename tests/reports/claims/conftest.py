@@ -1,3 +1,4 @@
+import dataclasses
 import runpy
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from detach_core.contracts.assignments import Assignments
 from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import Split
 from detach_core.reports.claims.artifacts import Artifacts
+from detach_core.signals.normalization import fit
 
 FOLDER = Path(__file__).parents[2]
 HAND_MADE = runpy.run_path(str(FOLDER / "hand_made.py"))
@@ -71,7 +74,24 @@ class Made:
             for seed, one in zip(seeds, each, strict=True)
         }
         interval = Interval(resamples=300, confidence=0.95, seed=0)
-        return Artifacts(keyed, {"opportunity": windows or self.windows}, seeds, interval)
+        windows = windows or self.windows
+        splits = {("opportunity", "default"): self.split(windows)}
+        return Artifacts(keyed, {"opportunity": windows}, splits, seeds, interval)
+
+    def moving_windows(self, *, tells_places):
+        """Windows in which each place moves a channel of its own, or each window any channel."""
+        rng = np.random.default_rng(5)
+        moving = self.place if tells_places else rng.integers(3, size=len(self.place))
+        sensor = 0.05 * rng.normal(size=self.windows.sensor.shape)
+        sensor[np.arange(len(moving)), moving] += rng.normal(size=(len(moving), sensor.shape[2]))
+        return dataclasses.replace(self.windows, sensor=sensor.astype(np.float32))
+
+    def split(self, windows):
+        """A split that pretrains on all windows."""
+        everything, none = np.arange(len(self.place)), np.array([], dtype=np.int64)
+        parts = {"pretrain": everything, "downstream": none, "held_out": none}
+        provenance = make_provenance(stage="split", source="simulated", settings={}, seed=0)
+        return Split("opportunity", "default", 0, parts, fit(windows.sensor, quantile=0.99), {}, (), provenance)
 
 
 @pytest.fixture
@@ -84,6 +104,8 @@ def claim():
     """Settings of a claim on Opportunity's default split."""
 
     def settings(**changes):
-        return {"parts": [("opportunity", "default")], "threshold": 0.0, "below": False, "table": "table2"} | changes
+        entered = {"form": "centred", "activation_quantile": 0.99, "activation": "abs"}
+        common = {"parts": [("opportunity", "default")], "threshold": 0.0, "below": False, "table": "table2"}
+        return common | {"input": entered} | changes
 
     return settings

@@ -3,13 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 
+from detach_core.contracts.errors import UserError
 from detach_core.reports.claims.clusters import (
+    activations,
     confident_purer,
     kmeans_clusters,
     over_kmeans,
     refinement_over_control,
     refinement_raises,
 )
+from detach_core.signals.normalization import activation_vector
 
 
 def one(measure, *arguments):
@@ -69,16 +72,54 @@ def test_the_control_goes_on_without_refinement(made, claim):
 
 
 @pytest.mark.parametrize("figure", ["hungarian", "nmi"])
-@pytest.mark.parametrize(("tells", "sign"), [(True, -1), (False, 1)])
-def test_kmeans_wins_where_its_features_tell_the_places(made, claim, figure, tells, sign):
+@pytest.mark.parametrize("features_tell", [True, False])
+@pytest.mark.parametrize("input_tells", [True, False])
+def test_a_kmeans_wins_where_what_it_clusters_tells_the_places(made, claim, figure, features_tell, input_tells):
     found = {
         ("assignments", "default"): [made.stage_one(right_after=0.5)],
-        ("embeddings", "statistics"): [made.embeddings(tells_places=tells)],
+        ("embeddings", "statistics"): [made.embeddings(tells_places=features_tell)],
     }
     settings = claim(spatial="default", variant="statistics", figure=figure)
-    line = one(over_kmeans, settings, "opportunity", made.artifacts(found))
-    assert min(sign * line.estimate.low, sign * line.estimate.high) > 0.0
-    assert line.compared == "k-means on statistics"
+    artifacts = made.artifacts(found, windows=made.moving_windows(tells_places=input_tells))
+    lines = list(over_kmeans(settings, "opportunity", artifacts))
+    assert [line.compared for line in lines] == ["k-means on statistics", "k-means on Stage 1's input"]
+    for line, tells in zip(lines, (features_tell, input_tells), strict=True):
+        sign = -1 if tells else 1
+        assert min(sign * line.estimate.low, sign * line.estimate.high) > 0.0
+        assert (line.n_units, line.splits) == (24, ("default",))
+
+
+@pytest.mark.parametrize("form", ["centred", "z"])
+def test_what_stage_one_is_fed_is_the_activation_vector_of_its_windows(made, form):
+    windows = made.moving_windows(tells_places=True)
+    split = made.split(windows)
+    found = activations(windows, split, {"form": form, "activation_quantile": 0.99, "activation": "abs"})
+    expected = activation_vector(windows.sensor, split.normalisation, form=form, quantile=0.99)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_stage_one_of_other_windows_than_the_splits_is_refused(made, claim):
+    stage = made.stage_one()
+    other = dataclasses.replace(
+        stage, window=stage.window[:-1], cluster=stage.cluster[:, :-1], confident=stage.confident[:, :-1]
+    )
+    found = {
+        ("assignments", "default"): [other],
+        ("embeddings", "statistics"): [made.embeddings(tells_places=True)],
+    }
+    settings = claim(spatial="default", variant="statistics", figure="nmi")
+    with pytest.raises(UserError, match=r"found 71 windows that are not the 72 that split\.json pretrains on"):
+        list(over_kmeans(settings, "opportunity", made.artifacts(found)))
+
+
+def test_a_split_that_is_lacking_is_named(made, claim):
+    found = {
+        ("assignments", "default"): [made.stage_one()],
+        ("embeddings", "statistics"): [made.embeddings(tells_places=True)],
+    }
+    artifacts = dataclasses.replace(made.artifacts(found), splits={})
+    with pytest.raises(UserError, match=r"split\.json of opportunity, split default, was not given"):
+        list(over_kmeans(claim(spatial="default", variant="statistics", figure="nmi"), "opportunity", artifacts))
 
 
 def test_kmeans_finds_what_there_is(made):

@@ -137,7 +137,8 @@ def test_texts_stand_apart_and_equal_figures_give_equal_bytes(tmp_path, texts_st
     frame = DRAWING.frame(found, {})
     for name in ("one", "two"):
         figure = drawn()
-        save_figure(figure, tmp_path / name, provenance=provenance_line(found, DRAWING.note(frame, {})))
+        line = provenance_line(found, DRAWING.note(frame, {}), split="default")
+        save_figure(figure, tmp_path / name, provenance=line)
         texts_stand_apart(figure)
     for suffix in (".pdf", ".png"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()

@@ -43,13 +43,14 @@ def test_the_one_artifact_of_a_kind_must_be_one(made):
 def test_the_provenance_line_names_source_seeds_of_trainings_and_code(made):
     windows = made.windows()
     runs = [made.embeddings(windows, seed=seed) for seed in (2, 0)]
-    line = provenance_line(made.artifacts(windows=windows, split=made.split(windows), embeddings=runs), "held-out part")
+    shown = made.artifacts(windows=windows, split=made.split(windows), embeddings=runs)
+    line = provenance_line(shown, "held-out part", split="fold1")
     commit = windows.provenance.commit
-    assert line == f"Simulated data · held-out part · seeds 0, 2 · commit {commit}"
+    assert line == f"Simulated data · held-out part · split fold1 · seeds 0, 2 · commit {commit}"
 
 
 def test_real_recordings_are_not_called_simulated(made):
     windows = made.windows()
     provenance = made.changed(windows.provenance, source="local", commit="abc")
-    line = provenance_line(made.artifacts(windows=made.changed(windows, provenance=provenance)), "")
-    assert line == "Recordings: local · commit abc"
+    line = provenance_line(made.artifacts(windows=made.changed(windows, provenance=provenance)), "", split="default")
+    assert line == "Recordings: local · split default · commit abc"

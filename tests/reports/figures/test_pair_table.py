@@ -65,6 +65,6 @@ def test_a_kind_without_pairs_is_named():
 
 def test_the_line_at_the_foot_says_what_the_pairs_are_of():
     note = batch_note(artifacts(make_pairs()))
-    assert note == "detach on opportunity · split default: 28 pretraining windows, unaugmented"
+    assert note == "detach on opportunity · 28 pretraining windows, unaugmented"
     assert epoch_title(4) == "Stage 2, epoch 4"
     assert "start" in epoch_title(0)
