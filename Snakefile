@@ -1,21 +1,21 @@
 """Raw recordings of a home -> DETACH and its rivals -> tables. Start with ./run; `snakemake --list` names the rules."""
 
+from detach_core.config.errors import refuse, refuse_place
 from detach_core.config.load import ConfigError, load_config
 from detach_core.config.code_digest import CodeDigest
-from detach_core.config.yaml_file import read_yaml
-from snakemake.exceptions import WorkflowError
+from detach_core.config.yaml_file import read_layers
+
+refuse_place(workflow.basedir)
 
 
 configfile: f"{workflow.basedir}/config.yaml"  # also found with --directory
 
 
 try:
-    for path in workflow.configfiles:
-        read_yaml(path)  # refuses a key that stands twice, which Snakemake would forget
+    read_layers(workflow.configfiles)  # refuses a key that stands twice, which Snakemake would forget
     CONFIG = load_config(config)
 except ConfigError as error:
-    raise WorkflowError(f"the configuration is refused:\n{error}") from None
-
+    refuse(f"the configuration is refused:\n{error}")
 CODE = CodeDigest(workflow.basedir, ".snakemake/code_digests.json")
 
 

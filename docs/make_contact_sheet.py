@@ -10,9 +10,10 @@ from pathlib import Path
 
 import av
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
+
+from detach_core.contracts.hdf5_file import open_hdf5_file
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = 4
@@ -57,7 +58,7 @@ def contact_sheet(video_path: Path, times_s: Sequence[float], columns: int) -> N
 
 def first_opening(truth_path: Path, before_s: float) -> float:
     """`before_s` ahead of the first time that any fixture of the recording is half open."""
-    with h5py.File(truth_path) as file:
+    with open_hdf5_file(truth_path) as file:
         openings = np.stack([file[name][()] for name in file if name.startswith("opening_")])
         open_at = np.flatnonzero((openings > 0.5).any(axis=0))
         return max(float(open_at[0] / file.attrs["sensor_hz"]) - before_s, 0.0)

@@ -2,6 +2,7 @@
 
 from detach_core.reports.captions import heading, table_caption
 from detach_core.reports.figure_captions import figure_caption
+from detach_core.reports.marked_text import as_label
 
 
 def caption_of(wildcards):
@@ -17,5 +18,5 @@ def in_report(path, words):
         path,
         caption=f"../report/{words}.rst",
         category=lambda w: caption_of(w)[1].section,
-        labels=lambda w: {"Result": heading(*caption_of(w))},
+        labels=lambda w: {"Result": as_label(heading(*caption_of(w)))},
     )

@@ -1,9 +1,6 @@
 """Path patterns and input functions."""
 
-from functools import cache
 from shutil import which
-
-from detach_core.contracts.patterns import list_files, matching_files
 
 SHARD = "results/{dataset}/shards/{shard}"
 WINDOWS = "results/{dataset}/windows.h5"
@@ -13,33 +10,6 @@ RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
 
 THREADS = CONFIG.document.threads
 GPUS = int(CONFIG.document.device == "cuda" or (CONFIG.document.device == "auto" and which("nvidia-smi") is not None))
-
-
-@cache
-def local_files(dataset):
-    """The files in the user's folder of a dataset."""
-    return list_files(CONFIG.raw_root(dataset))
-
-
-def raw_files(kinds):
-    """An input function: the manifest of a shard's raw files, or the user's files themselves."""
-
-    def files(wildcards):
-        dataset, root = wildcards.dataset, CONFIG.raw_root(wildcards.dataset)
-        source = CONFIG.source(dataset)
-        if source == "simulated":
-            return f"{root}/{wildcards.shard}.json"
-        if source == "downloaded":
-            return f"{root}/download.json"
-        native = CONFIG.document.datasets[dataset].native.model_dump()
-        return [
-            f"{root}/{path}"
-            for recording in CONFIG.shards(dataset)[wildcards.shard]
-            for kind in kinds
-            for path in matching_files(local_files(dataset), native.get(f"{kind}_glob", []), recording)
-        ]
-
-    return files
 
 
 def shard_files(name):
@@ -77,4 +47,5 @@ def table_files(pattern):
     return files
 
 
+include: "raw_files.smk"
 include: "slurm.smk"

@@ -8,7 +8,7 @@ Produces  {dataset}/shards/{shard}/sensor.h5, frames.h5, flow.h5, {dataset}/wind
 rule ingest:
     """Read sensors and annotations of a shard's recordings."""
     input:
-        raw=raw_files(["sensor", "video", "annotation"]),
+        raw=raw_files("sensor", "video", "annotation"),
     output:
         sensor=f"{SHARD}/sensor.h5",
     log:
@@ -25,6 +25,7 @@ rule ingest:
         settings=lambda w: CONFIG.ingest(w.dataset),
         recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
         root=lambda w: CONFIG.raw_root(w.dataset),
+        raw=raw_fingerprints("sensor", "video", "annotation"),
         code=CODE.of_stage("ingest"),
     script:
         "../workflow_scripts/ingest.py"
@@ -33,7 +34,7 @@ rule ingest:
 rule extract_frames:
     """Decode a shard's videos into small frames."""
     input:
-        raw=raw_files(["video"]),
+        raw=raw_files("video"),
     output:
         frames=f"{SHARD}/frames.h5",
     log:
@@ -50,6 +51,7 @@ rule extract_frames:
         settings=lambda w: CONFIG.extract_frames(w.dataset),
         recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
         root=lambda w: CONFIG.raw_root(w.dataset),
+        raw=raw_fingerprints("video"),
         code=CODE.of_stage("extract_frames"),
     script:
         "../workflow_scripts/extract_frames.py"

@@ -30,6 +30,7 @@ rule pretrain_spatial:
         gpu=GPUS * CONFIG.document.devices,
     params:
         settings=lambda w: CONFIG.spatial(w.spatial, w.dataset),
+        weights=lambda w: FILES.of_files(CONFIG.spatial_weights(w.spatial)),
         code=CODE.of_stage("pretrain_spatial", "detach_spatial"),
     script:
         "../workflow_scripts/pretrain_spatial.py"
@@ -59,6 +60,7 @@ rule pretrain:
         gpu=GPUS * CONFIG.document.devices,
     params:
         settings=lambda w: CONFIG.pretraining(w.variant, w.dataset),
+        weights=lambda w: FILES.of_files(CONFIG.video_weights(w.variant)),
         code=lambda w: CODE.of_stage("pretrain", CONFIG.variant(w.variant).method),
     script:
         "../workflow_scripts/pretrain.py"

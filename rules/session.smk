@@ -3,27 +3,19 @@
 import time
 from pathlib import Path
 
-from detach_core.acquisition.local import check_local, missing_message
+from detach_core.acquisition.local import LocalDataset, local_troubles
 from detach_core.config.evidence import RESERVED
-from detach_core.contracts.errors import UserError
-from snakemake.exceptions import WorkflowError
 
 STARTED_S = time.time()
 
 
-def check_local_files():
-    """Refuse to start when a folder of the user's lacks files: one message, before any job."""
-    for dataset in CONFIG.tabulated:
-        section, recordings = CONFIG.document.datasets[dataset], CONFIG.recordings(dataset)
+def chosen_folders():
+    """The datasets whose files are the user's own, of those that some table needs."""
+    for name in CONFIG.tabulated:
+        section = CONFIG.document.datasets[name]
         if section.source == "local":
-            chosen = dict(
-                dataset=dataset,
-                adapter=section.adapter,
-                root=section.root,
-                recordings=recordings,
-            )
-            if missing := check_local(**chosen, native=section.native.model_dump()):
-                raise WorkflowError(missing_message(missing, **chosen))
+            native = section.native.model_dump()
+            yield LocalDataset(name, section.adapter, section.root, CONFIG.recordings(name), native)
 
 
 def closing_lines():
@@ -44,8 +36,5 @@ def closing_lines():
         yield f"The report is {page}; any browser opens it."
 
 
-if workflow.is_main_process:
-    try:
-        check_local_files()
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+if workflow.is_main_process and (troubles := local_troubles(chosen_folders())):
+    refuse("\n\n".join(troubles))

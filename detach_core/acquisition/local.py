@@ -1,11 +1,11 @@
-"""Whether a folder holds every file that a run needs, told in one message. Reads names only and writes nothing.
+"""Whether the folders hold every file that a run needs, told in one message. Reads names only and writes nothing.
 
 Standard library only: the Snakefile calls this when it loads, before any job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,50 @@ def missing_message(
         lines.append("Where several files fit, narrow the pattern in the config or move the others away.")
     lines.append("docs/data.md describes both datasets; `source: simulated` needs no files.")
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class LocalDataset:
+    """A dataset whose files are the user's own: what `check_local` takes."""
+
+    dataset: str
+    adapter: str
+    root: str
+    recordings: Sequence[str]
+    native: Mapping[str, Any]
+
+
+def local_troubles(datasets: Iterable[LocalDataset]) -> list[str]:
+    """What keeps a run on the user's own folders from starting, a message for each dataset; empty when all is well."""
+    return [trouble for one in datasets if (trouble := _trouble(one)) is not None]
+
+
+def _trouble(one: LocalDataset) -> str | None:
+    chosen: dict[str, Any] = {
+        "dataset": one.dataset,
+        "adapter": one.adapter,
+        "root": one.root,
+        "recordings": one.recordings,
+    }
+    try:
+        if missing := check_local(**chosen, native=one.native):
+            return missing_message(missing, **chosen)
+        names = _names_with_braces(one)
+    except UserError as error:
+        return str(error)
+    if not names:
+        return None
+    return (
+        f"datasets.{one.dataset}: {one.root}: found {name_some(names, limit=4)}, expected names without {{ and }},"
+        " which the workflow takes for places to fill in; rename them, or link to them under other names"
+    )
+
+
+def _names_with_braces(one: LocalDataset) -> list[str]:
+    names = list_files(one.root)
+    globs = [patterns for key, patterns in one.native.items() if key.endswith("_glob")]
+    used = (name for each in one.recordings for patterns in globs for name in matching_files(names, patterns, each))
+    return [name for name in used if set("{}") & set(name)]
 
 
 def _by_kind(files: Sequence[MissingFile]) -> list[list[MissingFile]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from detach_core.config.section import Name, Section, Share
+from detach_core.config.section import Label, Name, Section, Share, refuse_braces
 from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
 from detach_core.config.windowing import FlowSection, MissingSection, VideoSection, WindowSection
 
@@ -78,7 +78,9 @@ class HwuNative(Section):
     sensor_glob: Globs = Field(description=f"patterns of the ambient file, {NAMED}")
     video_glob: Globs = Field(description=f"patterns of the video, {NAMED}")
     time_column: str = Field(min_length=1, description="name of the column of times")
-    channels: Annotated[list[str], Field(min_length=1)] = Field(description="columns used, in order (Table 7: 6 of 11)")
+    channels: Annotated[list[Label], Field(min_length=1)] = Field(
+        description="columns used, in order (Table 7: 6 of 11)"
+    )
     value_map: dict[str, MappedValue] = Field(
         description="words that stand for numbers in the file, in any case; null or .nan: for a lost value"
     )
@@ -91,14 +93,18 @@ class DatasetSection(Section):
     recording_pattern: ClassVar[str]
 
     source: Source = Field(description="simulated | local (your own folder) | download")
-    root: str | None = Field(description="your own folder, for `source: local`; read, never written to")
+    root: Annotated[str, AfterValidator(refuse_braces)] | None = Field(
+        description="your own folder, for `source: local`; read, never written to"
+    )
     subjects: Names = Field(description="subjects used")
     takes: Names = Field(description="takes (Opportunity: runs, HWU-USP: activities) used of every subject")
     recordings_per_shard: int = Field(
         ge=1, description="recordings that one job handles; with 1, one more reruns no other"
     )
     label_unit: Literal["window", "recording"] = Field(description="what carries a label")
-    classes: Annotated[list[str], Field(min_length=2)] = Field(description="the classes, in the order of their indices")
+    classes: Annotated[list[Label], Field(min_length=2)] = Field(
+        description="the classes, in the order of their indices"
+    )
     null_windows: Literal["drop", "keep"] = Field(description="windows without a label; dropping is a use of labels")
     spatial_batch_size: int | None = Field(
         ge=2, le=65_536, description="windows of a step of Stage 1 here, for as many steps as elsewhere, or null"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from detach_core.config.reports import Names
-from detach_core.config.section import Name, Section
+from detach_core.config.section import Label, Name, Section
 
 # Drawing -> the artifacts that it is made from, as detach_core/reports/figures says (a test holds them together).
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -59,7 +59,7 @@ class PhaseSpace(RunFigure):
     """Fig. 6: spatial and temporal similarity of one class's pairs."""
 
     draw: Literal["phase_space"]
-    query_class: str = Field(description="class at one side of every pair")
+    query_class: Label = Field(description="class at one side of every pair")
     pair_groups: PairGroups = Field(description="all pairs, or the authors' narrower choice")
 
 
@@ -106,7 +106,7 @@ class MapsSection(Section):
 
     baseline: Name = Field(description="variant whose video map stands beside")
     moving: float = Field(gt=0, le=255, description="change of brightness from which a pixel moves (grey levels)")
-    classes: dict[Name, Annotated[list[str], Field(min_length=1, max_length=6)]] = Field(
+    classes: dict[Name, Annotated[list[Label], Field(min_length=1, max_length=6)]] = Field(
         description="dataset -> the classes of the windows that are shown"
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from detach_core.config.labels import refuse_no_label
 
 
 class Section(BaseModel):
@@ -14,15 +16,29 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+# What is shown as it is: any character that is seen.
+Label = Annotated[str, AfterValidator(refuse_no_label)]
 # Names become folders and wildcards of the workflow.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
+def refuse_braces(path: str) -> str:
+    """`path`, of a file that the workflow reads.
+
+    Raises:
+        ValueError: it holds braces, between which Snakemake fills in what a rule is asked for.
+    """
+    if set("{}") & set(path):
+        raise ValueError(f"must be a path without {{ and }}; rename it, or link to it under another name, got {path!r}")
+    return path
+
+
 def canonical(value: Any) -> str:
     """`value` as JSON with sorted keys: Snakemake compares params as text, so equal settings must give equal text."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")  # Snakemake writes params into a script of the report as they are
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from detach_core.config.section import Section
+from detach_core.config.section import Section, refuse_braces
 
 SCRATCH = "scratch"
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -26,6 +26,7 @@ class VideoNetworkSection(Section):
         """Before any job: the networks themselves read the file, and refuse what is not in it, when they train."""
         if value != SCRATCH and Path(value).suffix not in SUFFIXES:
             raise ValueError(f"must be {SCRATCH} or a file that ends in {', '.join(SUFFIXES)}, got {value!r}")
+        refuse_braces(value)
         if value != SCRATCH and not Path(value).is_file():
             raise ValueError(f"must be {SCRATCH} or a file that is there, got {value!r}")
         return value

@@ -112,6 +112,8 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         place = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
         raise ConfigError([one_line(f"{path}:{place} {error.problem}")]) from None
+    if data is None:
+        return {}  # empty, or comments alone: an overlay that changes nothing
     if not isinstance(data, Mapping):
         raise ConfigError([f"{path}: must hold keys and values, got {type(data).__name__}"])
     return dict(data)

@@ -123,7 +123,7 @@ def read_activation_maps(path: Path | str) -> ActivationMaps:
         frames = reader.dataset("frames", dtype="uint8", shape=(count, None, None, None, 3))[()]
         _, num_frames, height, width, _ = frames.shape
         shape = (count, num_frames - 1, height, width)
-        fields: dict[str, Any] = {name: reader.attribute(name, str) for name in _TEXTS}
+        fields: dict[str, Any] = {name: reader.label(name) for name in _TEXTS}
         fields |= {name: reader.attribute(name, float) for name in _NUMBERS}
         for name in ("class_names", "recordings"):
             fields[name] = reader.names(name)

@@ -67,7 +67,7 @@ def read_embeddings(path: Path | str) -> Embeddings:
                 features[name], num_windows = np.asarray(node), len(node)
         return Embeddings(
             features=features,
-            **{name: reader.attribute(name, str) for name in _TEXTS},
+            **{name: reader.label(name) for name in _TEXTS},
             seed=reader.attribute("seed", int),
             provenance=reader.provenance(),
         )

@@ -104,7 +104,7 @@ def read_flow(path: Path | str) -> FlowFile:
             max_px,
             reader.attribute("working_hz", float),
             (width, height),
-            reader.attribute("method", str),
+            reader.label("method"),
             streams,
             reader.provenance(),
         )

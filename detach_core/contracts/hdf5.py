@@ -14,9 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from detach_core.config.labels import LABEL, label_fault
 from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.hdf5_file import new_hdf5_file
+from detach_core.contracts.errors import ContractError, UnreadableFileError, UserError, raise_unreadable
+from detach_core.contracts.hdf5_file import new_hdf5_file, open_hdf5_file
 from detach_core.contracts.hdf5_storage import all_finite, storage_fault
 from detach_core.contracts.provenance import Provenance, parse_json
 
@@ -148,6 +149,16 @@ class ArtifactReader:
             raise self.error(field, expected=kind.__name__, found=f"{type(value).__name__} {value!r}"[:80])
         return value
 
+    def label(self, name: str, node: str = "/") -> str:
+        """The attribute `name` of `node`, a text that may be shown (`detach_core/config/labels.py`)."""
+        text: str = self.attribute(name, str, node)
+        self._check_label(f"{node}@{name}", text)
+        return text
+
+    def _check_label(self, field: str, text: str) -> None:
+        if (fault := label_fault(text)) is not None:
+            raise self.error(field, expected=LABEL, found=fault)
+
     def json(self, name: str, kind: type, node: str = "/") -> Any:
         """The JSON attribute `name` of `node`, whose value is a `kind` (list, dict)."""
         text = self.attribute(name, str, node)
@@ -161,10 +172,12 @@ class ArtifactReader:
         return value
 
     def names(self, name: str, node: str = "/") -> tuple[str, ...]:
-        """The JSON attribute `name` of `node`, a list of strings."""
+        """The JSON attribute `name` of `node`, a list of labels."""
         values = self.json(name, list, node)
         if not all(isinstance(value, str) for value in values):
             raise self.error(f"{node}@{name}", expected="a JSON list of strings", found=str(values)[:80])
+        for value in values:
+            self._check_label(f"{node}@{name}", value)
         return tuple(values)
 
     def provenance(self) -> Provenance:
@@ -181,12 +194,15 @@ def open_artifact(path: Path | str, *, schema: str, rule: str) -> Iterator[Artif
 
     Raises:
         ContractError: the file is missing, is no HDF5 file, is damaged, or follows another schema.
+        UnreadableFileError: the file is there and the operating system does not let it be read.
     """
     path = Path(path)
-    if not path.is_file():
+    if not _is_file(path):
         raise ContractError(path, "file", expected=f"an artifact {schema}", found="nothing", remedy=_remedy(rule))
     try:
-        file = h5py.File(path, "r")
+        file = open_hdf5_file(path)
+    except UnreadableFileError:
+        raise
     except OSError as error:
         raise ContractError(path, "file", expected="an HDF5 file", found=str(error), remedy=_remedy(rule)) from None
     with file:
@@ -195,5 +211,16 @@ def open_artifact(path: Path | str, *, schema: str, rule: str) -> Iterator[Artif
             raise reader.error("/@schema", expected=schema, found=found)
         try:
             yield reader
-        except (OSError, RuntimeError, KeyError, TypeError) as error:  # what h5py raises on a damaged file
+        except UserError:
+            raise
+        except (OSError, RuntimeError, KeyError, TypeError, MemoryError) as error:  # what h5py raises on a damaged file
+            raise_unreadable(path, error)
             raise reader.error("file", expected="a whole artifact", found=f"damage ({error})"[:200]) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a folder above it that may not be entered is no missing file
+        raise_unreadable(path, error)
+        raise

@@ -1,4 +1,8 @@
-"""A new HDF5 file that says so when the disk has no room for it.
+"""HDF5 files opened: old ones for reading, new ones so that they say so when the disk has no room for them.
+
+No other module opens one. Nothing is ever locked, since a file under its own name is whole and stays as it is, while a
+new one has a name that no other process knows; some network file systems know no locks and refuse to open what asks
+for one.
 
 HDF5 writes much of a file only when its objects are closed. h5py closes them where Python can raise nothing, prints the
 error instead, and the file passes for written with a hole in it; later the process may crash. So the file is written
@@ -15,8 +19,26 @@ from typing import Any
 
 import h5py
 
+from detach_core.contracts.errors import open_for_reading, raise_unreadable
+
 # HDF5 gathers less than that and writes it whenever it likes; more comes straight from a call of ours, which may fail.
 _GATHERED_BYTES = 2**16
+
+
+def open_hdf5_file(path: Path | str) -> h5py.File:
+    """The HDF5 file at `path`, open for reading.
+
+    Raises:
+        UnreadableFileError: the file is there and the operating system does not let it be read.
+        OSError: it is no HDF5 file, or cut.
+    """
+    with open_for_reading(path):
+        pass  # what the operating system has against it, in its own words; HDF5 has no number for that
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise_unreadable(path, error)
+        raise
 
 
 @contextmanager
@@ -28,7 +50,7 @@ def new_hdf5_file(path: Path | str, *, libver: tuple[str, str]) -> Iterator[h5py
     """
     with _Recorder(path, "w+") as recorder:
         try:
-            with h5py.File(recorder, "w", libver=libver) as file:
+            with h5py.File(recorder, "w", libver=libver, locking=False) as file:
                 yield file
         except Exception:
             # What HDF5 makes of a file that it cannot read back is beside the point.

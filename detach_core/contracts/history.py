@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.errors import ContractError, raise_unreadable
 from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
 
 SCHEMA = "detach.history/1"
@@ -58,6 +58,7 @@ def read_history(path: Path | str) -> History:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
+        raise_unreadable(path, error)
         raise ContractError(path, "file", expected="JSON lines", found=str(error), remedy=_REMEDY) from None
     rows = [_read_row(path, number, line) for number, line in enumerate(lines, start=1)]
     header = rows[0] if rows else {}

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import ContractError
+from detach_core.config.labels import LABEL, label_fault
+from detach_core.contracts.errors import ContractError, raise_unreadable
 from detach_core.contracts.provenance import Provenance
 
 _BEYOND = 2**63  # ids and counts are kept in 64 bits
@@ -36,6 +37,7 @@ class JsonDocument:
         try:
             root = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
+            raise_unreadable(path, error)
             raise document.error("file", expected="a readable JSON file", found=str(error)) from error
         if not isinstance(root, dict) or root.get("schema") != schema:
             found = root.get("schema") if isinstance(root, dict) else type(root).__name__
@@ -66,6 +68,37 @@ class JsonDocument:
         if isinstance(node, float) and not np.isfinite(node):
             raise self.error(place, expected="a finite number", found=repr(node))
         return node
+
+    def label(self, place: str) -> str:
+        """The text at `place`, which may be shown (`detach_core/config/labels.py`).
+
+        Raises:
+            ContractError: it is missing, or no label.
+        """
+        return self._checked(place, self.get(place, str))
+
+    def labels(self, place: str) -> tuple[str, ...]:
+        """The list of labels at `place`.
+
+        Raises:
+            ContractError: it is missing, or something in it is no label.
+        """
+        return tuple(self.label(f"{place}/{k}") for k in range(len(self.get(place, list))))
+
+    def key(self, place: str, name: str) -> str:
+        """`name`, a key of the object at `place` that is shown and by which its value is fetched.
+
+        Raises:
+            ContractError: it is no label, or holds a slash, which parts the keys of a place.
+        """
+        if "/" in name:
+            raise self.error(place, expected="names without /", found=repr(name))
+        return self._checked(place, name)
+
+    def _checked(self, place: str, text: str) -> str:
+        if (fault := label_fault(text)) is not None:
+            raise self.error(place, expected=LABEL, found=fault)
+        return text
 
     def ids(self, place: str) -> NDArray[np.int64]:
         """The list of non-negative integers at `place`.

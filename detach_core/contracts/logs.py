@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from detach_core.contracts.errors import NO_SPACE, UserError
+from detach_core.contracts.errors import NO_SPACE, UNREADABLE, UnreadableFileError, UserError
 
 
 @contextmanager
@@ -17,8 +17,9 @@ def stage_log(log_path: Path | str, stage: str, *, rank: int = 0) -> Iterator[lo
 
     Of the processes of one stage the first, `rank` 0, writes the file; the others only say their errors.
 
-    A `UserError` becomes one line in both places and no traceback; any other exception leaves its traceback in the log
-    file and goes on. Where the disk has no room for the log, the terminal alone has its lines.
+    A `UserError`, or a file that the operating system refuses, becomes one line in both places and no traceback; any
+    other exception leaves its traceback in the log file and goes on. Where the disk has no room for the log, the
+    terminal alone has its lines.
 
     Raises:
         SystemExit: with code 1 when the block raised a `UserError`.
@@ -39,14 +40,24 @@ def stage_log(log_path: Path | str, stage: str, *, rank: int = 0) -> Iterator[lo
     except UserError as error:
         log.error("%s", error)
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.filename is None or error.errno not in UNREADABLE:
+            _log_traceback(log, to_terminal, stage)
+            raise
+        log.error("%s", UnreadableFileError(error.filename, error.errno))
+        raise SystemExit(1) from None
     except Exception:
-        log.removeHandler(to_terminal)  # Python prints the traceback on the terminal itself
-        log.exception("%s failed", stage)
+        _log_traceback(log, to_terminal, stage)
         raise
     finally:
         for handler in (to_file, to_terminal):
             log.removeHandler(handler)
             handler.close()
+
+
+def _log_traceback(log: logging.Logger, to_terminal: logging.Handler, stage: str) -> None:
+    log.removeHandler(to_terminal)  # Python prints the traceback on the terminal itself
+    log.exception("%s failed", stage)
 
 
 class _LogFile(logging.FileHandler):

@@ -146,11 +146,11 @@ def read_metrics(path: Path | str) -> Metrics:
             a figure outside of its own interval.
     """
     document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
-    class_names = tuple(document.get(f"class_names/{k}", str) for k in range(len(document.get("class_names", list))))
+    class_names = document.labels("class_names")
     if not class_names:
         raise document.error("class_names", expected="the names of the classes", found="none")
     return Metrics(
-        **{name: document.get(name, str) for name in _TEXTS},
+        **{name: document.label(name) for name in _TEXTS},
         seed=document.get("seed", int),
         candidates=tuple(document.get(f"candidates/{k}", dict) for k in range(len(document.get("candidates", list)))),
         strengths=tuple(document.numbers("strengths").tolist()),
@@ -166,7 +166,7 @@ def read_metrics(path: Path | str) -> Metrics:
 
 
 def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str, ...]) -> ProtocolResult:
-    place = f"protocols/{protocol}"
+    place = f"protocols/{document.key('protocols', protocol)}"
     fractions = {name: document.get(f"{place}/{name}", float) for name in _FRACTIONS}
     for name, value in fractions.items():
         if not 0.0 <= value <= 1.0:
@@ -192,7 +192,7 @@ def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str
         ),
         per_class={name: _read_class(document, f"{place}/per_class", name) for name in class_names},
         confusion=np.stack(confusion),
-        absent_classes=tuple(document.get(f"{place}/absent_classes", list)),
+        absent_classes=document.labels(f"{place}/absent_classes"),
         predictions=read_predictions(document, f"{place}/predictions", num_classes),
     )
 

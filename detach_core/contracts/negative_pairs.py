@@ -104,7 +104,7 @@ def read_negative_pairs(path: Path | str) -> NegativePairs:
         names = {name: reader.names(name) for name in _NAMES}
         window = reader.dataset("window", dtype="int64", shape=(None,))[()]
         count = len(window)
-        fields: dict[str, Any] = {**names, **{name: reader.attribute(name, str) for name in _TEXTS}}
+        fields: dict[str, Any] = {**names, **{name: reader.label(name) for name in _TEXTS}}
         fields |= {name: reader.attribute(name, int) for name in ("seed", "num_epochs")}
         for name, listed in (("label", "class_names"), ("place", "place_names"), ("action", "action_names")):
             fields[name] = reader.dataset(name, dtype="int32", shape=(count,))[()]

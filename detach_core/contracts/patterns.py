@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from detach_core.config.one_line import one_line
@@ -51,13 +52,19 @@ def list_files(root: Path | str) -> tuple[str, ...]:
 
 def matching_files(files: Sequence[str], patterns: Sequence[str], recording: str) -> list[str]:
     """The files that the first fitting pattern selects for `recording`; empty when no pattern fits any."""
-    named = [(name, name.split("/")) for name in files if recording in name]
+    named = _naming(tuple(files), recording)
     for pattern in patterns:
         parts = pattern.replace("{recording}", glob.escape(recording)).split("/")
         candidates = named if "{recording}" in pattern else [(name, name.split("/")) for name in files]
         if found := [name for name, path in candidates if _fits(parts, path)]:
             return found
     return []
+
+
+@lru_cache(maxsize=10_000)
+def _naming(files: tuple[str, ...], recording: str) -> list[tuple[str, list[str]]]:
+    """The files with `recording` in their path, with its parts; a plan asks for them once for every kind of file."""
+    return [(name, name.split("/")) for name in files if recording in name]
 
 
 def match_one(

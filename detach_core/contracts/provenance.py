@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from detach_core import __version__
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # a commit, a version, a digest, a stage's name, a role
 
 
 def canonical_json(value: Any) -> str:
@@ -96,14 +99,16 @@ class Provenance:
         """The provenance with these fields.
 
         Raises:
-            ValueError: a field is missing, unknown or of another type.
+            ValueError: a field is missing, unknown, of another type or no word.
         """
         if not isinstance(fields, dict) or fields.keys() != cls.__dataclass_fields__.keys():
             raise ValueError("other fields than a provenance has")
         inputs, seed = fields["inputs"], fields["seed"]
         texts = [fields[name] for name in ("stage", "source", "settings_digest", "version", "commit")]
         texts += [*inputs, *inputs.values()] if isinstance(inputs, dict) else [None]
-        if not all(isinstance(text, str) for text in texts) or not (seed is None or type(seed) is int):
+        if not all(isinstance(text, str) and _WORD.fullmatch(text) for text in texts) or not (
+            seed is None or type(seed) is int
+        ):
             raise ValueError("fields of other types than a provenance has")
         return cls(**fields)
 

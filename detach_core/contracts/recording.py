@@ -136,9 +136,7 @@ def read_recordings(path: Path | str) -> RecordingFile:
             raise reader.error("/@class_places", expected="one for each class and place", found="another number")
         names = reader.names("recording_names")
         recordings = tuple(_read_recording(reader, name, len(class_names)) for name in names)
-        return RecordingFile(
-            reader.attribute("dataset", str), class_names, places, recordings, provenance=reader.provenance()
-        )
+        return RecordingFile(reader.label("dataset"), class_names, places, recordings, provenance=reader.provenance())
 
 
 def _read_places(reader: ArtifactReader) -> Places:
@@ -165,7 +163,7 @@ def _read_recording(reader: ArtifactReader, name: str, num_classes: int) -> Reco
     location, location_names = _read_location(reader, name, len(sensor))
     return Recording(
         recording_id=name,
-        subject=reader.attribute("subject", str, name),
+        subject=reader.label("subject", name),
         sensor=sensor,
         time_s=time_s,
         sensor_hz=reader.attribute("sensor_hz", float, name),

@@ -141,12 +141,13 @@ def read_split(path: Path | str) -> Split:
             raise document.error(f"parts/{first}", expected="no window in two parts", found=found)
     protocols = {}
     for name in document.get("protocols", dict):
+        document.key("protocols", name)
         places = [f"protocols/{name}/folds/{k}" for k in range(len(document.get(f"protocols/{name}/folds", list)))]
         protocols[name] = tuple(_read_fold(document, place) for place in places)
         _check_draws(document, name, protocols[name])
     return Split(
-        dataset=document.get("dataset", str),
-        name=document.get("split", str),
+        dataset=document.label("dataset"),
+        name=document.label("split"),
         seed=document.get("seed", int),
         parts=parts,
         normalisation=_read_normalisation(document),
@@ -186,8 +187,8 @@ def _read_fold(document: JsonDocument, place: str) -> Fold:
 def _read_overlap(document: JsonDocument, index: int) -> Overlap:
     place = f"overlap/{index}"
     return Overlap(
-        a=document.get(f"{place}/a", str),
-        b=document.get(f"{place}/b", str),
+        a=document.label(f"{place}/a"),
+        b=document.label(f"{place}/b"),
         shared_s=document.get(f"{place}/shared_s", float),
         shared_instances=document.get(f"{place}/shared_instances", int),
     )

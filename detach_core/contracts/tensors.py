@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import NO_SPACE, ContractError
+from detach_core.contracts.errors import NO_SPACE, ContractError, raise_unreadable
 from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
 
 HEADER_KEY = "detach"
@@ -51,13 +51,15 @@ def read_tensors(
 
     Raises:
         ContractError: not such a file, another schema, a missing field, or a number that is not finite.
+        UnreadableFileError: the operating system refuses the file.
     """
     remedy = f"rerun the rule `{rule}`"
     try:
         with safe_open(str(path), framework="pt") as file:
             header = parse_json((file.metadata() or {}).get(HEADER_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, MemoryError) as error:
+        raise_unreadable(path, error)
         raise ContractError(
             path, "file", expected="a safetensors file", found=f"{type(error).__name__}: {error}", remedy=remedy
         ) from None

@@ -155,7 +155,7 @@ def open_windows(path: Path | str) -> Windows:
             "sensor": sensor,
             "mean_frame": open_rows(reader, "mean_frame", dtype="uint8", shape=(count, None, None, 3)),
             **table,
-            **{name: reader.attribute(name, str) for name in _TEXTS},
+            **{name: reader.label(name) for name in _TEXTS},
             **{name: reader.attribute(name, float) for name in _NUMBERS},
             **names,
             "frames_per_window": reader.attribute("frames_per_window", int),

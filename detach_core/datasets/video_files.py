@@ -20,7 +20,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.contracts.errors import BadInputError, raise_unreadable
 
 REPLACE = "copy or download the video again"
 # What cameras and converters write. Without the list FFmpeg also opens playlists, which name other files to read.
@@ -69,6 +69,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         container = av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
+        raise_unreadable(path, error)
         found = f"something that cannot be opened as a video ({error.strerror})"
         raise BadInputError(path, "file", found=found, expected="a whole video", remedy=REPLACE) from None
     with container:
@@ -146,6 +147,7 @@ def inspect_video(path: Path | str) -> VideoFile:
                 if packet.stream_index == stream.index and packet.size:
                     packets.add(packet, places_only=places_only)
         except av.error.FFmpegError as error:
+            raise_unreadable(path, error)
             place, found = f"frame {packets.count}", f"a broken container ({error.strerror})"
             raise BadInputError(path, place, found=found, expected="more frames", remedy=REPLACE) from None
         if packets.count == 0:

@@ -11,6 +11,7 @@ from detach_core.reports.claims import MEASURES
 from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line, verdict
 from detach_core.reports.interval_words import interval_words
+from detach_core.reports.marked_text import plain
 
 LEFT_OUT = "left out"
 COLUMNS = ("claim", "value", "low", "high", "threshold", "verdict")
@@ -84,15 +85,16 @@ def readable_claims(frame: pd.DataFrame) -> pd.DataFrame:
 
 def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
     """How the values came about."""
-    simulated = (frame["source"] == "simulated").all()
-    data = "Simulated data" if simulated else f"Recordings: {frame['source'].iloc[0]}"
+    data = "Recordings: " + plain(frame["source"].iloc[0])
+    if (frame["source"] == "simulated").all():
+        data = "Simulated data"
+    protocols = plain(", ".join(dict.fromkeys(filter(None, frame["protocol"]))) or "none")
     return (
         f"{data}; {_intervals(frame, confidence)}, the same resamples for both sides of a difference; a claim holds"
         " where the whole interval lies beyond its threshold, which was fixed before, and a claim of several lines"
-        " where all of them do; no correction for the number of claims; protocols:"
-        f" {', '.join(dict.fromkeys(filter(None, frame['protocol']))) or 'none'} (none where windows are clustered or"
-        f" weighed, not classified); splits: {_joined(frame['splits'])}; seeds: {_joined(frame['seeds'])};"
-        f" commit: {_joined(frame['commit'])}."
+        f" where all of them do; no correction for the number of claims; protocols: {protocols} (none where windows"
+        f" are clustered or weighed, not classified); splits: {_joined(frame['splits'])};"
+        f" seeds: {_joined(frame['seeds'])}; commit: {_joined(frame['commit'])}."
     )
 
 
@@ -108,4 +110,4 @@ def _cell(line: Mapping[str, Any]) -> str:
 
 
 def _joined(column: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(word for text in column for word in str(text).split()))
+    return plain(", ".join(dict.fromkeys(word for text in column for word in str(text).split())))

@@ -11,6 +11,7 @@ import pandas as pd
 from detach_core.contracts.split import PARTS, Split
 from detach_core.contracts.windows import Windows
 from detach_core.reports.channels import sensor_types
+from detach_core.reports.marked_text import plain
 from detach_core.reports.paper import published_statistics
 from detach_core.signals.locations import NOWHERE
 from detach_core.signals.overlap import shared_seconds
@@ -73,8 +74,8 @@ def dataset_statistics(windows: Windows, split: Split) -> dict[str, Any]:
 def statistics_caption(frame: pd.DataFrame) -> str:
     """Source, split and code; why there is neither protocol nor seed."""
     source = frame["source"].iloc[0]
-    data = "Simulated data" if source == "simulated" else f"Recordings: {source}"
-    split, commit = (", ".join(dict.fromkeys(frame[name])) for name in ("split", "commit"))
+    data = "Simulated data" if source == "simulated" else f"Recordings: {plain(source)}"
+    split, commit = (plain(", ".join(dict.fromkeys(frame[name]))) for name in ("split", "commit"))
     return (
         f"{data}, computed from the prepared windows before any training, so under no protocol and with no seed;"
         f" split: {split}; commit: {commit}."

@@ -18,12 +18,16 @@ def fill_blocks(page_path: Path | str, blocks: Mapping[str, str]) -> None:
     """Put each text between the markers of its name; what stands outside them stays. All or nothing is written.
 
     Raises:
-        BadInputError: a block's markers are not there once each, in this order.
+        BadInputError: a block holds a comment, as markers are, or its markers are not there once each, in this order.
     """
     page = Path(page_path)
     text = page.read_text(encoding="utf-8")
     for name, block in blocks.items():
         begin, end = markers(name)
+        if "<!--" in block:
+            found, expected = "a comment in what shall stand there", "text and tables"
+            remedy = "make the file that it comes from anew (snakemake --forcerun table figure)"
+            raise BadInputError(page, f"block {name}", found=found, expected=expected, remedy=remedy)
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise BadInputError(
                 page,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from detach_core.reports.aggregate import Figure, Row
 from detach_core.reports.interval_words import interval_words
+from detach_core.reports.marked_text import plain
 from detach_core.reports.paper import PublishedFigures, published_figures
 
 FIGURES = ("f1_weighted", "map")
@@ -93,7 +94,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 def results_caption(frame: pd.DataFrame, confidence: float) -> str:
     """What one must know to read the figures: data, protocols, seeds, intervals, null windows, code."""
     source = frame["source"].iloc[0]
-    data = "simulated data" if source == "simulated" else f"recordings: {source}"
+    data = "simulated data" if source == "simulated" else f"recordings: {plain(source)}"
     dropped = sorted(frame.loc[frame["null_windows"] == "drop", "dataset"].unique())
     draws = frame["fold_draws"].max()
     parts = [
@@ -112,12 +113,12 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
     if frame["searched"].max() > 1:
         parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
     if dropped:
-        parts.append(f"windows without a label dropped, a use of labels: {', '.join(dropped)}")
+        parts.append(f"windows without a label dropped, a use of labels: {plain(', '.join(dropped))}")
     return "; ".join([*parts, f"commit: {_join(frame['commit'])}"]) + "."
 
 
 def _join(column: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(str(value) for value in column))
+    return plain(", ".join(dict.fromkeys(str(value) for value in column)))
 
 
 def _cell(line: dict[str, object], name: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
 from detach_core.reports.interval_words import interval_words
+from detach_core.reports.marked_text import plain
 from detach_core.reports.retrieval_rows import RetrievalRow
 
 TITLE = "Retrieval across modalities"
@@ -80,7 +81,7 @@ def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
 def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
     """What is shown, and what one must know to read the figures: data, parts, splits, seeds, intervals, code."""
     source = frame["source"].iloc[0]
-    data = "simulated data" if source == "simulated" else f"recordings: {source}"
+    data = "simulated data" if source == "simulated" else f"recordings: {plain(source)}"
     repeated = [words for words in ("splits", "seeds") if frame[f"n_{words}"].max() > 1]
     parts = [
         f"Recall at 1, 5 and 10, and median rank; {data}",
@@ -104,7 +105,8 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
 def _ceilings(frame: pd.DataFrame) -> Iterator[str]:
     """For each searched part the best that is possible, since windows with equal sensors cannot be told apart."""
     kept = frame[(frame["level"] == WINDOW) & (frame["neighbours"] == KEPT)]
-    for (dataset, protocol, form), same in kept.groupby(["dataset", "protocol", "form"], sort=False):
+    for key, same in kept.groupby(["dataset", "protocol", "form"], sort=False):
+        dataset, protocol, form = map(plain, key)
         line = same.iloc[0]
         if not line["n_tied"]:
             yield f"no two searched windows of {dataset} ({protocol}) have equal sensors in the input form {form}"
@@ -126,7 +128,7 @@ def _best(line: Mapping[str, float]) -> str:
 
 
 def _join(column: pd.Series) -> str:
-    return ", ".join(dict.fromkeys(word for value in column for word in str(value).split()))
+    return plain(", ".join(dict.fromkeys(word for value in column for word in str(value).split())))
 
 
 def _cell(line: Mapping[str, float], name: str, digits: int) -> str:

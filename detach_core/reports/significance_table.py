@@ -12,6 +12,7 @@ from detach_core.evaluation.figures import f1_of
 from detach_core.evaluation.paired import difference, holm, swap_test
 from detach_core.reports.claims.accuracy import paired
 from detach_core.reports.interval_words import interval_words
+from detach_core.reports.marked_text import plain
 
 # (dataset, split, variant) -> metrics, seed by seed.
 Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
@@ -101,14 +102,19 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
 def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     """How the figures came about."""
     reference = frame["reference"].iloc[0]
-    words = {name: ", ".join(dict.fromkeys(" ".join(frame[name]).split())) for name in ("splits", "seeds", "commit")}
-    data = "simulated data" if (frame["source"] == "simulated").all() else f"recordings: {frame['source'].iloc[0]}"
+    words = {
+        name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split())))
+        for name in ("splits", "seeds", "commit", "protocol")
+    }
+    data = "recordings: " + plain(frame["source"].iloc[0])
+    if (frame["source"] == "simulated").all():
+        data = "simulated data"
     smallest = ", ".join(f"{one:.2g}" for one in sorted(set(frame["smallest_p"])))
     return (
-        f"Weighted F1 of {reference} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
-        f" resamples for both; protocols: {', '.join(dict.fromkeys(frame['protocol']))}; p: permutation test that swaps"
-        " both variants' answers to a gesture or sequence, in all splits and seeds at once, two-sided, for these very"
-        " trainings: unlike the interval it does not ask what another seed would give; smallest p that it can give:"
+        f"Weighted F1 of {plain(reference)} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
+        f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
+        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these very trainings: unlike the"
+        " interval it does not ask what another seed would give; smallest p that it can give:"
         f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
         f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
         f" {words['commit']}."

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from detach_core.contracts.atomic import write_text
+from detach_core.reports.marked_text import parts, plain
 from detach_core.reports.web_table import web_table
 
 _TEX = {
@@ -25,8 +26,11 @@ _TEX = {
     "`": r"\textasciigrave{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"{\ttfamily\symbol{34}}",
 }
-_TEX_PATTERN = re.compile("|".join(re.escape(character) for character in _TEX))
+# The second of the two stays, so that no pair becomes a dash or a quotation mark.
+_TEX_PATTERN = re.compile("|".join([*map(re.escape, _TEX), "-(?=-)", "'(?=')", ",(?=,)"]))
 
 
 def write_table(csv_path: Path | str, *, title: str, caption: str, frame: pd.DataFrame, shown: pd.DataFrame) -> None:
@@ -43,25 +47,33 @@ def write_table(csv_path: Path | str, *, title: str, caption: str, frame: pd.Dat
 
 
 def markdown(shown: pd.DataFrame, title: str, caption: str) -> str:
-    """A Markdown table under its title, its columns aligned in plain text too."""
-    rows = [[str(name) for name in shown.columns], *([_md(cell) for cell in row] for row in shown.to_numpy().tolist())]
+    """A Markdown table under its title, its columns aligned in plain text too; `caption` is a marked text.
+
+    The first line is title and caption, which the report's page reads as reStructuredText.
+    """
+    rows = [list(map(plain, line)) for line in (shown.columns, *shown.to_numpy().tolist())]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([f"**{title}.** {caption}", "", lines[0], rule, *lines[1:], ""])
+    return "\n".join([f"**{plain(title)}.** {caption}", "", lines[0], rule, *lines[1:], ""])
 
 
 def latex(shown: pd.DataFrame, title: str, caption: str, *, label: str) -> str:
-    """A `table` environment for the package booktabs; every special character is escaped."""
-    body = [" & ".join(escape_tex(cell) for cell in row) + r" \\" for row in shown.to_numpy().tolist()]
+    """A `table` environment for the package booktabs; all is escaped, `caption` is a marked text."""
+    # Behind a line's end a bracket would begin a length, a star a line that is not to be broken.
+    guard = {"[": "{}", "*": "{}"}
+    body = [
+        guard.get(str(row[0])[:1], "") + " & ".join(escape_tex(cell) for cell in row) + r" \\"
+        for row in shown.to_numpy().tolist()
+    ]
     header = " & ".join(escape_tex(name) for name in shown.columns) + r" \\"
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape_tex(title)}. {escape_tex(caption)}}}",
+            rf"\caption{{{escape_tex(title)}. {_tex_of(caption)}}}",
             rf"\label{{tab:{label}}}",
             rf"\begin{{tabular}}{{{'l' * len(shown.columns)}}}",
             r"\toprule",
@@ -76,10 +88,12 @@ def latex(shown: pd.DataFrame, title: str, caption: str, *, label: str) -> str:
     )
 
 
+def _tex_of(marked: str) -> str:
+    return "".join(
+        rf"\texttt{{{escape_tex(text)}}}" if is_code else escape_tex(text) for text, is_code in parts(marked)
+    )
+
+
 def escape_tex(value: object) -> str:
-    """`value` as LaTeX text."""
-    return _TEX_PATTERN.sub(lambda found: _TEX[found.group()], str(value))
-
-
-def _md(value: object) -> str:
-    return str(value).replace("|", r"\|")
+    """`value` as LaTeX text, in which no character stands for another and no two for one."""
+    return _TEX_PATTERN.sub(lambda found: _TEX.get(found.group(), f"{found.group()}{{}}"), str(value))

@@ -10,6 +10,8 @@ from itertools import groupby
 
 import pandas as pd
 
+from detach_core.reports.marked_text import as_html
+
 _FIGURE = re.compile(r"[-+]?\d[\d.]*( ± [\d.]+)?( \[.*\])?")
 _STYLE = """
 body { font: 13px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 1.5rem; }
@@ -27,12 +29,12 @@ code { font-size: .92em; background: #f1f1f1; padding: 0 .2em; }
 
 
 def web_table(shown: pd.DataFrame, title: str, caption: str, *, downloads: Mapping[str, str]) -> str:
-    """A page with the table under its title and caption.
+    """A page with the table under its title and caption; every cell, heading and title comes out as itself.
 
     Args:
         shown: the rows as readers see them; rows that follow each other with an equal first cell stand together.
         title: the heading.
-        caption: Markdown of one paragraph, of which code in backticks alone is known.
+        caption: a marked text (`marked_text.py`).
         downloads: file name -> text; links below the table that hold the files themselves.
     """
     head = "".join(f"<th>{escape(str(name))}</th>" for name in shown.columns)
@@ -43,7 +45,7 @@ def web_table(shown: pd.DataFrame, title: str, caption: str, *, downloads: Mappi
     links = " · ".join(_link(name, text) for name, text in downloads.items())
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{_inline(title)}</h1>\n<p>{_inline(caption)}</p>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{as_html(caption)}</p>\n"
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n{bodies}</table></div>\n'
         f"<p><br>{links}</p>\n</body>\n</html>\n"
     )
@@ -56,17 +58,9 @@ def _body(rows: list[list[str]]) -> str:
 
 def _cell(text: str) -> str:
     """A cell; a figure with its interval is not broken into lines."""
-    return f'<td class="figure">{escape(text)}</td>' if _FIGURE.fullmatch(text) else f"<td>{_inline(text)}</td>"
+    return f'<td class="figure">{escape(text)}</td>' if _FIGURE.fullmatch(text) else f"<td>{escape(text)}</td>"
 
 
 def _link(name: str, text: str) -> str:
     content = b64encode(text.encode()).decode()
     return f'<a download="{escape(name)}" href="data:text/plain;base64,{content}">{escape(name)}</a>'
-
-
-def _inline(text: str) -> str:
-    """Text with `code`; a backtick without its partner stays one."""
-    parts = escape(text).split("`")
-    if len(parts) % 2 == 0:
-        return escape(text)
-    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

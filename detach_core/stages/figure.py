@@ -14,6 +14,7 @@ from detach_core.reports.figure_captions import figure_caption
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line, read_artifact
 from detach_core.reports.figures.style import house_style, save_figure
+from detach_core.reports.marked_text import plain
 from detach_core.reports.sources import refuse_mixed_sources
 
 Paths = Sequence[str | Path]
@@ -47,8 +48,8 @@ def figure(
         line = provenance_line(artifacts, made.note(frame, values), split=values["split"])
         save_figure(picture, Path(csv_path).with_suffix(""), provenance=line)
         caption = figure_caption(values)
-        title = heading(name, caption)
-        words = f"**{title}.** {caption.text} {line}.\n\n![{title}]({Path(csv_path).stem}.png)\n"
+        title = plain(heading(name, caption))
+        words = f"**{title}.** {caption.text} {plain(line)}.\n\n![{title}]({Path(csv_path).stem}.png)\n"
         write_text(Path(csv_path).with_suffix(".md"), words)
         # The file that the workflow waits for comes last: when it is there, all are.
         write_text(csv_path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from detach_core.contracts.atomic import atomic_path
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
+from detach_core.reports.page_check import check_caption, check_page
 
 NO_RECORD = "Missing metadata for file "
 
@@ -37,6 +38,8 @@ def html_report(
         log_path: the log.
     """
     with stage_log(log_path, "html_report") as log, TemporaryDirectory() as folder, atomic_path(report_path) as partial:
+        for path in map(Path, target_paths):
+            _check(path)
         config_path = Path(folder) / "config.json"
         config_path.write_text(settings, encoding="utf-8")
         # The waiting Snakemake holds the folder's lock; this one only looks.
@@ -50,3 +53,12 @@ def html_report(
         if unknown := sum(NO_RECORD in line for line in lines):
             log.warning("%d files lack their run's record, so the statistics lack those jobs", unknown)
         log.info("the report is %s (%.1f MB)", report_path, partial.stat().st_size / 1e6)
+
+
+def _check(path: Path) -> None:
+    """Refuse a table's page or a caption that holds what this project does not write."""
+    rule = "table" if path.suffix == ".html" else "figure"
+    if path.suffix == ".html" and path.is_file():
+        check_page(path, rule=rule)
+    if path.with_suffix(".md").is_file():
+        check_caption(path.with_suffix(".md"), rule=rule)

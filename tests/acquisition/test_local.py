@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from detach_core.acquisition.local import MissingFile, check_local, missing_message
+from detach_core.acquisition.local import LocalDataset, MissingFile, check_local, local_troubles, missing_message
 from detach_core.contracts.errors import UserError
 
 NATIVE = {
@@ -140,3 +140,34 @@ def test_the_check_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def folder_of(tmp_path, name, dataset="opportunity", recordings=("S1-Drill",)):
+    return LocalDataset(dataset, dataset, str(tmp_path / name), list(recordings), NATIVE)
+
+
+def test_the_troubles_of_all_folders_are_told_together(tmp_path):
+    put(tmp_path / "b", "S1-Drill.dat", "S1-Drill.mp4")
+    put(tmp_path / "d", "S1-Drill.dat")
+    (tmp_path / "c").touch()
+    chosen = [folder_of(tmp_path, name, f"set_{name}") for name in "abcd"]
+    troubles = local_troubles(chosen)
+    assert [line.split(":")[0] for line in troubles] == ["datasets.set_a", "datasets.set_c", "datasets.set_d"]
+    assert "which does not exist" in troubles[0]
+    assert "1 of the 2 files" in troubles[2]
+
+
+@pytest.mark.parametrize("name", ["{x}/S1-Drill.dat", "a}b/S1-Drill.dat", "{/S1-Drill.dat", "{recording}/S1-Drill.dat"])
+def test_a_name_with_braces_is_refused_in_a_sentence(tmp_path, name):
+    put(tmp_path / "a", name, "S1-Drill.mp4", "of no matter {z}.txt")
+    (trouble,) = local_troubles([folder_of(tmp_path, "a")])
+    assert f"found {name}, expected names without {{ and }}" in trouble
+    assert "of no matter" not in trouble
+    assert "\n" not in trouble
+
+
+def test_braces_in_a_label_track_are_refused_too(tmp_path):
+    put(tmp_path / "a", "S1-Drill.dat", "S1-Drill.mp4", "{b}/S1-Drill.srt")
+    native = NATIVE | {"annotation_glob": ["**/{recording}.srt"]}
+    (trouble,) = local_troubles([LocalDataset("one", "opportunity", str(tmp_path / "a"), ["S1-Drill"], native)])
+    assert "found {b}/S1-Drill.srt" in trouble

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from pydantic import Field, ValidationError
 
@@ -44,3 +46,9 @@ def test_every_section_has_no_default_value(root):
     for section in found:
         for name, field in section.model_fields.items():
             assert field.is_required(), f"{section.__name__}.{name} has a default"
+
+
+def test_settings_as_text_end_no_script_and_say_the_same():
+    value = {"query_class": "</script><!-- ü"}
+    assert "<" not in canonical(value)
+    assert json.loads(canonical(value)) == value

@@ -62,3 +62,9 @@ def test_aliases_may_not_stand_for_more_than_a_configuration_holds(tmp_path):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
         read_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# a comment\n", "---\n# one\n", "\ufeff# one\n"])
+def test_an_overlay_that_says_nothing_changes_nothing(tmp_path, text):
+    assert read_yaml(write(tmp_path, text)) == {}
+    assert read_layers([write(tmp_path, "seeds: [1]\n"), write(tmp_path, text, "b.yaml")]) == {"seeds": [1]}

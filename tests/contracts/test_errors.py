@@ -1,6 +1,21 @@
 import errno
+import os
+from pathlib import Path
 
-from detach_core.contracts.errors import BadInputError, ContractError, NoSpaceError, UserError
+import pytest
+from safetensors import SafetensorError
+
+from detach_core.contracts.errors import (
+    UNREADABLE,
+    BadInputError,
+    ContractError,
+    NoSpaceError,
+    UnreadableFileError,
+    UserError,
+)
+from detach_core.contracts.history import read_history
+from detach_core.contracts.json_document import JsonDocument
+from detach_core.contracts.tensors import read_tensors
 
 
 def test_bad_input_is_one_sentence_with_file_place_found_expected_and_remedy():
@@ -30,3 +45,40 @@ def test_a_full_disk_is_an_error_of_the_user_and_of_the_system():
     assert isinstance(error, UserError)
     assert isinstance(error, OSError)
     assert str(error).startswith("a\\nb.h5: cannot be written, no space is left on its disk; nothing is left")
+
+
+def read_weights(path):
+    return read_tensors(path, schema="detach.checkpoint/1", fields=(), rule="pretrain")
+
+
+def read_document(path):
+    return JsonDocument.load(path, schema="detach.metrics/2", rule="probe")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOLCK, errno.ESTALE])
+@pytest.mark.parametrize("read", [read_weights, read_document, read_history])
+def test_a_file_that_the_operating_system_refuses_is_not_to_be_made_anew(tmp_path, monkeypatch, read, number):
+    path = tmp_path / "a"
+    path.write_text("{}")
+    refusal = OSError(number, os.strerror(number), str(path))
+
+    def refuse(*_, **__):
+        raise refusal
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    # safetensors has no number, only words.
+    told = SafetensorError(f"Error while deserializing: I/O error: {refusal.strerror} (os error {number})")
+    monkeypatch.setattr("detach_core.contracts.tensors.safe_open", lambda *_, **__: (_ for _ in ()).throw(told))
+    with pytest.raises(UnreadableFileError) as found:
+        read(path)
+    assert f"{path}: the operating system refuses it: {UNREADABLE[number][0]}" in str(found.value)
+    assert "rule" not in str(found.value)
+
+
+@pytest.mark.parametrize("read", [read_weights, read_document, read_history])
+def test_a_file_that_is_not_there_or_holds_something_else_is_to_be_made_anew(tmp_path, read):
+    with pytest.raises(ContractError, match="rule"):
+        read(tmp_path / "none")
+    (tmp_path / "a").write_text("(os error 13) errno = 13")
+    with pytest.raises(ContractError, match="rule"):
+        read(tmp_path / "a")

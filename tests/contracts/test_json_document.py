@@ -50,3 +50,20 @@ def test_another_schema_no_json_and_no_file_are_refused(tmp_path, text):
         path.write_text(text)
     with pytest.raises(ContractError, match="run the rule toy again"):
         JsonDocument.load(path, schema="detach.toy/1", rule="toy")
+
+
+@pytest.mark.parametrize(
+    "text", ["a\n.. raw:: html", "a\x00b", "=1+1", "\u202ea", "x" * 201, " a", "a\u2028b", "\x1b[31m"]
+)
+def test_a_text_that_may_not_be_shown_is_refused_by_its_place(tmp_path, text):
+    (tmp_path / "a.json").write_text(json.dumps({"schema": "s", "probed": text, "names": ["a", text], "p": {text: 1}}))
+    document = JsonDocument.load(tmp_path / "a.json", schema="s", rule="probe")
+    for read, place in (
+        (lambda: document.label("probed"), "probed"),
+        (lambda: document.labels("names"), "names/1"),
+        (lambda: document.key("p", text), "p"),
+    ):
+        with pytest.raises(ContractError, match=rf"a\.json: {place}: found .*characters that are seen"):
+            read()
+    with pytest.raises(ContractError, match="expected names without /"):
+        document.key("p", "a/b")

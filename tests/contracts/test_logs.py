@@ -25,6 +25,16 @@ def test_a_user_error_is_one_line_and_exit_code_1(tmp_path, capsys):
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ESTALE])
+def test_a_file_that_the_system_refuses_anywhere_in_a_stage_is_one_line(tmp_path, capsys, number):
+    with pytest.raises(SystemExit), stage_log(tmp_path / "a.log", "ingest"):
+        raise OSError(number, os.strerror(number), "S1-Drill.dat")
+    said = capsys.readouterr().err
+    assert said.startswith("[ingest] S1-Drill.dat: the operating system refuses it: ")
+    assert said.count("\n") == 1
+    assert "Traceback" not in (tmp_path / "a.log").read_text()
+
+
 def test_another_exception_goes_on_and_leaves_its_traceback_in_the_log(tmp_path):
     with pytest.raises(ZeroDivisionError), stage_log(tmp_path / "a.log", "flow"):
         _ = 1 / 0

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from dataclasses import asdict
 
 import pytest
@@ -48,3 +49,12 @@ def test_fields_of_other_types_are_refused(change):
 def test_what_has_other_fields_is_refused(fields):
     with pytest.raises(ValueError):
         Provenance.from_fields(fields)
+
+
+@pytest.mark.parametrize("field", ["commit", "version", "stage", "source", "settings_digest"])
+@pytest.mark.parametrize("text", ["", "a b", "a\n.. raw:: html", "<b>", "=1", "`x`", "a" * 101, "|a|", "\u202ea", "ü"])
+def test_a_record_of_more_than_words_is_none(field, text):
+    record = json.loads(make_provenance(stage="pack", source="simulated", settings={}).to_json())
+    for fields in (record | {field: text}, record | {"inputs": {"windows": text}}, record | {"inputs": {text: "a"}}):
+        with pytest.raises(ValueError, match="fields of other types"):
+            Provenance.from_fields(fields)

@@ -79,7 +79,7 @@ def shared_anchor(folder, data):
 HUGE = 10**400
 OPPORTUNITY = "datasets.opportunity"
 SYNTAX = [
-    syntax("empty", "", "must hold keys and values, got NoneType"),
+    case("yaml: empty", "", refused="seeds: missing"),
     syntax("a list", "- 1\n", "must hold keys and values, got list"),
     syntax("a bracket that never ends", "a: [1\n", "line [0-9]+: "),
     syntax("a key twice", "a:\n  b: 1\n  b: 2\n", "line 3: the key `b` stands twice"),

@@ -140,6 +140,52 @@ def test_an_overlay_for_your_own_folders_plans_when_the_files_are_there(workflow
     assert found["ingest"] > 0
 
 
+# What Snakemake says of places in files that are none of the user's.
+INTERNAL = ("WorkflowError", "Exception", "Error in", "Traceback", 'File "', ".smk", "Snakefile", "line ")
+
+
+def test_the_missing_files_of_all_datasets_are_told_at_once_and_nothing_else(workflow):
+    layers = ("config.yaml", "config/real.yaml")
+    text = workflow.run("results/table1.csv", "-n", "--configfile", *layers, check=False)
+    assert text.count("files of this run are not in data/local/") == 2
+    said = text[text.index("datasets.") :]
+    assert not [word for word in INTERNAL if word in said]
+    assert text.splitlines()[-1].startswith("docs/data.md describes")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"datasets": {"opportunity": {"source": "local", "root": "my {folder}"}}},
+        {"datasets": {"hwu_usp": {"source": "local", "root": "a}b"}}},
+        {"video": {"init": "{weights}.pth"}},
+        {"variants": {"detach": {"video": {"init": "{dataset}/weights.pth"}}}},
+    ],
+)
+def test_a_path_with_braces_is_refused_in_a_sentence(fresh, changes):
+    text = fresh.run("results/table1.csv", "-n", *fresh.overlay(changes), check=False)
+    assert "must be a path without { and }; rename it, or link to it under another name, got" in text
+    assert not [word for word in INTERNAL if word in text[text.index("the configuration is refused") :]]
+
+
+def test_a_checkout_with_braces_in_its_path_is_refused_in_a_sentence(tmp_path, copied):
+    (tmp_path / "{mine}").mkdir()
+    workflow = copied(tmp_path / "{mine}")
+    text = workflow.run("results/table7.csv", "-n", check=False)
+    assert "{mine}: found { or } in the path of the checkout" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.slow
+def test_results_may_lie_under_a_path_with_braces(tmp_path, fresh):
+    folder = tmp_path / "of {mine} {}"
+    folder.mkdir()
+    windows = "results/hwu_usp/windows.h5"
+    fresh.run(windows, "--cores", "2", "--directory", str(folder))
+    assert (folder / windows).is_file()
+    assert "Nothing to be done" in fresh.run(windows, "-n", "--directory", str(folder))
+
+
 def test_a_downloaded_dataset_is_fetched_once(fresh):
     files = [{"url": "http://127.0.0.1:9/a.zip", "path": "a.zip", "sha256": None, "unpack": True}]
     changes = {"datasets": {"hwu_usp": {"source": "download", "download": {"files": files}}}}

@@ -1,5 +1,6 @@
 """`results/report.html` for real, of a tiny home, opened in a headless Chromium that has no network."""
 
+import json
 import shutil
 
 import pytest
@@ -37,23 +38,31 @@ def run(tmp_path_factory, snakemake, root, one_home):
 
 
 @pytest.fixture(scope="module")
-def page(run):
-    """The report, opened; what it asked for and complained of gathers in `page.requested` and `page.complaints`."""
+def browser():
     from playwright.sync_api import sync_playwright
 
     with (
         sync_playwright() as driver,
-        driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+        driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as opened,
     ):
-        context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900})
-        page = context.new_page()
-        page.requested, page.complaints = [], []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
-        page.goto((run[0] / "results" / "report.html").as_uri())
-        page.wait_for_selector("#rulegraph canvas, #rulegraph svg")
-        yield page
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def page(run, browser):
+    """The report, opened; what it asked for and complained of gathers in `page.requested` and `page.complaints`."""
+    return opened(browser, run[0])
+
+
+def opened(browser, folder):
+    page = browser.new_context(offline=True, viewport={"width": 1400, "height": 900}).new_page()
+    page.requested, page.complaints = [], []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+    page.goto((folder / "results" / "report.html").as_uri())
+    page.wait_for_selector("#rulegraph canvas, #rulegraph svg")
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +168,60 @@ def test_nothing_is_asked_of_the_network_and_nothing_complains(page, seen):
     assert seen
     assert [url[:80] for url in page.requested if not url.startswith(LOCAL)] == []
     assert page.complaints == []
+
+
+HOSTILE = "</script><img src=x onerror=window.ran=1> `a <javascript:window.ran=2>`_ |b| *c* x_ .. include:: /etc/hosts"
+
+
+@pytest.fixture(scope="module")
+def hostile(run, tmp_path_factory, snakemake):
+    """The folder of the same run whose metrics hold names that would run if they could, and its report anew."""
+    folder = tmp_path_factory.mktemp("hostile") / "copy"
+    shutil.copytree(run[0], folder)
+    changed = 0
+    for path in folder.glob("results/**/metrics.json"):
+        document = json.loads(path.read_text())
+        for name in ("probed", "video_init", "probe"):
+            document[name] = HOSTILE
+        document["protocols"] = {
+            f"{HOSTILE.replace('/', '|')} {k}": result for k, result in enumerate(document["protocols"].values())
+        }
+        path.write_text(json.dumps(document))
+        changed += 1
+    assert changed
+    code, text = snakemake(folder, [*run[1], "--forcerun", "table", "--rerun-triggers", "input"])
+    assert code == 0, text
+    return folder
+
+
+def test_names_of_strangers_are_text_and_nothing_runs(hostile, browser):
+    page = opened(browser, hostile)
+    captions = page.evaluate("Object.values(results).map(one => one.caption)")
+    assert any("&lt;/script&gt;&lt;img src=x onerror=window.ran=1&gt;" in caption for caption in captions)
+    for caption in captions:
+        assert "system-message" not in caption
+        assert "<img" not in caption
+        assert 'href="javascript' not in caption
+        assert "localhost" not in caption
+        page.evaluate("text => document.body.insertAdjacentHTML('beforeend', text)", caption)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+    assert page.complaints == []
+    shown = opened(browser, hostile)
+    for table in sorted(hostile.glob("results/table*.html")):
+        shown.goto(table.as_uri())
+        assert shown.evaluate("window.ran") is None
+        assert shown.locator("img, script, iframe").count() == 0
+    shown.goto((hostile / "results" / "table1.html").as_uri())
+    assert HOSTILE in shown.locator("tbody tr").first.inner_text()
+
+
+def test_a_page_of_a_stranger_is_not_taken_up(hostile, run, snakemake):
+    page = hostile / "results" / "table1.html"
+    page.write_text(page.read_text().replace("</body>", "<script>window.ran=3</script></body>"))
+    code, text = snakemake(hostile, [*run[1], "--forcerun", "html_report", "--rerun-triggers", "input"])
+    assert code == 1
+    assert "results/table1.html: content: found a tag <script>, expected a table's page" in text
 
 
 def test_a_second_run_does_nothing(run, snakemake):

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.contracts.errors import BadInputError, raise_unreadable
 from detach_core.contracts.patterns import name_some
 from detach_core.encoders.size import Size
 from detach_core.encoders.video.backbone import BACKBONES, build_backbone
@@ -84,6 +84,7 @@ def _load(path: Path) -> dict[str, Tensor]:
     except BadInputError:
         raise
     except Exception as error:  # the readers of a broken file raise what they meet
+        raise_unreadable(path, error)
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise _refused(
             path, "file", found=f"{type(error).__name__} ({reason[:120]})", expected="weights alone"

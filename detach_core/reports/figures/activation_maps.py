@@ -20,7 +20,7 @@ from detach_core.analysis.map_placement import enlarge, min_max, placement
 from detach_core.contracts.activation_maps import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, ActivationMaps
 from detach_core.contracts.errors import UserError
 from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
-from detach_core.reports.figures.style import HEAT_MAP, SMALL_PT, hide_ticks, new_figure
+from detach_core.reports.figures.style import HEAT_MAP, SMALL_PT, hide_ticks, literal, new_figure
 
 STEPS_SHOWN = 3
 # How much of a map's colour covers the frame beneath.
@@ -125,7 +125,7 @@ def _titles(shown: ActivationMaps) -> list[str]:
 
 def _draw_row(panels: NDArray[Any], lines: pd.DataFrame, shown: ActivationMaps, place: int) -> None:
     frames, hz = shown.frames[place], shown.working_hz
-    panels[0].set_ylabel(lines["class_name"].iloc[0].replace(" ", "\n", 1))
+    panels[0].set_ylabel(literal(lines["class_name"].iloc[0].replace(" ", "\n", 1)))
     for panel, index in zip(panels, (0, len(frames) // 2, len(frames) - 1), strict=False):
         panel.imshow(frames[index])
         panel.set_xlabel(f"{index / hz:.1f} s")

@@ -16,7 +16,7 @@ from scipy.stats import gaussian_kde
 from detach_core.contracts.errors import UserError
 from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
 from detach_core.reports.figures.pair_table import KIND, batch_note, epochs_of, pair_table, pairs_file
-from detach_core.reports.figures.style import GREY, KIND_STYLES, LIGHT_GREY, new_figure
+from detach_core.reports.figures.style import GREY, KIND_STYLES, LIGHT_GREY, literal, new_figure
 
 # Fewer pairs have neither a mean nor a shape worth showing.
 MIN_PAIRS = 10
@@ -90,7 +90,7 @@ def draw_class_separation(frame: pd.DataFrame, settings: Settings) -> Figure:
                 _draw_half(axes, place, values, kind)
             ticks.append(place)
             counts = " | ".join(f"{len(values):,}" for values in weights.values())
-            names.append(f"{name}\n$n$ = {counts}\n$\\Delta$ = {pairs['separation'].iloc[0]:+.2f}")
+            names.append(f"{literal(name)}\n$n$ = {counts}\n$\\Delta$ = {pairs['separation'].iloc[0]:+.2f}")
             place += 1.0
         middle = (start + place - 1.0) / 2.0
         axes.text(middle, 0.99, ENDS[str(end)], transform=axes.get_xaxis_transform(), ha="center", va="top")

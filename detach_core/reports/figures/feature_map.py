@@ -44,7 +44,7 @@ def draw_feature_map(frame: pd.DataFrame, settings: Settings) -> Figure:
         panel.set_title(_TITLES[name])
         found = f"{rows['alike_neighbours'].mean():.2f} (chance {rows['alike_expected'].mean():.2f})"
         panel.set_xlabel(f"of {NEIGHBOURS} nearest neighbours, same {kind}: {found}", fontsize=style.SMALL_PT)
-    handles = [_handle(colour, marker, name) for name, (colour, marker) in looks.items()]
+    handles = [_handle(colour, marker, style.literal(name)) for name, (colour, marker) in looks.items()]
     handles += [
         _handle("black", "o", action, hollow=action == _HOLLOW)
         for action in ACTIONS

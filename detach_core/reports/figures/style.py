@@ -121,6 +121,12 @@ def new_figure(
     return figure, axes
 
 
+def literal(name: object) -> str:
+    """`name` for any text of a figure: a dollar begins no formula, and none that begins with _ is left out."""
+    text = str(name).replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
+
+
 def hide_ticks(axes: Axes) -> None:
     """A panel whose axes carry no unit (a map, a picture): a thin frame alone."""
     axes.set(xticks=[], yticks=[])
@@ -140,7 +146,7 @@ def add_provenance(figure: Figure, text: str) -> None:
     figure.text(
         0.5,
         2.0 / 72.0 / height_in,
-        "\n".join(lines),
+        literal("\n".join(lines)),
         size=PROVENANCE_PT,
         color=DARK_GREY,
         ha="center",

@@ -1,8 +1,10 @@
+import io
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import to_rgb
 
 from detach_core.reports.figures import style
@@ -102,3 +104,18 @@ def test_a_panel_without_units_has_a_frame_and_no_ticks():
     style.hide_ticks(axes[0, 0])
     assert len(axes[0, 0].get_xticks()) == len(axes[0, 0].get_yticks()) == 0
     assert all(spine.get_visible() for spine in axes[0, 0].spines.values())
+
+
+@pytest.mark.parametrize("name", ["a $b$ c", "$", r"a\$b", "_c", "<x> & *y* |", "50 % #1 ^2 {3}", "Öffne"])
+def test_a_name_comes_out_as_itself_in_a_figure_and_in_its_legend(name):
+    with style.house_style():
+        figure, axes = style.new_figure(width="column", height_in=2.0)
+        axes[0, 0].plot([0, 1], label=style.literal(name))
+        axes[0, 0].set_title(style.literal(name))
+        legend = figure.legend()
+        FigureCanvasPdf(figure).print_pdf(io.BytesIO())
+        (entry,) = legend.get_texts()
+        for text in (entry, axes[0, 0].title):
+            shown, is_math = text._preprocess_math(text.get_text())
+            assert not is_math
+            assert shown.lstrip("\N{ZERO WIDTH SPACE}") == name
