@@ -23,10 +23,10 @@ from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.evaluation.figures import f1_of
 from detach_core.evaluation.paired import difference
-from detach_core.methods import METHODS
 from detach_core.methods.batch import WindowBatch, WindowsAccess
-from detach_core.methods.detach import Detach
-from detach_core.negatives.kinds import FALSE, HARD, negative_kinds
+from detach_core.methods.detach.negative_kinds import FALSE, HARD, negative_kinds
+from detach_core.methods.detach.stage2 import Detach
+from detach_core.methods.registry import METHODS
 from detach_core.reports.claims.accuracy import paired
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain

@@ -22,12 +22,11 @@ from detach_core.contracts.activation_maps import BASELINE, SPATIAL, TEMPORAL, F
 from detach_core.contracts.errors import UserError
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
-from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch
-from detach_core.methods.detach import Detach
-from detach_core.methods.imu2clip import Imu2Clip
-from detach_core.methods.method import Method
-from detach_core.methods.networks import required
-from detach_core.methods.primus import Primus
+from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch, required
+from detach_core.methods.detach.stage2 import Detach
+from detach_core.methods.imu2clip.method import Imu2Clip
+from detach_core.methods.method import AnyMethod
+from detach_core.methods.primus.method import Primus
 
 # Of a batch, what the video networks may look at.
 PICTURES = frozenset({FRAMES, MEAN_FRAME, MOTION})
@@ -66,7 +65,7 @@ class MapNetwork:
         return span
 
 
-def map_networks(detach: Method, baseline: Method) -> dict[str, MapNetwork]:
+def map_networks(detach: AnyMethod, baseline: AnyMethod) -> dict[str, MapNetwork]:
     """The three networks of the figure, by the names of `MAPS`.
 
     Raises:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from detach_core.config.document import SHARED, Document
-from detach_core.config.errors import as_config_error, join_path, unknown_key
-from detach_core.config.methods import METHOD_CONFIGS, TrainedSection
+from detach_core.config.document import Document
+from detach_core.config.errors import ConfigError, join_path, unknown_key
 from detach_core.config.search import CHANGEABLE
-from detach_core.config.section import plain
-from detach_core.config.variants import ResolvedVariant, merge, resolve_variant
+from detach_core.config.validation import validated
+from detach_core.config.variants import COMMON, ResolvedVariant, merge, resolve_variant
+from detach_core.methods.registry import METHODS
+from detach_core.methods.settings import TrainedSettings
+from detach_core.settings.base import field_types, to_plain
 
 # No name of a variant holds it.
 MARK = "+"
@@ -25,7 +25,7 @@ MARK = "+"
 def candidates_of(document: Document, variant: str) -> dict[str, dict[str, Any]]:
     """Run -> what it changes, the unchanged one first; the only one of a variant that is not trained."""
     runs: dict[str, dict[str, Any]] = {variant: {}}
-    if issubclass(METHOD_CONFIGS[document.variants[variant]["method"]], TrainedSection):
+    if issubclass(METHODS.settings(document.variants[variant]["method"]), TrainedSettings):
         runs |= {f"{variant}{MARK}{place}": changes for place, changes in enumerate(document.search.candidates, 1)}
     return runs
 
@@ -40,11 +40,10 @@ def resolve_candidate(document: Document, variant: str, changes: Mapping[str, An
     rate = changes.get("optimizer", {}).get("lr")
     if rate is None:
         return resolve_variant(document, variant, changes) if changes else found
-    usual = document.optimizer.lr
-    own, variants = found.resolved.settings().get("lr"), found.resolved.shared["optimizer"].lr
-    scaled: dict[str, Any] = {} if own is None else {"lr": own * rate / usual}
-    if variants != usual:
-        scaled["optimizer"] = {"lr": variants * rate / usual}
+    usual, settings = document.optimizer.lr, found.settings
+    scaled: dict[str, Any] = {} if settings.lr is None else {"lr": settings.lr * rate / usual}
+    if settings.optimizer.lr != usual:
+        scaled["optimizer"] = {"lr": settings.optimizer.lr * rate / usual}
     return resolve_variant(document, variant, merge(changes, scaled))
 
 
@@ -54,6 +53,7 @@ def search_mistakes(document: Document) -> Iterator[str]:
     if candidates and document.probe.kind == "authors":
         yield "search.candidates: must be empty when `probe.kind` is authors, which chooses nothing"
     seen: list[Any] = [{name: getattr(document, name) for name in CHANGEABLE}]
+    kinds = field_types(TrainedSettings)
     for place, changes in enumerate(candidates):
         key = join_path("search", "candidates", place)
         if strange := [name for name in changes if name not in CHANGEABLE]:
@@ -62,10 +62,10 @@ def search_mistakes(document: Document) -> Iterator[str]:
         sections = {}
         try:
             for name in CHANGEABLE:
-                data = merge(plain(getattr(document, name)), changes.get(name, {}))
-                sections[name] = SHARED[name].model_validate(data)
-        except ValidationError as error:
-            yield from as_config_error(error, data, SHARED[name], (key, name)).lines
+                data = merge(to_plain(getattr(document, name)), changes.get(name, {}))
+                sections[name] = validated(kinds[name], data, (key, name))
+        except ConfigError as error:
+            yield from error.lines
             continue
         if sections in seen:
             same = seen.index(sections)
@@ -74,6 +74,6 @@ def search_mistakes(document: Document) -> Iterator[str]:
 
 
 def _not_changeable(name: str) -> str:
-    if name in SHARED:
+    if name in COMMON:
         return f"must stay; Stage 1 stands on it, and a candidate may change {' and '.join(CHANGEABLE)}"
     return unknown_key(name, CHANGEABLE)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from detach_core.config.candidates import candidates_of, resolve_candidate, search_mistakes
 from detach_core.config.datasets import DatasetSection, OpportunityDataset
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
 from detach_core.config.figure_checks import figure_mistakes
-from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.reports import ResultsTable
 from detach_core.config.splits import DatasetSplit
-from detach_core.config.variants import resolve_spatial, resolve_variant
-from detach_core.config.video import SCRATCH
+from detach_core.config.validation import validated
+from detach_core.config.variants import checked_method, own_keys, resolve_spatial, resolve_variant, spatial_names
+from detach_core.methods.registry import METHODS
+from detach_core.settings.shared import SCRATCH, VideoStartSettings
+
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
 def find_mistakes(document: Document) -> list[str]:
@@ -74,10 +78,11 @@ def _split_mistakes(key: str, part: DatasetSplit, dataset: DatasetSection) -> It
 
 
 def _variant_mistakes(document: Document) -> Iterator[str]:
-    if "default" not in document.spatial:
-        yield "spatial.default: missing"
+    mistakes = [*_video_start_mistakes("video.init", document.video), *_method_mistakes(document)]
+    yield from mistakes
+    if mistakes:
         return
-    for name in document.spatial:
+    for name in spatial_names(document):
         try:
             resolve_spatial(document, name)
         except ConfigError as error:
@@ -86,9 +91,35 @@ def _variant_mistakes(document: Document) -> Iterator[str]:
                 return
     for name in document.variants:
         try:
-            resolve_variant(document, name)
+            settings = resolve_variant(document, name).settings
+            if hasattr(settings, "video"):
+                yield from _video_start_mistakes(f"variants.{name}.video.init", settings.video)
         except ConfigError as error:
             yield from error.lines
+
+
+def _method_mistakes(document: Document) -> Iterator[str]:
+    """What is wrong with the sections under `methods`, each by itself."""
+    for name, section in document.methods.items():
+        key = f"methods.{name}"
+        try:
+            kind = METHODS.settings(checked_method(name, key))
+            if strange := [one for one in section if one not in own_keys(name)]:
+                yield from (f"{key}.{one}: {unknown_key(one, own_keys(name))}" for one in strange)
+            else:
+                validated(kind, section, ("methods", name))
+        except ConfigError as error:
+            yield from error.lines
+
+
+def _video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
+    """Before any job: the networks themselves read the file, and refuse what is not in it, when they train."""
+    if start.init == SCRATCH:
+        return
+    if Path(start.init).suffix not in WEIGHT_SUFFIXES:
+        yield f"{key}: must be {SCRATCH} or a file that ends in {', '.join(WEIGHT_SUFFIXES)}, got {start.init!r}"
+    elif not Path(start.init).is_file():
+        yield f"{key}: must be {SCRATCH} or a file that is there, got {start.init!r}"
 
 
 def _candidate_mistakes(document: Document) -> Iterator[str]:
@@ -125,8 +156,7 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:
-    section = METHOD_CONFIGS.get(str(document.variants[row].get("method")))
-    return section is None or section.takes_weight_file
+    return bool(METHODS.settings(str(document.variants[row].get("method"))).takes_weight_file)
 
 
 def _starts_elsewhere(document: Document, row: str) -> bool:

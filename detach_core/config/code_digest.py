@@ -12,16 +12,17 @@ import ast
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
-from detach_core.config.methods import METHOD_CONFIGS
+from detach_core.methods.registry import METHODS
 
 PACKAGE = "detach_core"
 ADAPTERS = "workflow_scripts"
-REGISTRY = f"{PACKAGE}.methods"
-REGISTERED = frozenset({*METHOD_CONFIGS, "detach_spatial"})
+REGISTRY = f"{PACKAGE}.methods.registry"
+ALL_PLUGINS = [module for name in METHODS for module in METHODS.modules(name)]
 _DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
 
 
@@ -51,28 +52,28 @@ class CodeDigest:
     def of_stage(self, stage: str, method: str | None = None) -> str:
         """The digest of `detach_core.stages.<stage>`, all that it imports and its adapter: 16 hex digits.
 
-        The registry of methods imports them all; with `method`, only that one's module counts of those that the
-        registry names, so that a change of one method leaves the others' results alone.
+        The registry of methods names them all; with `method`, only that one's modules count of those that the registry
+        names, so that a change of one method leaves the others' results alone. A method from outside the package has
+        none here: its results are not rerun when its code changes.
 
         Raises:
             FileNotFoundError: there is no such stage or method.
         """
         start = f"{PACKAGE}.stages.{stage}"
-        needed = (start, f"{REGISTRY}.{method}") if method else (start,)
-        for module in needed:
+        own = METHODS.modules(method) if method in list(METHODS) else []
+        for module in (start, *own):
             if self._file(module) is None:
                 raise FileNotFoundError(f"no module {module} below {self.root}")
-        left_out = frozenset(f"{REGISTRY}.{name}" for name in REGISTERED if name != method) if method else frozenset()
         adapter = f"{ADAPTERS}.{stage}"
-        modules = sorted(self.closure(start, left_out)) + ([adapter] if self._file(adapter) else [])
+        modules = sorted(self.closure(start, own if method else None)) + ([adapter] if self._file(adapter) else [])
         parts = [f"{module} {self._entry(module)['digest']}" for module in modules]
         self._save()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
-    def closure(self, module: str, left_out: frozenset[str] = frozenset()) -> set[str]:
+    def closure(self, module: str, plugins: Collection[str] | None = None) -> set[str]:
         """`module` and every module of the package that it imports, at any depth; packages' own files included.
 
-        `left_out` are modules that the registry of methods imports without effect on the result.
+        `plugins` are the modules that the registry of methods loads here; None: those of every method.
         """
         found: set[str] = set()
         waiting = [module]
@@ -82,8 +83,9 @@ class CodeDigest:
             if name in found or name == PACKAGE or self._file(name) is None:
                 continue
             found.add(name)
-            imports = self._entry(name)["imports"]
-            waiting += [each for each in imports if each not in left_out] if name == REGISTRY else imports
+            waiting += self._entry(name)["imports"]
+            if name == REGISTRY:
+                waiting += ALL_PLUGINS if plugins is None else plugins
             waiting.append(name.rpartition(".")[0])
         return found
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from detach_core.config.claims import Claim, SignificanceSection
 from detach_core.config.datasets import Dataset
-from detach_core.config.encoders import AugmentationSection, EncodersSection, InputSection
 from detach_core.config.evaluation import ProbeSection
 from detach_core.config.figures import AnalysisSection, Figure
 from detach_core.config.halves import HalfSection
-from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.reports import Table
 from detach_core.config.search import SearchSection
 from detach_core.config.section import Name, Section, Share
 from detach_core.config.splits import Split
-from detach_core.config.training import OptimizerSection
-from detach_core.config.video import VideoNetworkSection
-
-_SECTIONS: dict[str, Any] = {name: (section, ...) for name, section in METHOD_CONFIGS.items()}
-Methods = create_model("Methods", __base__=Section, __doc__="Full settings of each method.", **_SECTIONS)
+from detach_core.settings.shared import (
+    AugmentationSettings,
+    EncoderSettings,
+    InputSettings,
+    OptimizerSettings,
+    VideoStartSettings,
+)
 
 
 class Document(Section):
@@ -36,13 +36,13 @@ class Document(Section):
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")
     datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")
     splits: dict[Name, Split] = Field(min_length=1, description="named splits")
-    input: InputSection
-    augmentation: AugmentationSection
-    encoders: EncodersSection
-    video: VideoNetworkSection
-    optimizer: OptimizerSection
-    spatial: dict[Name, dict[str, Any]] = Field(description="Stage 1: `default` in full, others what they change")
-    methods: Methods  # type: ignore[valid-type]
+    input: InputSettings = InputSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    encoders: EncoderSettings = EncoderSettings()
+    video: VideoStartSettings = VideoStartSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    spatial: dict[Name, dict[str, Any]] = Field(description="Stage 1: `default`, and others by what they change")
+    methods: dict[str, dict[str, Any]] = Field(description="settings of methods that differ from their defaults")
     variants: dict[Name, dict[str, Any]] = Field(description="a method and the few values it changes")
     search: SearchSection
     snapshots: Annotated[list[Share], Field(min_length=1)] = Field(
@@ -55,12 +55,3 @@ class Document(Section):
     figures: dict[Name, Figure] = Field(description="results/figures/{name}.csv, .pdf, .png")
     significance: SignificanceSection
     claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")
-
-
-SHARED: dict[str, type[Section]] = {
-    "input": InputSection,
-    "augmentation": AugmentationSection,
-    "encoders": EncodersSection,
-    "video": VideoNetworkSection,
-    "optimizer": OptimizerSection,
-}

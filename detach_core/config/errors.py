@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from detach_core.config.one_line import LONGEST, one_line, shown
+from detach_core.settings.base import Settings, derived_fields, field_types
+from detach_core.settings.one_line import LONGEST, one_line, shown
 
 _TYPES = {
     "int_type": "a whole number",
@@ -20,9 +21,11 @@ _TYPES = {
     "string_type": "a text",
     "bool_type": "true or false",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "a section of keys and values",
     "model_type": "a section of keys and values",
     "model_attributes_type": "a section of keys and values",
+    "dataclass_type": "a section of keys and values",
 }
 _BOUNDS = {
     "greater_than": (">", "gt"),
@@ -74,9 +77,7 @@ def join_path(*parts: str | int) -> str:
     return text
 
 
-def as_config_error(
-    error: ValidationError, data: Any, model: type[BaseModel], prefix: Sequence[str | int] = ()
-) -> ConfigError:
+def as_config_error(error: ValidationError, data: Any, model: Any, prefix: Sequence[str | int] = ()) -> ConfigError:
     """The mistakes that pydantic found in `data`, in the words of a user of the configuration."""
     return ConfigError(_line(details, data, model, prefix) for details in error.errors(include_url=False))
 
@@ -89,7 +90,7 @@ def unknown_key(key: str, allowed: Iterable[str]) -> str:
     return f"unknown key, did you mean `{near[0]}`?" if near else f"unknown key{known}"
 
 
-def _line(details: ErrorDetails, data: Any, model: type[BaseModel], prefix: Sequence[str | int]) -> str:
+def _line(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | int]) -> str:
     location = _without_tags(details["loc"], data, is_missing=details["type"] == "missing")
     if details["type"] in _TAGS:
         location.append(str(details["ctx"]["discriminator"]).strip("'"))
@@ -114,11 +115,11 @@ def _without_tags(location: Sequence[str | int], data: Any, *, is_missing: bool)
     return kept
 
 
-def _message(details: ErrorDetails, location: Sequence[str | int], model: type[BaseModel]) -> str:
+def _message(details: ErrorDetails, location: Sequence[str | int], model: Any) -> str:
     kind, context, found = details["type"], details.get("ctx", {}), details["input"]
     if kind == "missing":
         return "missing"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument", "none_required"):
         return unknown_key(str(location[-1]), _sibling_keys(location, model))
     if kind in _BOUNDS:
         sign, name = _BOUNDS[kind]
@@ -147,20 +148,28 @@ def _exponent_hint(found: Any) -> str:
     return " (for YAML this is text: write numbers without quotes, and 1.0e-4 instead of 1e-4)"
 
 
-def _sibling_keys(location: Sequence[str | int], model: type[BaseModel]) -> set[str]:
-    """The keys allowed beside the last part of `location`, as far as the models' annotations tell."""
-    candidates: list[type[BaseModel]] = [model]
+def _sibling_keys(location: Sequence[str | int], model: Any) -> set[str]:
+    """The keys allowed beside the last part of `location`, as far as the sections' annotations tell."""
+    candidates: list[Any] = [model]
     for part in location[:-1]:
-        following: list[type[BaseModel]] = []
+        following: list[Any] = []
         for candidate in candidates:
-            field = candidate.model_fields.get(part) if isinstance(part, str) else None
-            following += _models_in(field.annotation) if field else []
+            annotation = _fields_of(candidate).get(part) if isinstance(part, str) else None
+            following += _sections_in(annotation)
         # A position in a dict or list (a dataset's name, a file's number) leads no deeper.
         candidates = following or candidates
-    return {name for candidate in candidates for name in candidate.model_fields}
+    return {name for candidate in candidates for name in _fields_of(candidate)}
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+def _fields_of(section: Any) -> dict[str, Any]:
+    """Key -> its annotation, but for what the workflow fills in."""
+    if issubclass(section, BaseModel):
+        return {name: field.annotation for name, field in section.model_fields.items()}
+    types = field_types(section)
+    return {name: types[name] for name in types if name not in derived_fields(section)}
+
+
+def _sections_in(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel | Settings) else []
+    return [section for argument in getattr(annotation, "__args__", ()) for section in _sections_in(argument)]

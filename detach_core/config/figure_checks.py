@@ -14,6 +14,7 @@ from detach_core.config.figures import (
     RunFigure,
     WeightCdf,
 )
+from detach_core.config.variants import spatial_names
 
 OF_PAIRS = (WeightCdf, ClassSeparation, PhaseSpace)
 
@@ -45,8 +46,8 @@ def _of_figure(document: Document, name: str) -> Iterator[str]:
     missing = [dataset for dataset in figure.shown if dataset not in document.datasets]
     for dataset in missing:
         yield f"{key}.dataset: {unknown_key(dataset, document.datasets)}"
-    if isinstance(figure, AssignmentStability) and figure.spatial not in document.spatial:
-        yield f"{key}.spatial: {unknown_key(figure.spatial, document.spatial)}"
+    if isinstance(figure, AssignmentStability) and figure.spatial not in spatial_names(document):
+        yield f"{key}.spatial: {unknown_key(figure.spatial, spatial_names(document))}"
     if not isinstance(figure, RunFigure) or missing:
         return
     if figure.variant not in document.variants:

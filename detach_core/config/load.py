@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from detach_core.config.checks import find_mistakes
 from detach_core.config.document import Document
-from detach_core.config.errors import ConfigError, as_config_error
+from detach_core.config.errors import ConfigError
 from detach_core.config.evidence import evidence_mistakes
 from detach_core.config.resolved import Config
 from detach_core.config.section import plain
+from detach_core.config.validation import validated
 
 __all__ = ["Config", "ConfigError", "load_config"]
 
@@ -23,11 +22,7 @@ def load_config(data: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: one line for each mistake, with the key's path.
     """
-    data = plain(dict(data))
-    try:
-        document = Document.model_validate(data)
-    except ValidationError as error:
-        raise as_config_error(error, data, Document) from None
+    document: Document = validated(Document, plain(dict(data)))
     if mistakes := find_mistakes(document):
         raise ConfigError(mistakes)
     config = Config(document)

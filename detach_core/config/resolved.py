@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from detach_core.config.candidates import candidates_of, resolve_candidate
 from detach_core.config.document import Document
-from detach_core.config.methods import COUNTS_OF_EPOCHS
 from detach_core.config.reports import ResultsTable
 from detach_core.config.section import canonical
-from detach_core.config.variants import Resolved, ResolvedVariant, resolve_spatial
+from detach_core.config.variants import ResolvedVariant, resolve_spatial
+from detach_core.methods.registry import DETACH_STAGE_1
+from detach_core.settings.base import to_plain
 
 _SOURCE = {"simulated": "simulated", "local": "local", "download": "downloaded"}
 
@@ -69,7 +71,7 @@ class Config:
     def video_weights(self, variant: str) -> list[str]:
         """The weight file that the variant's own video network starts from, if any; Stage 1's is not its own."""
         found = self._variants[variant]
-        return [] if found.spatial else _path_of(found.resolved)
+        return [] if found.spatial else _path_of(found.settings)
 
     def spatial_weights(self, name: str) -> list[str]:
         """The weight file that Stage 1's video network starts from, if any."""
@@ -137,17 +139,16 @@ class Config:
 
     def spatial(self, name: str, dataset: str) -> str:
         """Settings of stage `pretrain_spatial`, with the dataset's own batch if it has one."""
-        own = self.document.datasets[dataset].spatial_batch_size
-        batch = {} if own is None else {"batch_size": own}
-        return canonical({**resolve_spatial(self.document, name).settings(), **batch, **self._machines()})
+        settings, own = resolve_spatial(self.document, name), self.document.datasets[dataset].spatial_batch_size
+        settings = settings if own is None else replace(settings, batch_size=own)
+        return self._job(DETACH_STAGE_1, settings)
 
     def pretraining(self, variant: str, dataset: str) -> str:
         """Settings of stage `pretrain`, with the epochs that the dataset's share leaves."""
         found = self._variants[variant]
-        settings, share = found.resolved.settings(), self.document.datasets[dataset].epoch_share
-        for key in COUNTS_OF_EPOCHS & settings.keys():
-            settings[key] = max(1, round(share * settings[key]))
-        return canonical({"method": found.method, **settings, **self._machines()})
+        settings, share = found.settings, self.document.datasets[dataset].epoch_share
+        epochs = {name: max(1, round(share * getattr(settings, name))) for name in settings.counts_of_epochs}
+        return self._job(found.method, replace(settings, **epochs))
 
     def embedding(self, variant: str) -> str:
         """Settings of stage `embed`: the checkpoint knows the rest."""
@@ -196,10 +197,11 @@ class Config:
     def _machine(self) -> dict[str, Any]:
         return {"device": self.document.device, "threads": self.document.threads}
 
-    def _machines(self) -> dict[str, Any]:
-        return {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
+    def _job(self, method: str, settings: Any) -> str:
+        machines = {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
+        return canonical({"method": method, "settings": to_plain(settings), "machines": machines})
 
 
-def _path_of(resolved: Resolved) -> list[str]:
-    video = resolved.shared.get("video")
+def _path_of(settings: Any) -> list[str]:
+    video = getattr(settings, "video", None)
     return [video.path] if video is not None and video.path is not None else []

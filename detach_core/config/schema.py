@@ -9,11 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from detach_core.config.document import SHARED, Document
-from detach_core.config.methods import METHOD_CONFIGS
+from pydantic import TypeAdapter
+
+from detach_core.config.document import Document
 from detach_core.config.search import CHANGEABLE
-from detach_core.config.section import Section
-from detach_core.config.spatial import SpatialSection
+from detach_core.config.variants import COMMON, own_keys
+from detach_core.methods.registry import DETACH_STAGE_1, METHODS
 
 SCHEMA_PATH = "docs/config.schema.json"
 
@@ -22,22 +23,28 @@ def config_schema() -> dict[str, Any]:
     """The schema of `config.yaml` and its overlays."""
     schema = Document.model_json_schema()
     definitions = schema["$defs"]
-    sections: list[type[Section]] = [SpatialSection, *METHOD_CONFIGS.values()]
-    for section in sections:
-        definitions.update(section.model_json_schema().pop("$defs", {}))
-    definitions["SpatialSection"] = _changes(SpatialSection.model_json_schema(), schema)
-    _set_entries(schema["properties"]["spatial"], {"$ref": "#/$defs/SpatialSection"})
-    variants = []
-    for method, section in METHOD_CONFIGS.items():
-        variant = _changes(section.model_json_schema(), schema)
+    sections: dict[str, Any] = {}
+    for method in METHODS:
+        section = TypeAdapter(METHODS.settings(method)).json_schema()
+        definitions.update(section.pop("$defs", {}))
+        sections[method] = section
+    definitions["spatial"] = _keys(sections.pop(DETACH_STAGE_1), [*own_keys(DETACH_STAGE_1), *COMMON])
+    _set_entries(schema["properties"]["spatial"], {"$ref": "#/$defs/spatial"})
+    variants, methods = [], {}
+    for method, section in sections.items():
+        methods[method] = _keys(section, own_keys(method))
+        variant = _keys(section, [*own_keys(method), *COMMON])
         variant["properties"] = {
             "method": {"const": method},
-            **({"spatial": {"type": "string"}} if section.needs_spatial else {}),
+            **({"spatial": {"type": "string"}} if METHODS.settings(method).needs_spatial else {}),
             **variant["properties"],
         }
         definitions[f"{method}-variant"] = variant
         variants.append({"$ref": f"#/$defs/{method}-variant"})
-    _set_entries(schema["properties"]["variants"], {"anyOf": variants})
+    # A method or variant of another package has settings of its own.
+    outside = {"type": "object", "properties": {"method": {"type": "string", "pattern": ":"}}, "required": ["method"]}
+    _set_entries(schema["properties"]["variants"], {"anyOf": [*variants, outside]})
+    schema["properties"]["methods"] |= {"properties": methods, "additionalProperties": {"type": "object"}}
     changeable = {key: schema["properties"][key] for key in CHANGEABLE}
     candidate = {"type": "object", "properties": changeable, "additionalProperties": False}
     definitions["SearchSection"]["properties"]["candidates"]["items"] = candidate
@@ -50,11 +57,12 @@ def schema_text() -> str:
     return json.dumps(config_schema(), indent=1) + "\n"
 
 
-def _changes(section: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A section's schema that also takes the shared sections, as a variant may change them."""
-    section.pop("$defs", None)
-    shared = {key: schema["properties"][key] for key in SHARED}
-    return {**section, "properties": {**section["properties"], **shared}}
+def _keys(section: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """A section's schema with these keys alone."""
+    return {
+        **section,
+        "properties": {name: section["properties"][name] for name in names if name in section["properties"]},
+    }
 
 
 def _set_entries(section: dict[str, Any], entry: dict[str, Any]) -> None:
@@ -65,7 +73,7 @@ def _set_entries(section: dict[str, Any], entry: dict[str, Any]) -> None:
 def _loosen(value: Any) -> None:
     """Require no key, and let what fits several alternatives pass: an overlay holds a part of a section."""
     if isinstance(value, dict):
-        if isinstance(value.get("required"), list):
+        if isinstance(value.get("required"), list) and value["required"] != ["method"]:
             del value["required"]
         if "oneOf" in value:
             value["anyOf"] = value.pop("oneOf")

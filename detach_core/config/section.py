@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from detach_core.config.labels import refuse_no_label
 
+from detach_core.settings.base import Settings, to_plain
+
 
 class Section(BaseModel):
     """Base of all sections. Strict: a text is no number; an integer is a good float."""
@@ -44,7 +46,11 @@ def canonical(value: Any) -> str:
 def plain(value: Any) -> Any:
     """`value` with every section turned into a plain dict, at any depth."""
     if isinstance(value, Section):
-        return value.model_dump()
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields} | {
+            name: plain(item) for name, item in (value.__pydantic_extra__ or {}).items()
+        }
+    if isinstance(value, Settings):
+        return to_plain(value)
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

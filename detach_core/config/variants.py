@@ -6,34 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from detach_core.config.document import Document
+from detach_core.config.errors import ConfigError
+from detach_core.config.validation import validated
+from detach_core.methods.registry import DETACH_STAGE_1, METHODS
+from detach_core.settings.base import derived_fields, field_types, to_plain
 
-from detach_core.config.document import SHARED, Document
-from detach_core.config.errors import ConfigError, as_config_error, join_path, unknown_key
-from detach_core.config.methods import METHOD_CONFIGS
-from detach_core.config.section import Section, plain
-from detach_core.config.spatial import SpatialSection
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A section with its changes merged in, and the shared sections that it uses."""
-
-    section: Section
-    shared: dict[str, Any]
-
-    def settings(self) -> dict[str, Any]:
-        """The section's keys with the shared sections beside them."""
-        return {**self.section.model_dump(), **{name: plain(value) for name, value in self.shared.items()}}
+# Keys of the configuration's top that are fields of many settings.
+COMMON = ("input", "augmentation", "encoders", "video", "optimizer", "snapshots")
 
 
 @dataclass(frozen=True)
 class ResolvedVariant:
-    """A variant in full."""
+    """A variant in full.
+
+    Attributes:
+        method: its name.
+        spatial: the name of the Stage 1 that it stands on, if any.
+        settings: of the method's own type.
+    """
 
     method: str
     spatial: str | None
-    resolved: Resolved
+    settings: Any
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,15 +40,20 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def resolve_spatial(document: Document, name: str) -> Resolved:
+def own_keys(method: str) -> list[str]:
+    """The keys that a method's section may hold beside the common ones."""
+    kind = METHODS.settings(method)
+    return [name for name in field_types(kind) if name not in COMMON and name not in derived_fields(kind)]
+
+
+def resolve_spatial(document: Document, name: str) -> Any:
     """Stage 1's settings of `spatial.<name>`: `spatial.default` with that section's changes.
 
     Raises:
         ConfigError: a changed key is unknown or out of range.
     """
-    base = document.spatial["default"]
     changes = {} if name == "default" else document.spatial[name]
-    return _resolve(document, SpatialSection, base, changes, tuple(SHARED), ("spatial", name))
+    return _resolve(document, DETACH_STAGE_1, document.spatial.get("default", {}), changes, ("spatial", name))
 
 
 def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | None = None) -> ResolvedVariant:
@@ -63,61 +63,58 @@ def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | Non
         ConfigError: unknown method or Stage 1, or a changed key that is unknown or out of range.
     """
     changes = merge(document.variants[name], over or {})
-    method = changes.pop("method", None)
-    if method is None:
-        raise ConfigError([f"variants.{name}.method: missing"])
-    if not isinstance(method, str) or method not in METHOD_CONFIGS:
-        raise ConfigError([f"variants.{name}.method: must be one of {', '.join(METHOD_CONFIGS)}, got {method!r}"])
-    model = METHOD_CONFIGS[method]
-    base = plain(getattr(document.methods, method))
+    method = checked_method(changes.pop("method", None), f"variants.{name}.method")
     spatial = changes.pop("spatial", None)
-    if model.needs_spatial:
+    if METHODS.settings(method).needs_spatial:
         if spatial is None:
             raise ConfigError([f"variants.{name}.spatial: missing; {method} stands on a Stage 1"])
-        if spatial not in document.spatial:
-            raise ConfigError(
-                [f"variants.{name}.spatial: must be one of {', '.join(document.spatial)}, got {spatial!r}"]
-            )
+        known = spatial_names(document)
+        if spatial not in known:
+            raise ConfigError([f"variants.{name}.spatial: must be one of {', '.join(known)}, got {spatial!r}"])
     elif spatial is not None:
         raise ConfigError([f"variants.{name}.spatial: {method} has no Stage 1; remove the key"])
-    resolved = _resolve(document, model, base, changes, model.shared, ("variants", name))
+    settings = _resolve(document, method, document.methods.get(method, {}), changes, ("variants", name))
     if spatial is not None:
-        _check_same_input(name, resolved, spatial, resolve_spatial(document, spatial))
-    return ResolvedVariant(method=method, spatial=spatial, resolved=resolved)
+        _check_same_input(name, settings, spatial, resolve_spatial(document, spatial))
+    return ResolvedVariant(method, spatial, settings)
+
+
+def spatial_names(document: Document) -> list[str]:
+    """The names of all Stages 1; `default` is there with nothing changed."""
+    return list(dict.fromkeys(["default", *document.spatial]))
+
+
+def checked_method(method: Any, key: str) -> str:
+    """The name of a method.
+
+    Raises:
+        ConfigError: no name, or one that is unknown or cannot be imported.
+    """
+    if method is None:
+        raise ConfigError([f"{key}: missing"])
+    known = [name for name in METHODS if name != DETACH_STAGE_1]
+    if not isinstance(method, str) or method not in METHODS or method == DETACH_STAGE_1:
+        raise ConfigError([f"{key}: must be one of {', '.join(known)}, or `module:Class`, got {method!r}"])
+    try:
+        METHODS.settings(method)
+    except LookupError as error:
+        raise ConfigError([f"{key}: {error}"]) from None
+    return method
 
 
 def _resolve(
-    document: Document,
-    model: type[Section],
-    base: Mapping[str, Any],
-    changes: Mapping[str, Any],
-    shared: tuple[str, ...],
-    path: tuple[str, ...],
-) -> Resolved:
-    allowed = {*model.model_fields, *shared} & {*model.model_fields, *SHARED}
-    if lines := [f"{join_path(*path, key)}: {unknown_key(key, allowed)}" for key in changes if key not in allowed]:
-        raise ConfigError(lines)
-    sections: dict[str, Any] = {}
-    for key in shared:
-        value = getattr(document, key)
-        if key in changes:
-            if not isinstance(changes[key], Mapping):
-                raise ConfigError([f"{join_path(*path, key)}: must be a section of keys, got {changes[key]!r}"])
-            value = _validated(SHARED[key], merge(plain(value), changes[key]), (*path, key))
-        sections[key] = value
-    own = {key: value for key, value in changes.items() if key in model.model_fields}
-    return Resolved(section=_validated(model, merge(base, own), path), shared=sections)
+    document: Document, method: str, section: Mapping[str, Any], changes: Mapping[str, Any], path: tuple[str, ...]
+) -> Any:
+    """The settings that the common sections, a method's section and a variant's changes come to."""
+    kind = METHODS.settings(method)
+    common = {key: to_plain(getattr(document, key)) for key in COMMON if key in field_types(kind)}
+    for key in derived_fields(kind) | {"weights"}:
+        common.get("video", {}).pop(key, None)
+    return validated(kind, merge(merge(common, section), changes), path)
 
 
-def _validated(model: type[Section], data: Mapping[str, Any], path: tuple[str, ...]) -> Section:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise as_config_error(error, data, model, path) from None
-
-
-def _check_same_input(name: str, variant: Resolved, spatial: str, stage1: Resolved) -> None:
+def _check_same_input(name: str, variant: Any, spatial: str, stage_1: Any) -> None:
     """Stage 2 reads Stage 1's frozen features: both must see the same input, by the same networks."""
     for key in ("input", "encoders", "video"):
-        if variant.shared[key] != stage1.shared[key]:
+        if getattr(variant, key) != getattr(stage_1, key):
             raise ConfigError([f"variants.{name}.{key}: must equal that of spatial.{spatial}, whose features it uses"])

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from detach_core.config.errors import ConfigError
-from detach_core.config.one_line import one_line
 from detach_core.config.variants import merge
+from detach_core.settings.one_line import one_line
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # with every alias written out: a few lines of them can stand for more than any memory holds

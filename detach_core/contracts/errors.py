@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from detach_core.config.one_line import one_line
+from detach_core.settings.one_line import one_line
 
 # errno -> what it says of the disk.
 NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}

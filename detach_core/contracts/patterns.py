@@ -16,8 +16,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from detach_core.config.one_line import one_line
 from detach_core.contracts.errors import BadInputError
+from detach_core.settings.one_line import one_line
 
 MAX_FILES = 1_000_000  # a root such as / set by mistake must end in a message, not in a walk of the whole disk
 

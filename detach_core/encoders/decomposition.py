@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detach_core.losses.unit_rows import unit_rows
+from detach_core.losses.contrastive import unit_rows
 
 
 def decomposed_feature(spatial: Tensor, temporal: Tensor) -> Tensor:

@@ -5,10 +5,11 @@ Names of classes reach a method only as `label` in its batches if it `uses_label
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 SENSOR, MEAN_FRAME, MOTION, FRAMES, FRAME = "sensor", "mean_frame", "motion", "frames", "frame"
@@ -98,3 +99,24 @@ class WindowsAccess(Protocol):
 
     def shuffled(self, batch_size: int) -> Iterator[Tensor]:
         """Positions of the pretraining windows in a new random order, in full batches."""
+
+
+def required(value: Tensor | None) -> Tensor:
+    """`value`, which the batch must hold because the method asked for it.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if value is None:
+        raise ValueError("the batch lacks a modality that the method's `modalities` name")
+    return value
+
+
+def all_sensors(windows: WindowsAccess) -> Tensor:
+    """(N, C, L) of the pretraining windows in order, unaugmented."""
+    return torch.cat([required(batch.sensor) for batch in windows.batches("pretrain", modalities={SENSOR})])
+
+
+def starting_with(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of one network, without its name in front."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
 from detach_core.encoders.decomposition import decomposed_feature
-from detach_core.losses.unit_rows import unit_rows
+from detach_core.losses.contrastive import unit_rows
 from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess
+from detach_core.settings.base import Settings
 
 # Per-channel `mean` and `std` of the pretraining windows' activation vector; None where a checkpoint brings them.
 ActivationStatistics = Mapping[str, Sequence[float]] | None
@@ -44,10 +45,14 @@ def join_halves(spatial: Tensor, temporal: Tensor) -> Embedding:
     return Embedding(decomposed_feature(spatial, temporal), unit_rows(spatial), unit_rows(temporal))
 
 
-class Method(nn.Module, ABC):
+OwnSettings = TypeVar("OwnSettings", bound=Settings)
+
+
+class Method(nn.Module, ABC, Generic[OwnSettings]):
     """One way to learn a sensor encoder. The loop, the rules, the probe and the tables know no more than this.
 
     Attributes:
+        settings_type: type of its settings.
         probed: which of its features the probe reads, as the tables print it.
         uses_labels: whether its losses see class labels.
         needs_spatial: whether it starts from a Stage-1 checkpoint.
@@ -60,6 +65,7 @@ class Method(nn.Module, ABC):
             rows out. Each is called itself, with tensors that have the batch in front; none lies within another.
     """
 
+    settings_type: ClassVar[type[Settings]]
     probed: str
     uses_labels: ClassVar[bool] = False
     needs_spatial: ClassVar[bool] = False
@@ -70,8 +76,8 @@ class Method(nn.Module, ABC):
     video_init: str = "none"
     row_networks: Sequence[nn.Module] = ()
 
-    def __init__(self, settings: Mapping[str, Any], shape: InputShape, activation: ActivationStatistics) -> None:
-        """Args: settings: the resolved section with the shared ones; activation: of the split, None on rebuilding."""
+    def __init__(self, settings: OwnSettings, shape: InputShape, activation: ActivationStatistics) -> None:
+        """Args: settings: of its own type; activation: of the split, None on rebuilding."""
         super().__init__()
         del activation
         self.settings = settings
@@ -149,3 +155,6 @@ class Method(nn.Module, ABC):
     def snapshot_state(self) -> dict[str, Tensor]:
         """The tensors that training changes."""
         return self.state_dict()
+
+
+AnyMethod = Method[Any]

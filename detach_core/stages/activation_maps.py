@@ -20,12 +20,11 @@ from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.methods import build_method
-from detach_core.methods.batch import InputShape
-from detach_core.methods.method import Method
+from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
-from detach_core.training.embedding import rebuild
+from detach_core.training.embedding import initial_method, rebuild
+from detach_core.training.job import settings_of
 from detach_core.training.seed import seed_everything
 
 
@@ -109,11 +108,10 @@ def activation_maps(
             log.info("share of the %s map on moving pixels: %s; even %.3f", name, versions, even)
 
 
-def _untrained(checkpoint: Checkpoint) -> Method:
+def _untrained(checkpoint: Checkpoint) -> AnyMethod:
     """The checkpoint's method as its seed draws it."""
     seed_everything(checkpoint.provenance.seed or 0)
-    method = build_method(checkpoint.method, settings=checkpoint.settings, shape=InputShape(**checkpoint.shape))
-    return method.requires_grad_(False).eval()
+    return initial_method(checkpoint).requires_grad_(False).eval()
 
 
 def _resident(
@@ -123,7 +121,7 @@ def _resident(
         windows,
         {part: split.parts[part]},
         split.normalisation,
-        form=checkpoint.settings["input"]["form"],
+        form=settings_of(checkpoint).input.form,
         augmentation=None,
         device=device,
         seed=0,

@@ -21,9 +21,9 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.snapshots import Snapshots, read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.methods import METHODS
 from detach_core.methods.batch import WindowBatch
-from detach_core.methods.detach import Detach
+from detach_core.methods.detach.stage2 import Detach
+from detach_core.methods.registry import METHODS
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import rebuild
@@ -95,7 +95,7 @@ def negative_pairs(
 
 def _check_run(checkpoint: Checkpoint, inputs: Mapping[str, str], path: str | Path) -> None:
     """It must weigh negative pairs, and must have been trained on these windows under this split."""
-    if METHODS[checkpoint.method] is not Detach:
+    if METHODS.implementation(checkpoint.method) is not Detach:
         raise UserError(
             f"{path}: method: found {checkpoint.method}, expected detach, which alone weighs negative pairs; name a"
             " variant of detach in the figure's section"
@@ -141,7 +141,7 @@ def _gather(
         windows,
         {"batch": ids},
         normalisation_from_dict(checkpoint.normalisation),
-        form=checkpoint.settings["input"]["form"],
+        form=method.settings.input.form,
         augmentation=None,
         device=device,
         seed=0,

@@ -1,25 +1,14 @@
-"""Stage `pretrain`: a method or control learns its sensor encoder from paired windows."""
+"""Stage `pretrain`: one method on the split's pretraining windows."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.history import write_history
-from detach_core.contracts.logs import stage_log
-from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.snapshots import write_snapshots
-from detach_core.contracts.split import read_split
-from detach_core.contracts.windows import read_windows
-from detach_core.methods import METHODS
-from detach_core.training.identity import training_identity
+from detach_core.methods.registry import METHODS
+from detach_core.training.job import read_job
 from detach_core.training.launch import in_processes
-from detach_core.training.processes import joined, num_processes, own_rank
-from detach_core.training.session import make_checkpoint, portable, run_session, with_video_start
-from detach_core.training.state_keeper import StateKeeper
+from detach_core.training.session import Trained, train_to_files
 
 
 @in_processes
@@ -40,7 +29,7 @@ def pretrain(
     A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
 
     Args:
-        settings: JSON of method, its section with the shared ones that it uses, device, threads.
+        settings: JSON of the training's job.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         spatial_path: Stage 1's checkpoint, for methods that start from it; None for the others.
@@ -50,51 +39,22 @@ def pretrain(
         seed: of weights, order and augmentation.
         log_path: the log.
     """
-    values: dict[str, Any] = json.loads(settings)
-    count = num_processes(values)
-    with stage_log(log_path, "pretrain", rank=own_rank(count)) as log, joined(values["device"], count) as processes:
-        name = values["method"]
-        windows, split = read_windows(windows_path), read_split(split_path)
-        inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
-        spatial = read_checkpoint(spatial_path) if spatial_path and METHODS[name].needs_spatial else None
-        if spatial_path and spatial is not None:
-            _check_same_input(spatial, spatial_path, inputs)
-            inputs["spatial"] = spatial.provenance.artifact_id
-        values = with_video_start(values, spatial)
-        provenance = make_provenance(
-            stage="pretrain", source=windows.source, settings=portable(values), seed=seed, inputs=inputs
-        )
-        identity = training_identity(provenance, device=values["device"], spatial=spatial)
-        with StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper:
-            session = run_session(
-                name,
-                place=f"methods.{name}",
-                settings=values,
-                windows=windows,
-                split=split,
-                spatial=spatial,
-                seed=seed,
-                log=log,
-                keeper=keeper,
-                processes=processes,
-            )
-            if not processes.is_main:
-                return
-            checkpoint = make_checkpoint(
-                name, session, settings=values, windows=windows, split=split, provenance=provenance
-            )
-            write_checkpoint(checkpoint_path, checkpoint)
-            write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
-            write_snapshots(
-                snapshots_path, session.run.snapshots, num_epochs=session.run.num_epochs, provenance=provenance
-            )
 
+    def write(trained: Trained) -> None:
+        run = trained.session.run
+        write_snapshots(snapshots_path, run.snapshots, num_epochs=run.num_epochs, provenance=trained.provenance)
 
-def _check_same_input(spatial: Checkpoint, path: str | Path, inputs: dict[str, str]) -> None:
-    """Stage 1 must have seen these windows under this split."""
-    for role, expected in inputs.items():
-        found = spatial.provenance.inputs.get(role, "nothing")
-        if found != expected:
-            raise ContractError(
-                path, f"provenance.{role}", expected=expected, found=found, remedy="rerun the rule `pretrain_spatial`"
-            )
+    job = read_job(settings)
+    train_to_files(
+        "pretrain",
+        job,
+        place=f"methods.{job.method}",
+        windows_path=windows_path,
+        split_path=split_path,
+        spatial_path=spatial_path if METHODS.settings(job.method).needs_spatial else None,
+        checkpoint_path=checkpoint_path,
+        history_path=history_path,
+        seed=seed,
+        log_path=log_path,
+        write=write,
+    )

@@ -7,12 +7,12 @@ translation. No flips: where something is, is the label.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from detach_core.settings.shared import VideoAugmentationSettings
 from detach_core.training.noise import NoisePool
 
 _MIDDLE_GREY = 0.5
@@ -40,7 +40,9 @@ class VideoChange:
 class VideoAugmentation:
     """Draws and applies one change per window; `settings` is the config's `augmentation.video`."""
 
-    def __init__(self, settings: Mapping[str, float], *, generator: torch.Generator, device: torch.device) -> None:
+    def __init__(
+        self, settings: VideoAugmentationSettings, *, generator: torch.Generator, device: torch.device
+    ) -> None:
         self.settings = settings
         self.generator = generator
         self.device = device
@@ -50,12 +52,12 @@ class VideoAugmentation:
         """The changes of a batch of windows."""
         settings = self.settings
         unit = torch.rand(batch, 8, generator=self.generator) * 2.0 - 1.0
-        contrast = 1.0 + settings["contrast"] * unit[:, :1]
-        gain = contrast * (1.0 + settings["colour"] * unit[:, 1:4])
-        offset = settings["brightness"] * unit[:, 4:5] + settings["colour"] * unit[:, 5:8] * _MIDDLE_GREY
-        limit = int(settings["shift_px"])
+        contrast = 1.0 + settings.contrast * unit[:, :1]
+        gain = contrast * (1.0 + settings.colour * unit[:, 1:4])
+        offset = settings.brightness * unit[:, 4:5] + settings.colour * unit[:, 5:8] * _MIDDLE_GREY
+        limit = settings.shift_px
         shift = torch.randint(-limit, limit + 1, (batch, 2), generator=self.generator)
-        blurred = torch.rand(batch, generator=self.generator) < settings["blur_probability"]
+        blurred = torch.rand(batch, generator=self.generator) < settings.blur_probability
         return VideoChange(gain.to(self.device), offset.to(self.device), int(blurred.sum()), shift)
 
     def blur(self, pictures: Tensor, change: VideoChange) -> Tensor:
@@ -71,12 +73,12 @@ class VideoAugmentation:
         offset = _per_colour(change.offset + _MIDDLE_GREY * (1.0 - change.gain), frames)
         changed = torch.addcmul(offset, frames, gain)
         noise = self.noise.draw(frames.shape)
-        return changed.add_(noise, alpha=self.settings["noise"] * averaged**-0.5).clamp_(0.0, 1.0)
+        return changed.add_(noise, alpha=self.settings.noise * averaged**-0.5).clamp_(0.0, 1.0)
 
     def change_differences(self, differences: Tensor, change: VideoChange) -> Tensor:
         """Changed differences (B, F-1, H, W, 3) of consecutive frames, in place; they follow the frames."""
         differences.mul_(_per_colour(change.gain, differences))
-        return differences.add_(self.noise.draw(differences.shape), alpha=self.settings["noise"] * _DIFFERENCE)
+        return differences.add_(self.noise.draw(differences.shape), alpha=self.settings.noise * _DIFFERENCE)
 
 
 def _per_colour(value: Tensor, video: Tensor) -> Tensor:

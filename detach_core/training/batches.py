@@ -6,7 +6,6 @@ Everything lies on the training device, so a GPU gathers from its own memory and
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +14,19 @@ from torch import Tensor
 
 from detach_core.contracts.split import Normalisation
 from detach_core.contracts.windows import Windows
-from detach_core.methods.batch import FRAME, FRAMES, MEAN_FRAME, MOTION, SENSOR, InputShape, Truth, WindowBatch
-from detach_core.methods.networks import starting_with
-from detach_core.negatives.kinds import split_class_names
+from detach_core.methods.batch import (
+    FRAME,
+    FRAMES,
+    MEAN_FRAME,
+    MOTION,
+    SENSOR,
+    InputShape,
+    Truth,
+    WindowBatch,
+    starting_with,
+)
+from detach_core.methods.detach.negative_kinds import split_class_names
+from detach_core.settings.shared import AugmentationSettings
 from detach_core.signals.normalization import apply_form
 from detach_core.training import order
 from detach_core.training.augmentation_sensor import SensorAugmentation
@@ -56,7 +65,7 @@ class ResidentWindows:
         normalisation: Normalisation,
         *,
         form: str,
-        augmentation: Mapping[str, Any] | None,
+        augmentation: AugmentationSettings | None,
         device: torch.device,
         seed: int,
         with_labels: bool,
@@ -81,12 +90,12 @@ class ResidentWindows:
         self._mean_frame = ByteStream(torch.from_numpy(np.asarray(windows.mean_frame)).to(device))
         if with_streams:
             self._load_streams(windows)
-        changes = augmentation if augmentation is not None and augmentation["enabled"] else None
+        changes = augmentation if augmentation is not None and augmentation.enabled else None
         self._change_sensor = self._change_video = None
         if changes is not None:
             draws, rate = self._draws["augmentation"], windows.sensor_hz
-            self._change_sensor = SensorAugmentation(changes["sensor"], sensor_hz=rate, generator=draws, device=device)
-            self._change_video = VideoAugmentation(changes["video"], generator=draws, device=device)
+            self._change_sensor = SensorAugmentation(changes.sensor, sensor_hz=rate, generator=draws, device=device)
+            self._change_video = VideoAugmentation(changes.video, generator=draws, device=device)
 
     def _load_streams(self, windows: Windows) -> None:
         streams = windows.load_streams()

@@ -9,24 +9,29 @@ from torch import Tensor
 
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.windows import Windows
-from detach_core.methods import build_method
-from detach_core.methods.batch import SENSOR, STREAMED, InputShape
-from detach_core.methods.method import Embedding, Method
-from detach_core.methods.networks import required
+from detach_core.methods.batch import SENSOR, STREAMED, InputShape, required
+from detach_core.methods.method import AnyMethod, Embedding
+from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows
+from detach_core.training.job import settings_of
 from detach_core.training.session import normalisation_from_dict
 
 
-def rebuild(checkpoint: Checkpoint) -> Method:
+def initial_method(checkpoint: Checkpoint) -> AnyMethod:
+    """The checkpoint's method as the global generators draw its weights."""
+    return build_method(checkpoint.method, settings=settings_of(checkpoint), shape=InputShape(**checkpoint.shape))
+
+
+def rebuild(checkpoint: Checkpoint) -> AnyMethod:
     """The checkpoint's method, frozen and in evaluation mode."""
-    method = build_method(checkpoint.method, settings=checkpoint.settings, shape=InputShape(**checkpoint.shape))
+    method = initial_method(checkpoint)
     method.restore(checkpoint.tensors)
     return method.requires_grad_(False).eval()
 
 
 @torch.no_grad()
 def embed_windows(
-    method: Method, checkpoint: Checkpoint, windows: Windows, *, device: torch.device
+    method: AnyMethod, checkpoint: Checkpoint, windows: Windows, *, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
     """Features of all windows in order, each (N, D), under the names of `embeddings.h5`."""
     modalities = method.video_modalities | {SENSOR}
@@ -34,13 +39,13 @@ def embed_windows(
         windows,
         {"all": np.arange(windows.num_windows)},
         normalisation_from_dict(checkpoint.normalisation),
-        form=checkpoint.settings["input"]["form"],
+        form=method.settings.input.form,
         augmentation=None,
         device=device,
         seed=0,
         with_labels=False,
         with_streams=bool(modalities & STREAMED),
-        frames_every=checkpoint.settings["input"]["frames_every"],
+        frames_every=method.settings.input.frames_every,
     )
     parts: dict[str, list[Tensor]] = {}
     for batch in resident.batches("all", modalities=modalities):

@@ -15,7 +15,7 @@ from detach_core.contracts.provenance import Provenance, digest
 from detach_core.training.device import choose_device
 
 # The packages whose code decides over the bits of a training.
-_PACKAGES = ("clustering", "contracts", "encoders", "losses", "methods", "negatives", "signals", "training")
+_PACKAGES = ("clustering", "contracts", "encoders", "losses", "methods", "settings", "signals", "training")
 
 
 def training_identity(provenance: Provenance, *, device: str, spatial: Checkpoint | None) -> dict[str, str]:

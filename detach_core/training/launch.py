@@ -19,7 +19,8 @@ from typing import Any, ParamSpec
 
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
-from detach_core.training.processes import num_processes
+from detach_core.settings.shared import MachinesSettings
+from detach_core.training.job import read_job
 
 STAGES = "detach_core.stages"
 # Ports that no service has by custom, one for a job by its number: two jobs on a node must not meet.
@@ -36,7 +37,7 @@ def in_processes(stage: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(stage)
     def launched(*args: P.args, **kwargs: P.kwargs) -> None:
-        if is_shared(json.loads(str(kwargs["settings"]))):
+        if is_shared(read_job(str(kwargs["settings"])).machines):
             launch(stage.__name__, kwargs)
         else:
             stage(*args, **kwargs)
@@ -44,9 +45,9 @@ def in_processes(stage: Callable[P, None]) -> Callable[P, None]:
     return launched
 
 
-def is_shared(values: Mapping[str, Any]) -> bool:
+def is_shared(machines: MachinesSettings) -> bool:
     """Whether a training with these settings needs processes that are not there yet."""
-    return num_processes(values) > 1 and _LAUNCHED not in os.environ
+    return machines.num_processes > 1 and _LAUNCHED not in os.environ
 
 
 def launch(stage: str, arguments: Mapping[str, Any]) -> None:
@@ -61,7 +62,7 @@ def launch(stage: str, arguments: Mapping[str, Any]) -> None:
     Raises:
         SystemExit: a process failed, which has said why, or this is no Slurm job of so many nodes.
     """
-    values = json.loads(arguments["settings"])
+    machines = read_job(arguments["settings"]).machines
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in arguments.items()}
     folder = Path(arguments["log_path"]).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,23 +71,23 @@ def launch(stage: str, arguments: Mapping[str, Any]) -> None:
         json.dump([{"stage": stage, "arguments": plain}], plan)
         plan.flush()
         os.fsync(plan.fileno())  # other nodes read it while it is open here
-        if values["nodes"] == 1:
-            code = run_agent(["--standalone", "--nproc-per-node", str(values["devices"]), "-m", STAGES, plan.name])
+        if machines.nodes == 1:
+            code = run_agent(["--standalone", "--nproc-per-node", str(machines.devices), "-m", STAGES, plan.name])
         else:
             with stage_log(arguments["log_path"], stage):
-                command = slurm_command(values, plan.name)
+                command = slurm_command(machines, plan.name)
             code = subprocess.run(command, check=False).returncode
     if code:
         raise SystemExit(code)
 
 
-def slurm_command(values: Mapping[str, Any], plan: str) -> list[str]:
+def slurm_command(machines: MachinesSettings, plan: str) -> list[str]:
     """What starts an agent on each node of this Slurm job.
 
     Raises:
         UserError: this is no Slurm job, or one of another number of nodes.
     """
-    nodes, job = values["nodes"], os.environ.get("SLURM_JOB_ID")
+    nodes, job = machines.nodes, os.environ.get("SLURM_JOB_ID")
     if job is None or (found := _num_nodes(job)) != str(nodes):
         here = "no Slurm job" if job is None else f"a Slurm job of {found}"
         raise UserError(
@@ -96,10 +97,10 @@ def slurm_command(values: Mapping[str, Any], plan: str) -> list[str]:
     # The agents meet where this runs, which is the job's first node.
     meeting = f"{socket.gethostname()}:{FIRST_PORT + int(job) % NUM_PORTS}"
     agent = [sys.executable, "-m", "detach_core.training.launch", "--nnodes", str(nodes)]
-    agent += ["--nproc-per-node", str(values["devices"]), "--rdzv-backend", "c10d", "--rdzv-id", job]
+    agent += ["--nproc-per-node", str(machines.devices), "--rdzv-backend", "c10d", "--rdzv-id", job]
     start = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
     # A step does not inherit the job's number of CPUs. When one agent ends, the others get a minute, to save the state.
-    start += [f"--cpus-per-task={values['threads'] * values['devices']}", "--kill-on-bad-exit=0", "--wait=60"]
+    start += [f"--cpus-per-task={machines.threads * machines.devices}", "--kill-on-bad-exit=0", "--wait=60"]
     return [*start, *agent, "--rdzv-endpoint", meeting, "-m", STAGES, plan]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from detach_core.contracts.errors import UserError
 from detach_core.methods.batch import WindowBatch
-from detach_core.methods.method import Method
+from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.monitoring import retrieval
 from detach_core.training.optimizer import learning_rate_of_run, make_optimizer
@@ -38,10 +38,9 @@ class TrainingRun:
 
 
 def train(
-    method: Method,
+    method: AnyMethod,
     windows: ResidentWindows,
     *,
-    settings: Mapping[str, Any],
     place: str,
     report: Report,
     snapshots: Sequence[float] = (),
@@ -55,7 +54,6 @@ def train(
     Args:
         method: on the device of `windows`.
         windows: parts `pretrain` and `monitor`.
-        settings: the method's resolved settings.
         place: where the method's section stands in the config, for messages.
         report: called with a line of progress per epoch.
         snapshots: shares of the epochs after which weights are kept; 0 is the state before any step.
@@ -77,8 +75,8 @@ def train(
     if not num_steps:
         start = _start(method, windows, keep)
         return TrainingRun(start.rows, start.traces, facts, start.snapshots, 0)
-    lr = facts["learning_rate"] = learning_rate_of_run(settings, num_steps)
-    optimizer = make_optimizer(method.parameters(), lr=lr, settings=settings["optimizer"])
+    lr = facts["learning_rate"] = learning_rate_of_run(method.settings, num_steps)
+    optimizer = make_optimizer(method.parameters(), lr=lr, settings=method.settings.optimizer)
     processes = processes or alone(windows.device)
     state = None if keeper is None else keeper.found()
     processes.check_same("the epoch to resume at", state.epoch if state is not None else -1)
@@ -114,21 +112,21 @@ def train(
     return TrainingRun(progress.rows, progress.traces, facts, progress.snapshots, progress.rows[-1]["epoch"])
 
 
-def _start(method: Method, windows: ResidentWindows, keep: Collection[int]) -> Progress:
+def _start(method: AnyMethod, windows: ResidentWindows, keep: Collection[int]) -> Progress:
     """What is reported of the state before any step."""
     snapshots = {0: _snapshot(method)} if 0 in keep else {}
     row = {"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}
     return Progress([row], [method.epoch_trace()], snapshots)
 
 
-def _tensors_of(method: Method) -> dict[str, Tensor]:
+def _tensors_of(method: AnyMethod) -> dict[str, Tensor]:
     """All that the processes of a training must have in common after an epoch."""
     own = {name: value for name, value in method.training_state().items() if isinstance(value, Tensor)}
     return {**method.state_dict(), **own}
 
 
 def _train_epoch(
-    method: Method,
+    method: AnyMethod,
     losses: Callable[[WindowBatch], dict[str, Tensor]],
     windows: ResidentWindows,
     optimizer: torch.optim.Optimizer,
@@ -160,7 +158,7 @@ def _train_epoch(
     return {"losses": means, "steps": steps, "windows": seen, "lr": optimizer.param_groups[0]["lr"]}
 
 
-def _steps_per_epoch(method: Method, windows: ResidentWindows, place: str) -> int:
+def _steps_per_epoch(method: AnyMethod, windows: ResidentWindows, place: str) -> int:
     if not method.num_epochs:
         return 0
     steps = windows.steps_per_epoch(method.batch_size, method.batch_unit)
@@ -172,7 +170,7 @@ def _steps_per_epoch(method: Method, windows: ResidentWindows, place: str) -> in
     return steps
 
 
-def _monitor(method: Method, windows: ResidentWindows) -> dict[str, Any]:
+def _monitor(method: AnyMethod, windows: ResidentWindows) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for part, name in (("pretrain", "retrieval_training"), ("monitor", "retrieval_unseen")):
         if windows.num_windows(part) and (found := retrieval(method, windows, part)):
@@ -180,7 +178,7 @@ def _monitor(method: Method, windows: ResidentWindows) -> dict[str, Any]:
     return row
 
 
-def _snapshot(method: Method) -> dict[str, Tensor]:
+def _snapshot(method: AnyMethod) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in method.snapshot_state().items()}
 
 

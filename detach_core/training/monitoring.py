@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from detach_core.methods.batch import SENSOR, WindowsAccess
-from detach_core.methods.method import Method
-from detach_core.methods.networks import required
+from detach_core.methods.batch import SENSOR, WindowsAccess, required
+from detach_core.methods.method import AnyMethod
 
 # The gallery. Retrieval gets harder with it, so it is one for all methods and parts.
 GALLERY = 128
@@ -25,7 +24,7 @@ def recall_at(similarity: Tensor, ranks: tuple[int, ...] = RANKS) -> dict[str, f
 
 
 @torch.no_grad()
-def retrieval(method: Method, windows: WindowsAccess, part: str) -> dict[str, Any]:
+def retrieval(method: AnyMethod, windows: WindowsAccess, part: str) -> dict[str, Any]:
     """Recall of sensor-to-video retrieval and back over evenly spread windows of `part`; {} without a common space."""
     modalities = method.video_modalities | {SENSOR}
     was_training = method.training

@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from detach_core.contracts.errors import UserError
 from detach_core.methods.batch import WindowBatch
-from detach_core.methods.method import Method
+from detach_core.methods.method import AnyMethod
 from detach_core.training.agreement import agree
 from detach_core.training.device import choose_device
 from detach_core.training.shared_rows import SharedRows
@@ -60,7 +60,7 @@ class Processes:
         """How many there are, for the log and the history; nothing to say of one."""
         return f", {self.count} processes" if self.count > 1 else ""
 
-    def share(self, method: Method) -> Callable[[WindowBatch], dict[str, Tensor]]:
+    def share(self, method: AnyMethod) -> Callable[[WindowBatch], dict[str, Tensor]]:
         """`method.losses` with its networks' rows shared out, whose gradients are averaged over the processes.
 
         Call it once for a method, after all that is done before training; weights become those of the first process.
@@ -70,7 +70,7 @@ class Processes:
         # Some phases leave networks out.
         return DistributedDataParallel(_Losses(method), find_unused_parameters=True, **_BUFFERS_STAY)
 
-    def share_rows(self, method: Method) -> None:
+    def share_rows(self, method: AnyMethod) -> None:
         """Share out the rows that the method's networks see, from here on, in training and evaluation."""
         if self.count > 1:
             rows = SharedRows(self.rank, self.count)
@@ -109,7 +109,7 @@ class Processes:
 class _Losses(nn.Module):
     """A method whose `forward` is its losses: what torch's data parallelism calls."""
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: AnyMethod) -> None:
         super().__init__()
         self.method = method
 
@@ -121,11 +121,6 @@ class _Losses(nn.Module):
 def alone(device: torch.device) -> Processes:
     """A training of one process."""
     return Processes(0, 1, device)
-
-
-def num_processes(values: Mapping[str, Any]) -> int:
-    """How many processes share a training with these settings."""
-    return int(values["devices"] * values["nodes"])
 
 
 def own_rank(count: int) -> int:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from detach_core.contracts.training_state import TrainingState
-from detach_core.methods.method import Method
-from detach_core.methods.networks import starting_with
+from detach_core.methods.batch import starting_with
+from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.seed import global_random_state, restore_global_random_state
 
@@ -30,7 +30,7 @@ class Progress:
 
 
 def take_state(
-    method: Method, windows: ResidentWindows, optimizer: torch.optim.Optimizer, progress: Progress
+    method: AnyMethod, windows: ResidentWindows, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> TrainingState:
     """A copy of all that the coming epochs depend on, on the CPU, and the progress, which only grows."""
     own = method.training_state()
@@ -50,7 +50,7 @@ def take_state(
 
 
 def restore_state(
-    state: TrainingState, method: Method, windows: ResidentWindows, optimizer: torch.optim.Optimizer
+    state: TrainingState, method: AnyMethod, windows: ResidentWindows, optimizer: torch.optim.Optimizer
 ) -> Progress:
     """Put the training where `take_state` found it; returns the progress till then.
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.checkpoint import Checkpoint
-from detach_core.contracts.provenance import Provenance
-from detach_core.contracts.split import ChannelStatistics, Normalisation, Split
-from detach_core.contracts.windows import Windows
-from detach_core.encoders.video.start import describe_start, without_path
-from detach_core.methods import METHODS, build_method
+from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from detach_core.contracts.errors import ContractError
+from detach_core.contracts.history import write_history
+from detach_core.contracts.logs import stage_log
+from detach_core.contracts.provenance import Provenance, make_provenance
+from detach_core.contracts.split import ChannelStatistics, Normalisation, Split, read_split
+from detach_core.contracts.windows import Windows, read_windows
 from detach_core.methods.batch import STREAMED
-from detach_core.methods.method import Method
+from detach_core.methods.method import AnyMethod
+from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
+from detach_core.training.identity import training_identity
+from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
 from detach_core.training.loop import TrainingRun, train
-from detach_core.training.processes import Processes, alone
+from detach_core.training.processes import Processes, alone, joined, own_rank
 from detach_core.training.seed import seed_everything
 from detach_core.training.state_keeper import StateKeeper
 
@@ -30,32 +35,101 @@ from detach_core.training.state_keeper import StateKeeper
 class Session:
     """A trained method and the account of its training."""
 
-    method: Method
+    method: AnyMethod
     run: TrainingRun
 
 
-def with_video_start(settings: dict[str, Any], spatial: Checkpoint | None) -> dict[str, Any]:
-    """The settings with what the weight file of `video.init` holds; with a Stage 1, it is what that started from.
+@dataclass(frozen=True)
+class Trained:
+    """A finished training, for what its stage writes beside checkpoint and history."""
 
-    Raises:
-        BadInputError: the weight file is refused.
+    session: Session
+    split: Split
+    provenance: Provenance
+    log: logging.Logger
+
+
+def train_to_files(
+    stage: str,
+    job: TrainingJob,
+    *,
+    place: str,
+    windows_path: str | Path,
+    split_path: str | Path,
+    spatial_path: str | Path | None,
+    checkpoint_path: str | Path,
+    history_path: str | Path,
+    seed: int,
+    log_path: str | Path,
+    write: Callable[[Trained], None],
+) -> None:
+    """Train, write checkpoint and history and, by `write`, what the stage keeps beside them.
+
+    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+
+    Args:
+        stage: its name.
+        job: method and settings.
+        place: where the method's section stands in the config, for messages.
+        windows_path: `windows.h5`.
+        split_path: `split.json`.
+        spatial_path: Stage 1's checkpoint; None for methods that do not start from it.
+        checkpoint_path: where to write the weights.
+        history_path: where to write what each epoch reported.
+        seed: of weights, order and augmentation.
+        log_path: the log.
+        write: called once, by the main process, when checkpoint and history are there.
     """
-    if "video" not in settings:
-        return settings
-    video = settings["video"] if spatial is None else spatial.settings["video"]
-    return settings | {"video": describe_start(video, size=settings["encoders"]["size"])}
+    count = job.machines.num_processes
+    with (
+        stage_log(log_path, stage, rank=own_rank(count)) as log,
+        joined(job.machines.device, count) as processes,
+    ):
+        windows, split = read_windows(windows_path), read_split(split_path)
+        inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
+        spatial = None if spatial_path is None else read_checkpoint(spatial_path)
+        if spatial is not None and spatial_path is not None:
+            _check_same_input(spatial, spatial_path, inputs)
+            inputs["spatial"] = spatial.provenance.artifact_id
+        job = with_stage_1(job, spatial)
+        provenance = make_provenance(
+            stage=stage, source=windows.source, settings=job.to_plain(), seed=seed, inputs=inputs
+        )
+        identity = training_identity(provenance, device=job.machines.device, spatial=spatial)
+        with StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper:
+            session = run_session(
+                job,
+                place=place,
+                windows=windows,
+                split=split,
+                spatial=spatial,
+                seed=seed,
+                log=log,
+                keeper=keeper,
+                processes=processes,
+            )
+            if not processes.is_main:
+                return
+            checkpoint = make_checkpoint(job, session, windows=windows, split=split, provenance=provenance)
+            write_checkpoint(checkpoint_path, checkpoint)
+            write_history(history_path, session.run.rows, run=session.run.facts, provenance=provenance)
+            write(Trained(session, split, provenance, log))
 
 
-def portable(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings without the place of the weight file, which differs between machines; a checkpoint holds weights."""
-    return settings | ({"video": without_path(settings["video"])} if "video" in settings else {})
+def _check_same_input(spatial: Checkpoint, path: str | Path, inputs: dict[str, str]) -> None:
+    """Stage 1 must have seen these windows under this split."""
+    for role, expected in inputs.items():
+        found = spatial.provenance.inputs.get(role, "nothing")
+        if found != expected:
+            raise ContractError(
+                path, f"provenance.{role}", expected=expected, found=found, remedy="rerun the rule `pretrain_spatial`"
+            )
 
 
 def run_session(
-    name: str,
+    job: TrainingJob,
     *,
     place: str,
-    settings: dict[str, Any],
     windows: Windows,
     split: Split,
     spatial: Checkpoint | None,
@@ -64,12 +138,11 @@ def run_session(
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
 ) -> Session:
-    """Train the method `name` on the split's pretraining windows.
+    """Train a method on the split's pretraining windows.
 
     Args:
-        name: a key of `METHODS`.
-        place: where its section stands in the config, for messages.
-        settings: its resolved settings, `with_video_start`; Stage 1's are added to them when there is a Stage 1.
+        job: method and settings, `with_stage_1`.
+        place: where the method's section stands in the config, for messages.
         windows: all windows.
         split: which of them are pretrained on, and their normalisation.
         spatial: Stage 1, for methods that start from it.
@@ -78,16 +151,15 @@ def run_session(
         keeper: of the state; None: nothing outlasts the process.
         processes: that train together, this one among them; None: this one alone.
     """
-    processes = processes or alone(choose_device(settings["device"]))
+    processes = processes or alone(choose_device(job.machines.device))
     device = processes.device
-    words = prepare(device, threads=settings["threads"]) + processes.words
+    words = prepare(device, threads=job.machines.threads) + processes.words
     seed_everything(seed)
-    if spatial is not None:
-        settings["spatial_settings"] = spatial.settings
-    form = settings["input"]["form"]
+    settings = job.settings
+    form = settings.input.form
     statistics = split.normalisation.activation[form]
     method = build_method(
-        name,
+        job.method,
         settings=settings,
         shape=input_shape(windows),
         activation={"mean": statistics.mean.tolist(), "std": statistics.std.tolist()},
@@ -101,21 +173,20 @@ def run_session(
         {"pretrain": split.pretrain, "monitor": unseen_part(split)},
         split.normalisation,
         form=form,
-        augmentation=settings.get("augmentation"),
+        augmentation=settings.augmentation if isinstance(settings, HasAugmentation) else None,
         device=device,
         seed=seed,
-        with_labels=METHODS[name].uses_labels,
+        with_labels=method.uses_labels,
         with_streams=bool((method.modalities | method.video_modalities) & STREAMED),
-        frames_every=settings["input"]["frames_every"],
+        frames_every=settings.input.frames_every,
     )
-    log.info("%s on %s: %d pretraining windows, %s", name, windows.dataset, len(split.pretrain), words)
+    log.info("%s on %s: %d pretraining windows, %s", job.method, windows.dataset, len(split.pretrain), words)
     run = train(
         method,
         resident,
-        settings=settings,
         place=place,
         report=log.info,
-        snapshots=settings.get("snapshots", ()),
+        snapshots=settings.snapshots if isinstance(settings, HasSnapshots) else (),
         keeper=keeper,
         processes=processes,
     )
@@ -129,18 +200,23 @@ def unseen_part(split: Split) -> NDArray[np.int64]:
 
 
 def make_checkpoint(
-    name: str, session: Session, *, settings: dict[str, Any], windows: Windows, split: Split, provenance: Provenance
+    job: TrainingJob, session: Session, *, windows: Windows, split: Split, provenance: Provenance
 ) -> Checkpoint:
     """The session's method as a checkpoint."""
+    plain = job.to_plain()
     return Checkpoint(
-        method=name,
-        settings=portable(settings),
+        method=job.method,
+        settings=plain["settings"],
         shape=session.method.shape.as_dict(),
         normalisation=normalisation_as_dict(split.normalisation),
         class_names=list(windows.class_names),
         channel_names=list(windows.channel_names),
         epoch=session.run.num_epochs,
-        facts={"encoders": settings.get("encoders"), "video_init": session.method.video_init, **_sizes(session)},
+        facts={
+            "encoders": plain["settings"].get("encoders"),
+            "video_init": session.method.video_init,
+            **_sizes(session),
+        },
         tensors=session.method.state_dict(),
         provenance=provenance,
     )

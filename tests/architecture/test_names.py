@@ -91,7 +91,8 @@ def test_every_module_has_its_test(root, modules):
 
 def test_methods_of_the_config_are_methods_of_the_registry():
     from detach_core.config.methods import METHOD_CONFIGS
-    from detach_core.methods import METHODS
+
+    from detach_core.methods.registry import METHODS
 
     assert set(METHOD_CONFIGS) == set(METHODS) - {"detach_spatial"}
     for name, section in METHOD_CONFIGS.items():

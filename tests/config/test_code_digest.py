@@ -120,10 +120,10 @@ def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, mo
     methods.mkdir()
     for name in ("detach", "primus", "random_encoder"):
         (methods / f"{name}.py").write_text("VALUE = 1\n")
-    (methods / "supervised.py").write_text("from detach_core.methods.random_encoder import VALUE\n")
+    (methods / "supervised.py").write_text("from detach_core.methods.controls.random_encoder import VALUE\n")
     names = ("detach", "primus", "random_encoder", "supervised")
     (methods / "__init__.py").write_text("".join(f"import detach_core.methods.{name}\n" for name in names))
-    (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods import METHODS\n")
+    (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods.registry import METHODS\n")
     before = method_digests(package)
     with (methods / f"{module}.py").open("a") as file:
         file.write("CHANGED = True\n")

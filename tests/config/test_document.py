@@ -2,9 +2,10 @@ import json
 import subprocess
 import sys
 
+from detach_core.config.methods import METHOD_CONFIGS
+
 from detach_core.config.document import SHARED, Document
 from detach_core.config.load import load_config
-from detach_core.config.methods import METHOD_CONFIGS
 
 
 def test_the_configuration_holds_every_method_and_no_other(data):

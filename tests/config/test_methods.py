@@ -1,7 +1,7 @@
 import pytest
+from detach_core.config.methods import METHOD_CONFIGS
 
 from detach_core.config.document import SHARED
-from detach_core.config.methods import METHOD_CONFIGS
 
 
 @pytest.mark.parametrize("method", METHOD_CONFIGS)

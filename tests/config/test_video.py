@@ -1,9 +1,9 @@
 import pytest
+from detach_core.config.methods import METHOD_CONFIGS
+from detach_core.config.video import SCRATCH, SUFFIXES
 
 from detach_core.config.load import load_config
-from detach_core.config.methods import METHOD_CONFIGS
 from detach_core.config.variants import resolve_spatial, resolve_variant
-from detach_core.config.video import SCRATCH, SUFFIXES
 
 # Of the methods, those that never look at the video.
 BLIND = {"random_encoder", "statistics", "supervised"}

@@ -13,7 +13,7 @@ from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
 from detach_core.contracts.windows import read_windows
-from detach_core.methods import build_method
+from detach_core.methods.registry import build_method
 from detach_core.stages.activation_maps import activation_maps
 from detach_core.training.batches import input_shape
 from detach_core.training.seed import seed_everything

@@ -20,8 +20,8 @@ from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.methods import METHODS, build_method
 from detach_core.methods.batch import WindowBatch
+from detach_core.methods.registry import METHODS, build_method
 from detach_core.training import processes, session
 from detach_core.training.batches import ResidentWindows, input_shape
 

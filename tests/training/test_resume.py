@@ -6,7 +6,7 @@ import torch
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
-from detach_core.methods import METHODS
+from detach_core.methods.registry import METHODS
 from detach_core.training import session as sessions
 from detach_core.training.state_keeper import FILE_NAME, StateKeeper
 

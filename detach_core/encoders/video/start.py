@@ -1,14 +1,13 @@
 """Where a video network starts: the shared trunk from nothing, or from a weight file of the user's (`video.init`).
 
-In training the section `video` is first described: what the file holds goes into the settings, so that a checkpoint is
+In training the start is first described: what the file holds goes into the settings, so that a checkpoint is
 rebuilt without the file and no table shows where it lay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -16,32 +15,32 @@ from detach_core.encoders.size import Size
 from detach_core.encoders.video.backbone import BackboneTrunk
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d, TimeAverage
 from detach_core.encoders.video.weight_file import TRUNK, VideoWeights, read_video_weights
+from detach_core.settings.shared import SCRATCH, VideoStartSettings, WeightFile
 
-SCRATCH = "scratch"
 DIGITS = 12
 
 
-def describe_start(video: Mapping[str, Any], *, size: Size) -> dict[str, Any]:
-    """The section `video` with what its weight file holds, and the file's name in place of its path.
+def described_start(start: VideoStartSettings, *, size: Size) -> VideoStartSettings:
+    """The start with what its weight file holds, and the file's name in place of its path.
 
     Raises:
         BadInputError: the weight file is refused.
     """
-    if video["init"] == SCRATCH or "network" in video:
-        return dict(video)
-    return _described(video["init"], read_video_weights(video["init"], size=size))
+    if start.init == SCRATCH or start.weights is not None:
+        return start
+    return _described(start.init, read_video_weights(start.init, size=size))
 
 
-def without_path(video: Mapping[str, Any]) -> dict[str, Any]:
-    """A described section as a checkpoint keeps it."""
-    return {key: value for key, value in video.items() if key != "path"}
+def without_path(start: VideoStartSettings) -> VideoStartSettings:
+    """A described start as a checkpoint keeps it."""
+    return start if start.weights is None else replace(start, weights=replace(start.weights, path=None))
 
 
-def build_trunk(video: Mapping[str, Any], *, dim: int, size: Size, time_average: TimeAverage) -> tuple[nn.Module, str]:
-    """The network that `video` says, with its weights where a path leads to them; and in words where it started.
+def build_trunk(start: VideoStartSettings, *, dim: int, size: Size, time_average: TimeAverage) -> tuple[nn.Module, str]:
+    """The network that `start` names, with its weights where a path leads to them; and in words where it started.
 
     Args:
-        video: the section, described or not; described and without a path, the weights come from a checkpoint.
+        start: described or not; described and without a path, the weights come from a checkpoint.
         dim: of the feature.
         size: of the shared trunk.
         time_average: as `SpatialCnn2d`.
@@ -49,32 +48,27 @@ def build_trunk(video: Mapping[str, Any], *, dim: int, size: Size, time_average:
     Raises:
         BadInputError: the weight file is refused.
     """
-    if video["init"] == SCRATCH:
+    if start.init == SCRATCH:
         return SpatialCnn2d(dim=dim, size=size, time_average=time_average), SCRATCH
     weights: VideoWeights | None = None
-    start = video
-    if "path" in video or "network" not in video:
-        path = video.get("path", video["init"])
+    path = start.init if start.weights is None else start.weights.path
+    if path is not None:
         weights = read_video_weights(path, size=size)
         start = _described(path, weights)
+    assert start.weights is not None
     network: nn.Module
-    if start["network"] == TRUNK:
+    if start.weights.network == TRUNK:
         network = SpatialCnn2d(dim=dim, size=size, time_average=time_average)
     else:
-        network = BackboneTrunk(start["network"], dim=dim, time_average=time_average)
+        network = BackboneTrunk(start.weights.network, dim=dim, time_average=time_average)
     if weights is not None:
         _load(network, weights, dim=dim)
-    return network, _words(start, dim)
+    return network, _words(start.init, start.weights, dim)
 
 
-def _described(path: str, weights: VideoWeights) -> dict[str, Any]:
-    return {
-        "init": Path(path).name,
-        "network": weights.network,
-        "width": weights.width,
-        "sha256": weights.sha256,
-        "path": path,
-    }
+def _described(path: str, weights: VideoWeights) -> VideoStartSettings:
+    found = WeightFile(network=weights.network, width=weights.width, sha256=weights.sha256, path=path)
+    return VideoStartSettings(init=Path(path).name, weights=found)
 
 
 def _load(network: nn.Module, weights: VideoWeights, *, dim: int) -> None:
@@ -90,7 +84,7 @@ def _is_last(key: str) -> bool:
     return key.startswith("projection.")
 
 
-def _words(start: Mapping[str, Any], dim: int) -> str:
+def _words(name: str, weights: WeightFile, dim: int) -> str:
     # Of a trunk, the last layer fits one width: what has another starts with a layer of its own, and says so.
-    anew = ", projection anew" if start["network"] == TRUNK and start["width"] != dim else ""
-    return f"{start['init']} (sha256 {start['sha256'][:DIGITS]}{anew})"
+    anew = ", projection anew" if weights.network == TRUNK and weights.width != dim else ""
+    return f"{name} (sha256 {weights.sha256[:DIGITS]}{anew})"

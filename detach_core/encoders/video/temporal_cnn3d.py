@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
 from detach_core.encoders.size import Size, for_size
-from detach_core.losses.unit_rows import unit_rows
+from detach_core.losses.contrastive import unit_rows
 
 TimeAverage = Literal["steps", "differences"]
 Triple = tuple[int, int, int]

@@ -29,8 +29,7 @@ from detach_core.evaluation.cluster_figures import (
 )
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures, Values, estimate
 from detach_core.evaluation.intervals import instances_of
-from detach_core.methods.detach_spatial import KMEANS_SEED, KMEANS_STARTS
-from detach_core.methods.spatial_phases import REFINEMENT
+from detach_core.methods.detach.stage1 import KMEANS_SEED, KMEANS_STARTS, REFINEMENT
 from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line
 from detach_core.signals.normalization import apply_form

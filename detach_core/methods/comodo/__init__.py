@@ -1,0 +1,1 @@
+"""COMODO: distillation of a video teacher into the sensor."""

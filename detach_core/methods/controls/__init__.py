@@ -1,0 +1,1 @@
+"""Controls: untrained networks, hand-made statistics, supervised training."""

@@ -1,0 +1,174 @@
+"""DETACH's networks from their settings: shared by its two stages and by the controls that take them over."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from detach_core.encoders.sensor import build_sensor_encoder
+from detach_core.encoders.sensor.activation import Mode
+from detach_core.encoders.sensor.spatial import SensorSpatial
+from detach_core.encoders.video.start import build_trunk
+from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.losses.contrastive import cosine_logits
+from detach_core.methods.batch import (
+    FRAMES,
+    MEAN_FRAME,
+    SENSOR,
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    all_sensors,
+    required,
+)
+from detach_core.methods.detach.settings import DetachSettings, SpatialSettings
+from detach_core.methods.method import ActivationStatistics
+from detach_core.methods.settings import SensorTemporal
+from detach_core.settings.shared import EncoderSettings, InputSettings
+
+
+class HasSensorNetworks(Protocol):
+    """Settings with what the spatial sensor network is built from."""
+
+    @property
+    def input(self) -> InputSettings:
+        """Input form."""
+
+    @property
+    def encoders(self) -> EncoderSettings:
+        """Size of the networks."""
+
+
+def sensor_spatial(
+    settings: HasSensorNetworks, shape: InputShape, activation: ActivationStatistics, *, mode: Mode
+) -> SensorSpatial:
+    """E_ss with the projection of the activation vector; `mode` is what that vector is a quantile of."""
+    return SensorSpatial(
+        channels=shape.channels,
+        length=shape.length,
+        dim=settings.encoders.dim,
+        size=settings.encoders.size,
+        normalisation=activation,
+        form=settings.input.form,
+        quantile=settings.input.activation_quantile,
+        mode=mode,
+    )
+
+
+def fit_activation(network: SensorSpatial, windows: WindowsAccess) -> None:
+    """Standardise the activation vector of a mode that the split has no statistics of."""
+    if network.activation.form == "centred" and network.activation.mode != "abs":
+        network.activation.fit_statistics(all_sensors(windows))
+
+
+@torch.no_grad()
+def calibrate_batch_norm(network: nn.Module, windows: WindowsAccess) -> None:
+    """Give BatchNorm of a sensor network the statistics of all pretraining windows, then evaluation mode."""
+    layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    usual = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # every batch counts alike
+    network.train()
+    for batch in windows.batches("pretrain", modalities={SENSOR}):
+        network(required(batch.sensor))
+    network.eval()
+    for layer, momentum in zip(layers, usual, strict=True):
+        layer.momentum = momentum
+
+
+@torch.no_grad()
+def clean_feature(network: nn.Module, windows: WindowsAccess, position: Tensor) -> Tensor:
+    """Features (B, d) of pretraining windows without augmentation and in evaluation mode; the mode is put back."""
+    was_training = network.training
+    network.eval()
+    batch = windows.gather("pretrain", position, modalities={SENSOR}, augment=False)
+    feature: Tensor = network(required(batch.sensor))
+    network.train(was_training)
+    return feature
+
+
+def sensor_temporal(kind: SensorTemporal, encoders: EncoderSettings, shape: InputShape) -> nn.Module:
+    """E_st, one of Table 6's."""
+    return build_sensor_encoder(
+        kind,
+        channels=shape.channels,
+        length=shape.length,
+        dim=encoders.dim,
+        size=encoders.size,
+    )
+
+
+def video_temporal(settings: DetachSettings) -> TemporalCnn3d:
+    """E_vt."""
+    return TemporalCnn3d(dim=settings.encoders.dim, size=settings.encoders.size, time_average=settings.time_average)
+
+
+class SpatialVideo(nn.Module):
+    """E_vs and g_v: a spatial feature (B, d) of the video, and cluster logits (B, K) on it.
+
+    `video_init` says where E_vs started: `scratch`, or the name and digest of a weight file.
+    """
+
+    def __init__(self, settings: SpatialSettings) -> None:
+        super().__init__()
+        dim = settings.encoders.dim
+        self.averages_pixels = settings.video_time_average == "pixels"
+        self.encoder, self.video_init = build_trunk(
+            settings.video,
+            dim=dim,
+            size=settings.encoders.size,
+            time_average=settings.video_time_average,
+        )
+        self.classifier = nn.Linear(dim, settings.clusters)
+
+    @property
+    def modality(self) -> str:
+        """What it looks at: the mean frame, or all frames where their features are averaged."""
+        return MEAN_FRAME if self.averages_pixels else FRAMES
+
+    def feature(self, batch: WindowBatch) -> Tensor:
+        """Spatial feature (B, d)."""
+        pixels = required(batch.mean_frame) if self.averages_pixels else required(batch.frames).transpose(1, 2)
+        feature: Tensor = self.encoder(pixels)
+        return feature
+
+    def forward(self, batch: WindowBatch) -> Tensor:
+        """Cluster logits (B, K)."""
+        logits: Tensor = self.classifier(self.feature(batch))
+        return logits
+
+    @torch.no_grad()
+    def logits_of_all(self, windows: WindowsAccess) -> Tensor:
+        """Logits (N, K) of all pretraining windows without augmentation: a frozen network need be asked only once."""
+        return torch.cat([self(batch) for batch in windows.batches("pretrain", modalities={self.modality})])
+
+
+class ClusterHead(nn.Module):
+    """Cluster logits (B, K) of sensor features, by `cluster_head`.
+
+    `cosine`: cosine with the memory's centroids over a temperature (the authors' code). `learnable`: the same with
+    prototypes that are trained (the paper's words). `linear`: a classifier of its own (ODC).
+    """
+
+    def __init__(self, settings: SpatialSettings) -> None:
+        super().__init__()
+        dim, clusters = settings.encoders.dim, settings.clusters
+        self.kind, self.temperature = settings.cluster_head, settings.cluster_temperature
+        self.prototype = nn.Parameter(torch.zeros(clusters, dim)) if self.kind == "learnable" else None
+        self.classifier = nn.Linear(dim, clusters) if self.kind == "linear" else None
+
+    @torch.no_grad()
+    def start(self, centroid: Tensor) -> None:
+        """Learnable prototypes start at the first centroids."""
+        if self.prototype is not None:
+            self.prototype.copy_(centroid)
+
+    def forward(self, feature: Tensor, centroid: Tensor) -> Tensor:
+        """Logits (B, K) of features (B, d), given the memory's centroids (K, d)."""
+        if self.classifier is not None:
+            logits: Tensor = self.classifier(feature)
+            return logits
+        return cosine_logits(feature, centroid if self.prototype is None else self.prototype, self.temperature)

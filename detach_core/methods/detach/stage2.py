@@ -1,0 +1,202 @@
+"""DETACH, Stage 2 (paper, Sec. 3.2): what moves how, contrasted with weighted negatives on frozen Stage-1 features.
+
+Trainable are the two temporal encoders. Negatives at the same place count more (they differ in motion), negatives that
+move alike as well count less (they are likely the same action). Weights come from the frozen spatial features and from
+slow copies of the temporal encoders, and carry no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from detach_core.encoders.freezing import FrozenEncoder
+from detach_core.encoders.momentum import MomentumEncoder, momentum_for, share_of_start_left
+from detach_core.losses.contrastive import unit_rows
+from detach_core.methods.batch import MOTION, SENSOR, InputShape, WindowBatch, WindowsAccess, required, starting_with
+from detach_core.methods.detach import networks
+from detach_core.methods.detach.negative_kinds import PairMonitor
+from detach_core.methods.detach.negative_weights import (
+    PairFeatures,
+    cosine_matrix,
+    negative_weights,
+    pair_similarities,
+)
+from detach_core.methods.detach.networks import SpatialVideo
+from detach_core.methods.detach.settings import DetachSettings
+from detach_core.methods.detach.weighted_info_nce import weighted_info_nce
+from detach_core.methods.method import ActivationStatistics, Embedding, Method, join_halves
+
+FLOW_CHANNELS = 2
+_FROZEN = ("sensor_spatial.", "video_spatial.")
+
+
+class Detach(Method[DetachSettings]):
+    """E_st and E_vt over frozen E_ss, P_q and E_vs."""
+
+    settings_type = DetachSettings
+    probed = "sensor spatial + temporal"
+    needs_spatial = True
+    modalities = frozenset({SENSOR, MOTION})
+
+    def __init__(self, settings: DetachSettings, shape: InputShape, activation: ActivationStatistics) -> None:
+        super().__init__(settings, shape, activation)
+        spatial = settings.spatial_settings
+        if spatial is None:
+            raise ValueError("Stage 2 is built from the settings of its Stage 1, but `spatial_settings` is None")
+        self.sensor_spatial = FrozenEncoder(
+            networks.sensor_spatial(spatial, shape, activation, mode=spatial.activation)
+        )
+        self.video_spatial = SpatialVideo(spatial).eval().requires_grad_(False)
+        self.video_init = self.video_spatial.video_init
+        self.sensor_temporal = networks.sensor_temporal(settings.sensor_temporal, settings.encoders, shape)
+        self.video_temporal = networks.video_temporal(settings)
+        self.slow: nn.ModuleDict | None = None
+        if settings.momentum_encoder:
+            online = {"sensor": self.sensor_temporal, "video": self.video_temporal}
+            self.slow = nn.ModuleDict({name: MomentumEncoder(encoder) for name, encoder in online.items()})
+        frozen = [self.sensor_spatial, self.video_spatial.encoder]
+        self.row_networks = [*frozen, self.sensor_temporal, self.video_temporal, *(self.slow or {}).values()]
+        self.num_epochs, self.batch_size = settings.epochs, settings.batch_size
+        self.momentum, self._epoch_steps = settings.momentum, 0
+
+    @property
+    def embedding_dim(self) -> int:
+        """Twice d."""
+        return 2 * int(self.settings.encoders.dim)
+
+    @property
+    def video_modalities(self) -> frozenset[str]:
+        """Motion, and what the spatial video encoder looks at."""
+        return frozenset({MOTION, self.video_spatial.modality})
+
+    def train(self, mode: bool = True) -> Detach:
+        """Training mode for the temporal encoders; Stage 1 stays as it is, BatchNorm too."""
+        super().train(mode)
+        self.video_spatial.eval()
+        return self
+
+    def load_spatial(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take E_ss, P_q, E_vs from Stage 1's checkpoint."""
+        self.sensor_spatial.encoder.load_state_dict(starting_with(tensors, "sensor."))
+        self.video_spatial.load_state_dict(starting_with(tensors, "video."))
+
+    def embed_sensor(self, sensor: Tensor) -> Embedding:
+        """Eqs. 5-6 of the sensor."""
+        return join_halves(self.sensor_spatial(sensor), self.sensor_temporal(sensor))
+
+    def embed_video(self, batch: WindowBatch) -> Embedding:
+        """Eqs. 5-6 of the video."""
+        return join_halves(self.video_spatial.feature(batch), self.video_temporal(self._motion(batch)))
+
+    def _motion(self, batch: WindowBatch) -> Tensor:
+        motion = required(batch.motion)
+        if self.settings.flow:
+            return motion
+        seen = torch.ones(motion.shape[1], device=motion.device)
+        seen[-FLOW_CHANNELS:] = 0.0
+        return motion * seen.view(1, -1, 1, 1, 1)
+
+    @torch.no_grad()
+    def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
+        """Compute all frozen features once, unaugmented, and fix the momentum of a run of `num_steps`."""
+        self.eval()
+        modalities = {SENSOR, self.video_spatial.modality}
+        sensor, video = [], []
+        for batch in windows.batches("pretrain", modalities=modalities):
+            sensor.append(unit_rows(self.sensor_spatial(required(batch.sensor))))
+            video.append(unit_rows(self.video_spatial.feature(batch)))
+        self._sensor_spatial, self._video_spatial = torch.cat(sensor), torch.cat(video)
+        self._pairs = PairMonitor(windows.truth("pretrain"))
+        self._epoch_steps = num_steps // self.num_epochs
+        self.momentum = momentum_for(self.settings.momentum, num_steps, self.settings.momentum_left)
+        offset = cosine_matrix(self._video_spatial, self._sensor_spatial)
+        num_pairs = len(offset) * (len(offset) - 1)
+        diagonal = float(offset.diagonal().mean())
+        others = float((offset.sum() - offset.diagonal().sum()) / max(num_pairs, 1))
+        return {
+            "momentum": self.momentum if self.slow is not None else None,
+            "spatial_offset": {"diagonal": diagonal, "off_diagonal": others, "sd": float(offset.std())},
+        }
+
+    def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
+        """Eqs. 12-13."""
+        motion, sensor_window = self._motion(batch), required(batch.sensor)
+        video, sensor = self.video_temporal(motion), self.sensor_temporal(sensor_window)
+        if self.slow is None:
+            slow_video, slow_sensor = video.detach(), sensor.detach()
+        else:
+            slow_video, slow_sensor = self.slow["video"](motion), self.slow["sensor"](sensor_window)
+        video_spatial, sensor_spatial = self._video_spatial[batch.position], self._sensor_spatial[batch.position]
+        pairs = self._pair_values(batch, PairFeatures(video_spatial, sensor_spatial, slow_video, slow_sensor))
+        self._pairs.add(batch.position, **pairs)
+        loss = weighted_info_nce(
+            self._contrasted(video_spatial, video),
+            self._contrasted(sensor_spatial, sensor),
+            pairs["weight"],
+            self.settings.temperature,
+        )
+        return {"contrastive": loss}
+
+    @torch.no_grad()
+    def pair_values(self, batch: WindowBatch) -> dict[str, Tensor]:
+        """For figures: `spatial_similarity` A, `temporal_similarity` T (intra-modal) and `weight` W, each (B, B)."""
+        motion, sensor = self._motion(batch), required(batch.sensor)
+        online = {"video": self.video_temporal, "sensor": self.sensor_temporal}
+        slow = online if self.slow is None else self.slow
+        spatial = self.video_spatial.feature(batch), self.sensor_spatial(sensor)
+        return self._pair_values(batch, PairFeatures(*spatial, slow["video"](motion), slow["sensor"](sensor)))
+
+    def _contrasted(self, spatial: Tensor, temporal: Tensor) -> Tensor:
+        parts = {"spatial": unit_rows(spatial), "temporal": unit_rows(temporal)}
+        return torch.cat([parts[name] for name in self.settings.z_parts], dim=1)
+
+    @torch.no_grad()
+    def _pair_values(self, batch: WindowBatch, features: PairFeatures) -> dict[str, Tensor]:
+        """Similarities and W, each (B, B); plain InfoNCE's W is 1 (Table 3)."""
+        settings = self.settings
+        similarities = pair_similarities(features, settings.temporal_similarity)
+        if settings.contrastive == "infonce":
+            weight = torch.ones(len(batch), len(batch), device=batch.position.device).fill_diagonal_(0.0)
+        else:
+            weight = negative_weights(
+                similarities,
+                settings.hardness,
+                settings.damping,
+                spatial_weight=settings.spatial_weight,
+                temporal_weight=settings.temporal_weight,
+                normalise=settings.normalise_weights,
+            )
+        if settings.mask_overlap:
+            weight = weight * ~self._overlaps(batch)
+        return {
+            "spatial_similarity": similarities.spatial,
+            "temporal_similarity": similarities.temporal,
+            "weight": weight,
+        }
+
+    def _overlaps(self, batch: WindowBatch) -> Tensor:
+        """(B, B) bool: windows of one recording that share some time."""
+        window_s = self.shape.length / self.shape.sensor_hz
+        near = (batch.start_s[:, None] - batch.start_s).abs() < window_s - 1e-6
+        return near & (batch.recording[:, None] == batch.recording)
+
+    def after_step(self) -> None:
+        """Move the slow copies."""
+        if self.slow is not None:
+            for name, online in (("sensor", self.sensor_temporal), ("video", self.video_temporal)):
+                slow = self.slow[name]
+                assert isinstance(slow, MomentumEncoder)
+                slow.update(online, self.momentum)
+
+    def after_epoch(self, epoch: int) -> dict[str, Any]:
+        """Share of the start left in the slow copies, and what the weights did to each kind of negative."""
+        left = share_of_start_left(self.momentum, epoch * self._epoch_steps) if self.slow is not None else None
+        return {"momentum_left": left, "pairs": self._pairs.report()}
+
+    def snapshot_state(self) -> dict[str, Tensor]:
+        """Trainable and slow networks; the frozen ones are in the checkpoint."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(_FROZEN)}

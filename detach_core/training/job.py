@@ -1,0 +1,100 @@
+"""Settings of a training as its stage gets them: method, the method's own settings, machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+from detach_core.contracts.checkpoint import Checkpoint
+from detach_core.encoders.video.start import described_start, without_path
+from detach_core.methods.registry import METHODS
+from detach_core.settings.base import Settings, from_plain, to_plain
+from detach_core.settings.shared import AugmentationSettings, EncoderSettings, MachinesSettings, VideoStartSettings
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training.
+
+    Attributes:
+        method: a name of `METHODS`, or `module:Class`.
+        settings: of the method's own type.
+        machines: where it runs.
+    """
+
+    method: str
+    settings: Any
+    machines: MachinesSettings
+
+    def to_plain(self) -> dict[str, Any]:
+        """The job as plain values, without the place of a weight file, which differs between machines."""
+        settings = self.settings
+        if isinstance(settings, HasVideoStart):
+            settings = replace(settings, video=without_path(settings.video))  # type: ignore[type-var]
+        return {"method": self.method, "settings": to_plain(settings), "machines": to_plain(self.machines)}
+
+
+@runtime_checkable
+class HasVideoStart(Protocol):
+    """Settings of a method with the shared video trunk."""
+
+    @property
+    def video(self) -> VideoStartSettings:
+        """Start of the trunk."""
+
+    @property
+    def encoders(self) -> EncoderSettings:
+        """Size of the networks."""
+
+
+@runtime_checkable
+class HasAugmentation(Protocol):
+    """Settings of a method that is trained on changed windows."""
+
+    @property
+    def augmentation(self) -> AugmentationSettings:
+        """The changes."""
+
+
+@runtime_checkable
+class HasSnapshots(Protocol):
+    """Settings of a method whose weights are kept at shares of its epochs."""
+
+    @property
+    def snapshots(self) -> tuple[float, ...]:
+        """The shares."""
+
+
+def read_job(text: str) -> TrainingJob:
+    """The job that a stage's JSON holds.
+
+    Raises:
+        LookupError: an unknown method.
+        TypeError: settings that the method does not know.
+    """
+    values = json.loads(text)
+    method = values["method"]
+    settings = from_plain(METHODS.settings(method), values["settings"])
+    return TrainingJob(method, settings, from_plain(MachinesSettings, values["machines"]))
+
+
+def settings_of(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's settings, of its method's own type."""
+    return from_plain(METHODS.settings(checkpoint.method), checkpoint.settings)
+
+
+def with_stage_1(job: TrainingJob, spatial: Checkpoint | None) -> TrainingJob:
+    """The job with what its weight file holds and, on a Stage 1, that one's settings and its start of the video.
+
+    Raises:
+        BadInputError: the weight file is refused.
+    """
+    settings: Settings = job.settings
+    if spatial is not None:
+        stage_1 = settings_of(spatial)
+        settings = replace(settings, spatial_settings=stage_1, video=stage_1.video)  # type: ignore[call-arg]
+    if isinstance(settings, HasVideoStart):
+        start = described_start(settings.video, size=settings.encoders.size)
+        settings = replace(settings, video=start)  # type: ignore[call-arg]
+    return replace(job, settings=settings)

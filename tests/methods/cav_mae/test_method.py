@@ -1,0 +1,282 @@
+"""CAV-MAE: sizes, masks that hide, what the loss looks at, and its schedule."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, interpolate, normalize
+
+from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch
+from detach_core.methods.registry import build_method, cav_mae
+from detach_core.training.batches import input_shape
+from detach_core.training.loop import train
+from detach_core.training.seed import seed_everything
+
+VIDEO = "video"
+# Channels, samples, height, width, side of a frame's patch; patches of the sensor, patches of a frame.
+SIZES = [
+    (34, 60, 48, 64, 8, 56, 48),
+    (6, 100, 48, 64, 8, 48, 48),
+    (37, 128, 96, 128, 16, 64, 48),
+    (37, 400, 96, 128, 8, 64, 192),
+    (6, 60, 96, 128, 16, 48, 48),
+    (34, 128, 48, 64, 16, 56, 12),
+    (5, 37, 51, 67, 16, 40, 20),
+]
+
+
+@pytest.fixture
+def build(toy):
+    """Builds the method for windows of a size."""
+
+    def make(channels=34, length=128, height=48, width=64, *, seed=0, **changes):
+        shape = InputShape(channels, length, 10, height, width, 30.0, 5.0, 2, "window")
+        seed_everything(seed)
+        return build_method("cav_mae", settings={**toy.SETTINGS["cav_mae"], **changes}, shape=shape)
+
+    return make
+
+
+@pytest.fixture
+def masks(monkeypatch):
+    """The masks that steps draw: the sensor's, then the video's."""
+    drawn, draw = [], cav_mae.draw_mask
+
+    def record(*arguments, **named):
+        drawn.append(draw(*arguments, **named))
+        return drawn[-1]
+
+    monkeypatch.setattr(cav_mae, "draw_mask", record)
+    return drawn
+
+
+def make_batch(method, count=3):
+    shape, draws = method.shape, torch.Generator().manual_seed(1)
+    frames = torch.rand(count, 3, shape.frames, shape.height, shape.width, generator=draws)
+    return WindowBatch(
+        position=torch.arange(count),
+        recording=torch.zeros(count, dtype=torch.int64),
+        start_s=torch.arange(count, dtype=torch.float64),
+        sensor=torch.randn(count, shape.channels, shape.length, generator=draws),
+        frames=frames,
+        frame=frames[:, :, shape.frames // 2],
+    )
+
+
+def outputs(method, batch):
+    """The loss terms and what each network gave on the way: joint tokens by kind."""
+    found = {}
+
+    def keep(name):
+        def hook(module, inputs, output):
+            found[f"joint {inputs[1]}" if name == "joint" else name] = output
+
+        return hook
+
+    hooks = [getattr(method, name).register_forward_hook(keep(name)) for name in ("sensor", VIDEO, "joint", "decoder")]
+    terms = method.losses(batch)
+    for hook in hooks:
+        hook.remove()
+    return terms, found
+
+
+def pixels_of(grid, index):
+    """Which pixels (B, height, width) lie in the patches `index` (B, K)."""
+    inside = torch.zeros(len(index), grid.height, grid.width, dtype=torch.bool)
+    for window, patches in enumerate(index.tolist()):
+        for patch in patches:
+            row, column = divmod(patch, grid.shape[1])
+            top, left = row * grid.patch_height, column * grid.patch_width
+            inside[window, top : top + grid.patch_height, left : left + grid.patch_width] = True
+    return inside
+
+
+@pytest.mark.parametrize(("channels", "length", "height", "width", "side", "sensor", "frame"), SIZES)
+@pytest.mark.parametrize("frames", [1, 3])
+def test_windows_of_any_size_are_trained_and_embedded(
+    build, masks, channels, length, height, width, side, sensor, frame, frames
+):
+    method = build(channels, length, height, width, patch_px=side, frames=frames)
+    batch = make_batch(method, count=2)
+    assert all(bool(torch.isfinite(term)) for term in method.losses(batch).values())
+    for mask, count in zip(masks, (sensor, frames * frame), strict=True):
+        assert mask.visible.shape == (2, count // 4)
+        assert mask.hidden.shape == (2, count - count // 4)
+    assert method.embed_sensor(batch.sensor).whole.shape == (2, 32)
+    assert method.embed_video(batch).whole.shape == (2, 32)
+
+
+@pytest.mark.parametrize("modality", [SENSOR, VIDEO])
+def test_what_is_hidden_reaches_no_token(build, masks, modality):
+    def run(which):
+        method = build()
+        batch = make_batch(method)
+        if which is not None:
+            pixels = pixels_of(method.grids[modality], getattr(masks[0 if modality == SENSOR else 1], which))
+            value = batch.sensor if modality == SENSOR else batch.frames.permute(1, 2, 0, 3, 4)
+            value[..., pixels] = 0.7
+        return outputs(method, batch)
+
+    (before, clean), (after, hidden_changed) = run(None), run("hidden")
+    for name in (SENSOR, VIDEO, "joint joint", "joint sensor", "joint video"):
+        assert torch.equal(clean[name], hidden_changed[name]), name
+    assert torch.equal(clean["decoder"][modality], hidden_changed["decoder"][modality])
+    name = f"{modality}_reconstruction"
+    assert float(before[name].detach()) != float(after[name].detach())
+    assert not torch.equal(clean[modality], run("visible")[1][modality])
+
+
+def test_reconstruction_is_the_error_at_hidden_patches_alone(build, masks, toy):
+    still = {**toy.NETWORK["augmentation"], "enabled": False}
+    method = build(channels=37, length=60, height=51, width=67, patch_px=16, augmentation=still)
+    batch = make_batch(method)
+    batch.sensor[1] = 5.0
+    batch.sensor[0, :10] = -3.0
+    batch.frames[:] = batch.frames[:, :, :1].clone()
+    terms, found = outputs(method, batch)
+    pictures = {
+        SENSOR: interpolate(batch.sensor, size=128, mode="linear", align_corners=True)[:, None],
+        VIDEO: (batch.frames[:, :, 0] - 0.5) / 0.25,
+    }
+    for name, mask in zip((SENSOR, VIDEO), masks, strict=True):
+        grid, errors = method.grids[name], []
+        for window in range(3):
+            for guess, patch in zip(found["decoder"][name][window], mask.hidden[window].tolist(), strict=True):
+                row, column = divmod(patch, grid.shape[1])
+                top, left = row * grid.patch_height, column * grid.patch_width
+                truth = pictures[name][window, :, top : top + grid.patch_height, left : left + grid.patch_width]
+                height, width = truth.shape[1:]
+                guess = guess.reshape(grid.colours, grid.patch_height, grid.patch_width)[:, :height, :width].detach()
+                if float(truth.max() - truth.min()) > 1e-3:
+                    wanted = (truth - truth.mean()) / (truth.var() + 1e-6).sqrt()
+                    errors.append(float((guess - wanted).square().mean()))
+        assert errors
+        assert (len(errors) < mask.hidden.numel()) == (name == SENSOR)
+        assert float(terms[f"{name}_reconstruction"].detach()) == pytest.approx(sum(errors) / len(errors), rel=1e-4)
+
+
+def test_the_contrast_is_one_way_between_masked_tokens_of_one_modality_alone(build):
+    method = build(contrast_weight=0.3)
+    terms, found = outputs(method, make_batch(method, count=6))
+    assert found["joint sensor"].shape == (6, 14, 32)
+    assert found["joint video"].shape == (6, 12, 32)
+    assert found["joint joint"].shape == (6, 26, 32)
+    video, sensor = (normalize(found[f"joint {name}"].mean(dim=1)) for name in (VIDEO, SENSOR))
+    expected = 0.3 * cross_entropy(video @ sensor.T / 0.05, torch.arange(6))
+    torch.testing.assert_close(terms["contrastive"], expected)
+    assert terms.keys() == {"sensor_reconstruction", "video_reconstruction", "contrastive"}
+
+
+def test_windows_in_which_nothing_moves_cost_nothing_and_leave_finite_gradients(build):
+    method = build()
+    batch = make_batch(method)
+    batch.sensor[:], batch.frames[:] = 3.0, 0.4
+    terms = method.losses(batch)
+    torch.autograd.backward(sum(terms.values()))
+    assert float(terms["sensor_reconstruction"].detach()) == float(terms["video_reconstruction"].detach()) == 0.0
+    assert all(bool(torch.isfinite(w.grad).all()) for w in method.parameters() if w.grad is not None)
+
+
+def test_the_noise_of_the_augmentation_is_no_target(build, toy):
+    """Jitter on a switch that does not move is not to be reconstructed, a movement well above it is."""
+    noisy, still = (build(augmentation={**toy.NETWORK["augmentation"], "enabled": on}) for on in (True, False))
+    batch = make_batch(noisy)
+    batch.sensor.mul_(0.05)
+    assert float(noisy.losses(batch)["sensor_reconstruction"].detach()) == 0.0
+    assert float(still.losses(batch)["sensor_reconstruction"].detach()) > 0.1
+    batch.sensor[:, :, 64:] += 1.0
+    batch.sensor[:, :, 72:80] -= 1.0
+    assert float(noisy.losses(batch)["sensor_reconstruction"].detach()) > 0.1
+
+
+def test_raw_patches_are_reconstructed_when_asked_flat_ones_too(build):
+    method = build(normalise_patches=False)
+    batch = make_batch(method)
+    batch.sensor[:] = 3.0
+    assert float(method.losses(batch)["sensor_reconstruction"].detach()) > 1.0
+
+
+def test_the_probe_reads_the_mean_of_all_tokens_behind_the_sensors_norms(build):
+    method = build().eval()
+    with torch.no_grad():
+        for name, weight in method.joint.named_parameters():
+            weight.add_(0.1 if ".sensor" in name else 0.0)
+    sensor = make_batch(method).sensor
+    patches = method.grids[SENSOR].cut(sensor[:, None])
+    tokens = method.joint(method.sensor(patches, torch.arange(56)), SENSOR)
+    assert torch.equal(method.embed_sensor(sensor).whole, tokens.mean(dim=1))
+    changed = sensor.clone()
+    changed[:, -1, -1] += 5.0
+    assert not torch.allclose(method.embed_sensor(changed).whole, method.embed_sensor(sensor).whole)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_the_middle_frame_stands_for_a_window_in_evaluation(build, frames):
+    method = build(frames=frames).eval()
+    batch = make_batch(method)
+    expected = method.embed_video(batch).whole
+    batch.frames[:, :, [0, 1, 2, 3, 4, 6, 7, 8, 9]] = 0.0
+    assert torch.equal(method.embed_video(batch).whole, expected)
+    batch.frames[:, :, 5] = 0.0
+    assert not torch.allclose(method.embed_video(batch).whole, expected)
+
+
+def test_training_sees_each_frame_as_often_and_none_twice_in_a_window(build):
+    method = build(frames=3)
+    chosen = method._draw_frames(torch.zeros(3000, 3, 10, 1, 1))
+    assert chosen.shape == (3000, 3)
+    assert bool((chosen.sort(dim=1).values.diff(dim=1) > 0).all())
+    assert float((torch.bincount(chosen.flatten(), minlength=10) / 3000 - 0.3).abs().max()) < 0.03
+
+
+def test_frames_have_a_place_in_time_only_where_there_are_several(build):
+    one, several = build(frames=1), build(frames=2)
+    frames = make_batch(one).frames
+    chosen = torch.tensor([[7], [2], [0]])
+    patches, place = one._video_patches(frames, chosen)
+    assert torch.equal(patches[1], one.grids[VIDEO].cut((frames[1:2, :, 2] - 0.5) / 0.25)[0])
+    assert torch.equal(place, torch.arange(48).expand(3, -1))
+    assert torch.equal(several._video_patches(frames, chosen)[1][0], 7 * 48 + torch.arange(48))
+    assert several.video.position.shape == (480, 32)
+    assert float(torch.cdist(several.video.position, several.video.position).fill_diagonal_(9.0).min()) > 0.01
+
+
+def test_equal_seeds_hide_the_same_and_each_step_hides_anew(build):
+    first, second = build(), build()
+    batch = make_batch(first)
+    ours, theirs = ([float(sum(m.losses(batch).values()).detach()) for _ in range(3)] for m in (first, second))
+    assert ours == theirs
+    assert len(set(ours)) == 3
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 1.0])
+def test_the_learning_rate_rises_over_the_warm_up_and_falls_as_a_cosine(build, warmup):
+    method = build(warmup=warmup)
+    for share in (0.0, 0.03, 0.1, 0.3, 0.55, 0.999):
+        fallen = 0.5 * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup))) if warmup < 1 else 1.0
+        expected = share / warmup if share < warmup else fallen
+        assert method.learning_rate_factor(share) == pytest.approx(expected)
+    assert method.learning_rate_factor(1.0) == pytest.approx(float(warmup == 1.0), abs=1e-12)
+
+
+def test_training_lowers_the_reconstruction(toy, windows, resident):
+    seed_everything(0)
+    settings = {**toy.SETTINGS["cav_mae"], "epochs": 8, "paper_steps": None}
+    settings["optimizer"] = {**toy.NETWORK["optimizer"], "lr": 2e-3}
+    method = build_method("cav_mae", settings=settings, shape=input_shape(windows))
+    rows = train(method, resident, settings=settings, place="x", report=lambda line: None).rows
+    assert rows[-1]["losses"]["video_reconstruction"] < 0.9 * rows[1]["losses"]["video_reconstruction"]
+    assert rows[-1]["lr"] < 1e-4
+    assert rows[-1]["retrieval_unseen"]
+
+
+@pytest.mark.parametrize(("frames", "modality"), [(1, FRAME), (3, FRAMES)])
+def test_a_lone_frame_is_decoded_alone(build, frames, modality):
+    method = build(frames=frames)
+    assert method.modalities == {SENSOR, modality}
+    assert method.video_modalities == {modality}
+
+
+def test_more_frames_than_a_window_has_are_refused(build):
+    with pytest.raises(ValueError, match="frames must be at most"):
+        build(frames=11)
