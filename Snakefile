@@ -23,7 +23,7 @@ wildcard_constraints:
     dataset="|".join(CONFIG.document.datasets),
     shard=r"[\w-]+",  # its first recording's name
     split="|".join(CONFIG.document.splits),
-    spatial="|".join(CONFIG.document.spatial),
+    spatial="|".join(CONFIG.spatials),
     variant="|".join(CONFIG.runs).replace("+", r"\+"),  # a candidate of the search is its variant's name and +n
     seed=r"\d+",
     table="|".join(CONFIG.document.tables),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "paper_map.md"
-MATH = ("losses", "negatives", "clustering", "encoders")
+MATH = ("losses", "methods/detach", "encoders")
 NOTE = "Note (differs from paper): "
 HEAD = """# From the paper to the code
 
@@ -22,8 +22,8 @@ arXiv 2512.20409; sections are those of `config.yaml`.
 REST = """
 | in the paper | here |
 |---|---|
-| Sec. 3.1, Stage 1 | rule `pretrain_spatial`, `detach_core/methods/detach_spatial.py`, section `spatial` |
-| Sec. 3.2, Stage 2 | rule `pretrain`, `detach_core/methods/detach.py`, section `methods.detach` |
+| Sec. 3.1, Stage 1 | rule `pretrain_spatial`, `detach_core/methods/detach/stage1.py`, section `spatial` |
+| Sec. 3.2, Stage 2 | rule `pretrain`, `detach_core/methods/detach/stage2.py`, section `methods.detach` |
 | Sec. 4, windows and flow | rules `extract_frames`, `flow`, `pack` |
 | Sec. 4, splits | rule `split`, section `splits` |
 | Sec. 4, linear probe | rules `embed`, `probe`, section `probe` |

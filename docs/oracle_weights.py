@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,20 @@ from detach_core.evaluation.figures import f1_of
 from detach_core.evaluation.paired import difference
 from detach_core.methods.batch import WindowBatch, WindowsAccess
 from detach_core.methods.detach.negative_kinds import FALSE, HARD, negative_kinds
+from detach_core.methods.detach.negative_weights import PairFeatures
 from detach_core.methods.detach.stage2 import Detach
-from detach_core.methods.registry import METHODS
 from detach_core.reports.claims.accuracy import paired
+from detach_core.settings.base import to_plain
+from detach_core.settings.shared import MachineSettings, MachinesSettings
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
+from detach_core.training.job import TrainingJob, settings_of
 
 PAGE = Path(__file__).resolve().parent / "evidence" / "oracle_weights.md"
 RIVALS = ("detach", "detach-infonce")
+# This file as a package of one's own: the registry imports the class by its module.
+ORACLE = "oracle_weights:OracleDetach"
 
 
 class OracleDetach(Detach):
@@ -44,11 +50,11 @@ class OracleDetach(Detach):
         self._truth = windows.truth("pretrain")
         return super().before_training(windows, num_steps=num_steps)
 
-    def _pair_values(self, batch: WindowBatch, features: tuple[Tensor, Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+    def _pair_values(self, batch: WindowBatch, features: PairFeatures) -> dict[str, Tensor]:
         values = super()._pair_values(batch, features)
         kind = negative_kinds(self._truth.location[batch.position], self._truth.action[batch.position])
         weight = torch.ones_like(values["weight"]).fill_diagonal_(0.0)
-        weight[kind == HARD] = 1.0 + self.settings["hardness"]
+        weight[kind == HARD] = 1.0 + self.settings.hardness
         weight[kind == FALSE] = 0.0
         return values | {"weight": weight}
 
@@ -57,10 +63,10 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
     """Train, embed and probe with the settings of the run `detach` of that seed."""
     home, part = results / dataset, results / dataset / split
     checkpoint = read_checkpoint(part / "detach" / f"seed{seed}" / "checkpoint.safetensors")
-    settings = {key: value for key, value in checkpoint.settings.items() if key != "spatial_settings"}
+    settings = replace(settings_of(checkpoint), spatial_settings=None)
     shared = {"windows_path": home / "windows.h5", "split_path": part / "split.json"}
     pretrain(
-        settings=json.dumps(settings),
+        settings=json.dumps(TrainingJob(ORACLE, settings, MachinesSettings()).to_plain()),
         spatial_path=part / "spatial" / "default" / f"seed{seed}" / "checkpoint.safetensors",
         checkpoint_path=folder / "checkpoint.safetensors",
         history_path=folder / "history.jsonl",
@@ -69,7 +75,7 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
         log_path=folder / "pretrain.log",
         **shared,
     )
-    machine = {"device": settings["device"], "threads": settings["threads"]}
+    machine = to_plain(MachineSettings())
     embed(
         settings=json.dumps({"variant": "oracle", **machine}),
         checkpoint_path=folder / "checkpoint.safetensors",
@@ -104,7 +110,6 @@ def main() -> None:
     parser.add_argument("--split", default="default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
-    METHODS["detach"] = OracleDetach
     with tempfile.TemporaryDirectory() as name:
         oracle = []
         for seed in options.seeds:

@@ -22,7 +22,9 @@ WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 def find_mistakes(document: Document) -> list[str]:
     """One line for each value that does not fit the others; empty when all is well."""
-    lines: list[str] = []
+    lines = list(_video_start_mistakes("video.init", document.video))
+    if lines:  # else every variant would tell it again
+        return lines
     for name, dataset in document.datasets.items():
         lines += _dataset_mistakes(f"datasets.{name}", dataset)
     for name, split in document.splits.items():
@@ -78,7 +80,7 @@ def _split_mistakes(key: str, part: DatasetSplit, dataset: DatasetSection) -> It
 
 
 def _variant_mistakes(document: Document) -> Iterator[str]:
-    mistakes = [*_video_start_mistakes("video.init", document.video), *_method_mistakes(document)]
+    mistakes = list(_method_mistakes(document))
     yield from mistakes
     if mistakes:
         return
@@ -156,7 +158,11 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:
-    return bool(METHODS.settings(str(document.variants[row].get("method"))).takes_weight_file)
+    try:
+        method = checked_method(document.variants[row].get("method"), row)
+    except ConfigError:
+        return True  # what is wrong with the method is told where its variant is
+    return bool(METHODS.settings(method).takes_weight_file)
 
 
 def _starts_elsewhere(document: Document, row: str) -> bool:

@@ -59,6 +59,8 @@ class CodeDigest:
         Raises:
             FileNotFoundError: there is no such stage or method.
         """
+        if method is not None and method not in METHODS:
+            raise FileNotFoundError(f"no method {method}, and no `module:Class`")
         start = f"{PACKAGE}.stages.{stage}"
         own = METHODS.modules(method) if method in list(METHODS) else []
         for module in (start, *own):

@@ -79,7 +79,16 @@ def join_path(*parts: str | int) -> str:
 
 def as_config_error(error: ValidationError, data: Any, model: Any, prefix: Sequence[str | int] = ()) -> ConfigError:
     """The mistakes that pydantic found in `data`, in the words of a user of the configuration."""
-    return ConfigError(_line(details, data, model, prefix) for details in error.errors(include_url=False))
+    found = error.errors(include_url=False)
+    return ConfigError(_line(details, data, model, prefix) for details in found if not _follows(details, found))
+
+
+def _follows(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Whether it is told already: pydantic counts an entry that is refused as missing from its list."""
+    place = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in found
+    )
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:

@@ -111,7 +111,7 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
             if dataset not in document.datasets:
                 yield f"{key}.datasets: {unknown_key(dataset, document.datasets)}"
         for need in claim.needs():
-            names = document.spatial if need.kind in BY_SPATIAL else config.runs
+            names = config.spatials if need.kind in BY_SPATIAL else config.runs
             if need.name not in names:
                 yield f"{key}: {need.name}: {unknown_key(need.name, names)}"
 

@@ -9,7 +9,7 @@ from detach_core.config.candidates import candidates_of, resolve_candidate
 from detach_core.config.document import Document
 from detach_core.config.reports import ResultsTable
 from detach_core.config.section import canonical
-from detach_core.config.variants import ResolvedVariant, resolve_spatial
+from detach_core.config.variants import ResolvedVariant, resolve_spatial, spatial_names
 from detach_core.methods.registry import DETACH_STAGE_1
 from detach_core.settings.base import to_plain
 
@@ -44,6 +44,11 @@ class Config:
         """The folder of the raw files. Sources never share one."""
         section = self.document.datasets[dataset]
         return str(section.root) if section.source == "local" else f"data/{self.source(dataset)}/{dataset}"
+
+    @property
+    def spatials(self) -> list[str]:
+        """The names of all Stages 1."""
+        return spatial_names(self.document)
 
     def spatial_of(self, variant: str) -> str | None:
         """The Stage 1 that a variant stands on, if any."""

@@ -5,7 +5,12 @@ It serves the main file and overlays alike, so no key is required; what is missi
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
+from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from detach_core.config.document import Document
 from detach_core.config.search import CHANGEABLE
 from detach_core.config.variants import COMMON, own_keys
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
+from detach_core.settings.base import Settings
 
 SCHEMA_PATH = "docs/config.schema.json"
 
@@ -25,7 +31,7 @@ def config_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     sections: dict[str, Any] = {}
     for method in METHODS:
-        section = TypeAdapter(METHODS.settings(method)).json_schema()
+        section = settings_schema(METHODS.settings(method))
         definitions.update(section.pop("$defs", {}))
         sections[method] = section
     definitions["spatial"] = _keys(sections.pop(DETACH_STAGE_1), [*own_keys(DETACH_STAGE_1), *COMMON])
@@ -50,6 +56,28 @@ def config_schema() -> dict[str, Any]:
     definitions["SearchSection"]["properties"]["candidates"]["items"] = candidate
     _loosen(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def settings_schema(kind: type[Settings]) -> dict[str, Any]:
+    """The schema of a settings class; the docstring below a field is its description, an inherited field's too."""
+    schema = TypeAdapter(kind).json_schema()
+    for base in kind.__mro__:
+        for name, text in _attribute_docstrings(base).items() if is_dataclass(base) else ():
+            if name in schema.get("properties", {}):
+                schema["properties"][name].setdefault("description", text)
+    return schema
+
+
+def _attribute_docstrings(kind: type) -> dict[str, str]:
+    """Field -> the text below it, of those that a class itself adds; pydantic leaves inherited ones out."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }
 
 
 def schema_text() -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.tensors import header_provenance, header_value, read_tensors, write_tensors
 
-SCHEMA = "detach.checkpoint/1"
+SCHEMA = "detach.checkpoint/2"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Checkpoint:
 
     Attributes:
         method: its name in `METHODS`.
-        settings: its resolved settings, as `build_method` takes them.
+        settings: its settings of the method's own type as plain values; `training.job.settings_of` gives them back.
         shape: what its inputs look like (`InputShape` as a dict).
         normalisation: the split's normalisation, with which every later window must be brought to its normal form.
         class_names: the dataset's classes.

@@ -95,10 +95,10 @@ def one_way_info_nce(video: Tensor, sensor: Tensor, temperature: float | Tensor)
 
 
 def two_view_contrast(first: Tensor, second: Tensor, temperature: float | Tensor) -> Tensor:
-    """Mean over all 2N views of the cross-entropy that picks the other view of the same window (SimCLR, Eq. 1).
+    """Mean over all 2N views of the cross-entropy that picks the other view of the same window. Range [0, inf).
 
-    Unlike `info_nce`, a view's negatives are the other windows' views on both sides, 2N - 2 of them. A batch of one
-    window gives 0.
+    Source: SimCLR (Chen et al. 2020), Eq. 1, NT-Xent. Unlike `info_nce`, a view's negatives are the views of the other
+    windows on both sides, 2N - 2 of them. A batch of one window gives 0.
 
     Args:
         first: (N, D), of any length; row i is the same window as row i of `second`.

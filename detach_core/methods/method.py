@@ -55,7 +55,6 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         settings_type: type of its settings.
         probed: which of its features the probe reads, as the tables print it.
         uses_labels: whether its losses see class labels.
-        needs_spatial: whether it starts from a Stage-1 checkpoint.
         modalities: what its batches must hold in training.
         batch_unit: `window`, or `recording` for batches of whole sequences.
         num_epochs: how long to train; 0 for methods that do not.
@@ -68,7 +67,6 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
     settings_type: ClassVar[type[Settings]]
     probed: str
     uses_labels: ClassVar[bool] = False
-    needs_spatial: ClassVar[bool] = False
     modalities: frozenset[str] = frozenset({SENSOR})
     batch_unit: str = "window"
     num_epochs: int = 0

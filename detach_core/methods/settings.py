@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from detach_core.settings.base import Range, Settings, Share
+from detach_core.settings.base import Derived, Range, Settings, Share
 from detach_core.settings.shared import (
     AugmentationSettings,
     EncoderSettings,
@@ -41,6 +41,13 @@ class NetworkSettings(MethodSettings):
 
 
 @dataclass(frozen=True)
+class VideoNetworkSettings(NetworkSettings):
+    """Settings of what has a video network."""
+
+    video: VideoStartSettings = VideoStartSettings()
+
+
+@dataclass(frozen=True)
 class TrainedSettings(NetworkSettings):
     """Settings of a method that is trained by steps of AdamW."""
 
@@ -59,12 +66,19 @@ class TrainedSettings(NetworkSettings):
 
 
 @dataclass(frozen=True)
-class VideoTrainedSettings(TrainedSettings):
+class VideoTrainedSettings(TrainedSettings, VideoNetworkSettings):
     """Settings of a trained method with the shared video trunk."""
 
     takes_weight_file: ClassVar[bool] = True
 
-    video: VideoStartSettings = VideoStartSettings()
+
+@dataclass(frozen=True)
+class SecondStageSettings(VideoTrainedSettings):
+    """Settings of a method that stands on a Stage 1; a method narrows the type of that one's settings to its own."""
+
+    needs_spatial: ClassVar[bool] = True
+
+    spatial_settings: Annotated[VideoNetworkSettings | None, Derived()] = None
 
 
 # Fields that are sections of their own at the top of the configuration and that a variant may change.

@@ -81,14 +81,14 @@ class Registry(Generic[Implementation]):
         return [place.partition(":")[0] for place in self._plugins[name].places]
 
     def _imported(self, name: str) -> type[Implementation]:
-        module, separator, attribute = name.partition(":")
-        if not separator:
+        module, _, attribute = name.partition(":")
+        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
             known = ", ".join(self._plugins)
             raise LookupError(f"unknown {self.kind} {name!r}; known are {known}, or `module:Class` of your own")
         try:
             found: type[Implementation] = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise LookupError(f"{self.kind} {name!r} cannot be imported: {error}") from None
+        except Exception as error:  # code of the user's, which may fail in any way
+            raise LookupError(f"{self.kind} {name!r} cannot be imported: {type(error).__name__}: {error}") from error
         return found
 
 

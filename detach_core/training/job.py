@@ -9,8 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.encoders.video.start import described_start, without_path
 from detach_core.methods.registry import METHODS
+from detach_core.methods.settings import SecondStageSettings, VideoNetworkSettings
 from detach_core.settings.base import Settings, from_plain, to_plain
-from detach_core.settings.shared import AugmentationSettings, EncoderSettings, MachinesSettings, VideoStartSettings
+from detach_core.settings.shared import AugmentationSettings, MachinesSettings
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,9 @@ class TrainingJob:
     def to_plain(self) -> dict[str, Any]:
         """The job as plain values, without the place of a weight file, which differs between machines."""
         settings = self.settings
-        if isinstance(settings, HasVideoStart):
-            settings = replace(settings, video=without_path(settings.video))  # type: ignore[type-var]
+        if isinstance(settings, VideoNetworkSettings):
+            settings = replace(settings, video=without_path(settings.video))
         return {"method": self.method, "settings": to_plain(settings), "machines": to_plain(self.machines)}
-
-
-@runtime_checkable
-class HasVideoStart(Protocol):
-    """Settings of a method with the shared video trunk."""
-
-    @property
-    def video(self) -> VideoStartSettings:
-        """Start of the trunk."""
-
-    @property
-    def encoders(self) -> EncoderSettings:
-        """Size of the networks."""
 
 
 @runtime_checkable
@@ -91,10 +79,10 @@ def with_stage_1(job: TrainingJob, spatial: Checkpoint | None) -> TrainingJob:
         BadInputError: the weight file is refused.
     """
     settings: Settings = job.settings
-    if spatial is not None:
-        stage_1 = settings_of(spatial)
-        settings = replace(settings, spatial_settings=stage_1, video=stage_1.video)  # type: ignore[call-arg]
-    if isinstance(settings, HasVideoStart):
+    stage_1 = None if spatial is None else settings_of(spatial)
+    if isinstance(settings, SecondStageSettings) and isinstance(stage_1, VideoNetworkSettings):
+        settings = replace(settings, spatial_settings=stage_1, video=stage_1.video)
+    if isinstance(settings, VideoNetworkSettings):
         start = described_start(settings.video, size=settings.encoders.size)
-        settings = replace(settings, video=start)  # type: ignore[call-arg]
+        settings = replace(settings, video=start)
     return replace(job, settings=settings)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from detach_core.negatives.kinds import split_class_names
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -22,6 +21,7 @@ from detach_core.contracts.windows import Windows, read_windows
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
 from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
+from detach_core.methods.detach.negative_kinds import split_class_names
 from detach_core.training.batches import ResidentWindows
 
 LEARNING_RATE, EPOCHS = 1e-3, 10

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from detach_core.training.batches import input_shape
 def build(toy, windows):
     def make(name, **changes):
         torch.manual_seed(0)
-        return build_method(name, settings={**toy.SETTINGS[name], **changes}, shape=input_shape(windows)).eval()
+        return build_method(name, settings=replace(toy.SETTINGS[name], **changes), shape=input_shape(windows)).eval()
 
     return make
 

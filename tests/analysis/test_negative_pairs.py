@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from detach_core.analysis.negative_pairs import draw_windows, kinds_of_pairs, pa
 from detach_core.contracts.negative_pairs import NO_PAIR
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
 from detach_core.training.seed import seed_everything
@@ -24,11 +26,10 @@ def trained(toy, windows, split, resident):
 
     def make(**changes):
         seed_everything(0)
-        settings = {**toy.SETTINGS["detach"], "optimizer": {"lr": 1e-2, "weight_decay": 0.0, "max_lr": 1e-2}, **changes}
+        optimizer = OptimizerSettings(lr=1e-2, weight_decay=0.0, max_lr=1e-2)
+        settings = replace(toy.SETTINGS["detach"], **{"optimizer": optimizer, **changes})
         method = build_method("detach", settings=settings, shape=input_shape(windows), activation=activation)
-        run = train(
-            method, resident, settings=settings, place="x", report=lambda line: None, snapshots=settings["snapshots"]
-        )
+        run = train(method, resident, place="x", report=lambda line: None, snapshots=settings.snapshots)
         return method, run.snapshots
 
     return make

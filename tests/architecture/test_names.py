@@ -87,13 +87,3 @@ def test_every_module_has_its_test(root, modules):
         if path.name != "__init__.py" and not twin.is_file():
             lacking.append(f"{relative} lacks {twin.relative_to(root)}")
     assert lacking == []
-
-
-def test_methods_of_the_config_are_methods_of_the_registry():
-    from detach_core.config.methods import METHOD_CONFIGS
-
-    from detach_core.methods.registry import METHODS
-
-    assert set(METHOD_CONFIGS) == set(METHODS) - {"detach_spatial"}
-    for name, section in METHOD_CONFIGS.items():
-        assert section.needs_spatial == METHODS[name].needs_spatial, name

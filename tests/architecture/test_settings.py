@@ -1,16 +1,17 @@
 import ast
 import json
+import re
 
 import pytest
 
 from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
+from detach_core.methods.registry import METHODS
+from detach_core.training.job import read_job
 
 ARGUMENTS = {
     "split": ("hwu_usp", "default"),
-    "pretrain_spatial": ("default", "hwu_usp"),
-    "pretrain": ("detach", "hwu_usp"),
     "embed": ("detach",),
     "probe": ("detach-temporal-half",),
     "negative_pairs": ("detach",),
@@ -23,7 +24,7 @@ OF_EVIDENCE = {
     "significance": evidence.significance_settings,
     "retrieval": evidence.retrieval_settings,
 }
-ASKED = {"pretrain_spatial": "spatial", "pretrain": "pretraining", "embed": "embedding", "probe": "probing"}
+ASKED = {"embed": "embedding", "probe": "probing"}
 
 
 def keys_read(path):
@@ -63,3 +64,23 @@ def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
         for key in keys:
             assert key in value, f"{stage} reads {'.'.join(keys)}, which its settings lack"
             value = value[key]
+
+
+def test_a_training_gets_its_settings_typed(root):
+    """What these stages read of their settings, mypy checks."""
+    config = load_config(read_yaml(root / "config.yaml"))
+    for text in (config.spatial("default", "hwu_usp"), config.pretraining("detach", "hwu_usp")):
+        job = read_job(text)
+        assert type(job.settings) is METHODS.settings(job.method)
+        assert job.to_plain() == json.loads(text)
+
+
+@pytest.mark.parametrize("package", ["methods", "training", "encoders"])
+def test_no_setting_is_looked_up_by_a_text(root, package):
+    found = [
+        f"{path.relative_to(root)}:{number}"
+        for path in sorted((root / "detach_core" / package).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\b(settings|section)(\[[\"']|\.get\()|settings: (Mapping|dict)\b", line)
+    ]
+    assert found == []

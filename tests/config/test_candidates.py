@@ -15,7 +15,7 @@ def searched(set_key):
 
 
 def settings_of(config, run):
-    return json.loads(config.pretraining(run, "opportunity"))
+    return json.loads(config.pretraining(run, "opportunity"))["settings"]
 
 
 def test_every_trained_variant_has_the_same_candidates_and_the_others_have_one(searched, data):

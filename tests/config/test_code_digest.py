@@ -110,19 +110,21 @@ def method_digests(root):
 @pytest.mark.parametrize(
     ("module", "changed"),
     [
-        ("primus", {"primus"}),
-        ("random_encoder", {"supervised", "random_encoder"}),
+        ("primus/method", {"primus"}),
+        ("primus/settings", {"primus"}),
+        ("controls/random_encoder", {"supervised", "random_encoder"}),
+        ("controls/settings", {"supervised", "random_encoder"}),
+        ("registry", {"detach", "primus", "supervised", "random_encoder"}),
         ("__init__", {"detach", "primus", "supervised", "random_encoder"}),
     ],
 )
 def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, module, changed):
     methods = package / "detach_core" / "methods"
-    methods.mkdir()
-    for name in ("detach", "primus", "random_encoder"):
+    modules = ("detach/stage2", "primus/method", "controls/random_encoder", "controls/supervised")
+    for name in (*modules, "detach/settings", "primus/settings", "controls/settings", "registry", "__init__"):
+        (methods / name).parent.mkdir(parents=True, exist_ok=True)
         (methods / f"{name}.py").write_text("VALUE = 1\n")
-    (methods / "supervised.py").write_text("from detach_core.methods.controls.random_encoder import VALUE\n")
-    names = ("detach", "primus", "random_encoder", "supervised")
-    (methods / "__init__.py").write_text("".join(f"import detach_core.methods.{name}\n" for name in names))
+    (methods / "controls/supervised.py").write_text("from detach_core.methods.controls.random_encoder import VALUE\n")
     (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods.registry import METHODS\n")
     before = method_digests(package)
     with (methods / f"{module}.py").open("a") as file:
@@ -132,7 +134,7 @@ def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, mo
 
 
 def test_an_unknown_method_is_refused(root):
-    with pytest.raises(FileNotFoundError, match=r"detach_core\.methods\.fly"):
+    with pytest.raises(FileNotFoundError, match=r"no method fly"):
         CodeDigest(root).of_stage("pretrain", "fly")
 
 

@@ -67,12 +67,12 @@ def test_one_share_shortens_every_method_s_training_alike(set_key):
     data = set_key("datasets.hwu_usp.epoch_share", 0.3)
     config = load_config(data)
     for name in ("detach", "comodo", "cav_mae"):
-        full, found = data["methods"][name], json.loads(config.pretraining(name, "hwu_usp"))
+        full, found = data["methods"][name], json.loads(config.pretraining(name, "hwu_usp"))["settings"]
         for key in {"epochs", "teacher_epochs"} & full.keys():
             assert found[key] == round(0.3 * full[key])
         assert found["paper_steps"] == full["paper_steps"]
     least = load_config(set_key("datasets.hwu_usp.epoch_share", 0.001))
-    assert json.loads(least.pretraining("detach", "hwu_usp"))["epochs"] == 1
+    assert json.loads(least.pretraining("detach", "hwu_usp"))["settings"]["epochs"] == 1
 
 
 def test_settings_are_canonical_json(data):

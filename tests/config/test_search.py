@@ -1,11 +1,11 @@
 import pytest
 
-from detach_core.config.document import SHARED
 from detach_core.config.search import CHANGEABLE
+from detach_core.config.variants import COMMON
 
 
 def test_candidates_change_shared_sections_that_stage_1_does_not_stand_on():
-    assert set(CHANGEABLE) == set(SHARED) - {"input", "encoders", "video"}
+    assert set(CHANGEABLE) == set(COMMON) - {"input", "encoders", "video", "snapshots"}
 
 
 @pytest.mark.parametrize(

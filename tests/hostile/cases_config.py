@@ -149,7 +149,7 @@ VALUES = [
         [{"url": "file:///etc/passwd", "path": "a", "sha256": None, "unpack": False}],
         r"url: .*got 'file:///etc/passwd'",
     ),
-    value("a method of one's own", "variants.detach", {"method": "os:system"}, "must be one of .*got 'os:system'"),
+    value("a function for a method", "variants.detach", {"method": "os:system"}, "'os:system' has no `settings_type`"),
     value("an adapter of one's own", f"{OPPORTUNITY}.adapter", "os:system", "must be .*got 'os:system'"),
     value("an unknown key", f"{OPPORTUNITY}.windows", {}, "unknown key, did you mean `window`"),
     case(

@@ -1,10 +1,16 @@
-"""The toy home of tests/training serves the methods too."""
+"""The toy home of tests/training and the default configuration of tests/config serve the methods too."""
 
 import runpy
 from pathlib import Path
 
+import pytest
+import torch
+
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 
+_CONFIG = runpy.run_path(str(Path(__file__).resolve().parents[1] / "config" / "conftest.py"))
+
+data, set_key, mistakes = _CONFIG["data"], _CONFIG["set_key"], _CONFIG["mistakes"]
 one_thread = _TOY["one_thread"]
 toy = _TOY["toy"]
 home = _TOY["home"]
@@ -13,3 +19,8 @@ windows = _TOY["windows"]
 split = _TOY["split"]
 make_resident = _TOY["make_resident"]
 resident = _TOY["resident"]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)

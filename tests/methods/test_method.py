@@ -3,6 +3,7 @@ import torch
 
 from detach_core.methods.batch import InputShape, WindowBatch
 from detach_core.methods.method import Embedding, Method, join_halves
+from detach_core.methods.settings import MethodSettings
 
 SHAPE = InputShape(2, 60, 10, 24, 32, 30.0, 5.0, 3, "window")
 
@@ -23,7 +24,7 @@ def test_halves_are_brought_to_length_1_before_they_are_joined():
 
 
 def test_what_a_method_need_not_say_has_a_harmless_default():
-    method = Smallest({}, SHAPE, None)
+    method = Smallest(MethodSettings(), SHAPE, None)
     batch = WindowBatch(torch.zeros(1, dtype=torch.int64), torch.zeros(1), torch.zeros(1))
     assert method.before_training(None, num_steps=0) == {}
     assert method.after_epoch(0) == {}
@@ -36,7 +37,7 @@ def test_what_a_method_need_not_say_has_a_harmless_default():
 
 
 def test_losses_and_stage_1_are_refused_where_there_are_none():
-    method = Smallest({}, SHAPE, None)
+    method = Smallest(MethodSettings(), SHAPE, None)
     with pytest.raises(NotImplementedError, match="is not trained"):
         method.losses(None)
     with pytest.raises(NotImplementedError, match="Stage 1"):
@@ -45,7 +46,7 @@ def test_losses_and_stage_1_are_refused_where_there_are_none():
 
 def test_the_protocol_cannot_be_built_bare():
     with pytest.raises(TypeError):
-        Method({}, SHAPE, None)
+        Method(MethodSettings(), SHAPE, None)
 
 
 def test_what_is_probed_is_compared_unless_the_method_says_otherwise():

@@ -1,4 +1,4 @@
-"""Contract tests over the registry: a new method is tested on arrival by its section in toy_windows.SETTINGS."""
+"""Contract tests over the registry: a new method is tested on arrival, with its settings of `config.yaml`."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def activation(split):
 
 @pytest.fixture
 def access(windows, split, make_resident, name):
-    return make_resident(windows, split, with_labels=METHODS[name].uses_labels)
+    return make_resident(windows, split, with_labels=METHODS.implementation(name).uses_labels)
 
 
 @pytest.fixture
@@ -91,8 +91,7 @@ def test_video_is_embedded_into_the_sensors_space_or_not_at_all(method, access):
 
 def test_a_checkpoint_gives_equal_embeddings(method, access, toy, windows, name, tmp_path):
     if method.num_epochs:
-        settings = {**toy.SETTINGS[name], "optimizer": toy.NETWORK["optimizer"]}
-        train(method, access, settings=settings, place="x", report=lambda line: None)
+        train(method, access, place="x", report=lambda line: None)
     write_tensors(tmp_path / "m.safetensors", method.state_dict(), {"schema": "test"})
     tensors, _ = read_tensors(tmp_path / "m.safetensors", schema="test", fields=(), rule="pretrain")
     again = build_method(name, settings=toy.SETTINGS[name], shape=input_shape(windows))
@@ -113,9 +112,16 @@ def test_snapshots_are_tensors_of_the_state(method):
 
 
 def test_only_methods_that_use_labels_get_them(name):
-    assert METHODS[name].uses_labels == (name == "supervised")
+    assert METHODS.implementation(name).uses_labels == (name == "supervised")
+
+
+def test_a_method_is_built_from_settings_of_its_own_type(toy, method, name):
+    assert type(toy.SETTINGS[name]) is METHODS.settings(name) is METHODS.implementation(name).settings_type
+    assert method.settings is toy.SETTINGS[name]
 
 
 def test_an_unknown_method_is_refused(windows):
-    with pytest.raises(ValueError, match="method must be one of detach_spatial, detach"):
-        build_method("other", settings={}, shape=input_shape(windows))
+    with pytest.raises(
+        LookupError, match=r"unknown method 'other'; known are detach_spatial, detach, .*`module:Class`"
+    ):
+        build_method("other", settings=None, shape=input_shape(windows))

@@ -8,17 +8,18 @@ from detach_core.contracts.errors import UserError
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.methods.batch import FRAMES
 from detach_core.methods.video_trunk import VideoTrunk, refuse_weights
+from detach_core.settings.shared import VideoStartSettings
 
 
 def make(toy, init="scratch"):
     torch.manual_seed(0)
-    return VideoTrunk({"encoders": toy.NETWORK["encoders"], "video": {"init": str(init)}})
+    return VideoTrunk(toy.SPATIAL.encoders, VideoStartSettings(init=str(init)))
 
 
 def test_its_feature_is_as_wide_as_both_halves_of_detach(toy, resident):
     trunk = make(toy)
     batch = resident.gather("pretrain", torch.arange(5), modalities={FRAMES}, augment=False)
-    assert trunk(batch).shape == (5, 2 * toy.NETWORK["encoders"]["dim"])
+    assert trunk(batch).shape == (5, 2 * toy.DIM)
 
 
 def test_it_looks_at_every_frame(toy, resident):
@@ -50,7 +51,7 @@ def test_from_scratch_it_draws_what_the_trunk_draws(toy):
 
 def test_it_starts_from_another_runs_trunk_and_is_trained_on(toy, resident, tmp_path):
     torch.manual_seed(5)
-    other = VideoTrunk({"encoders": toy.NETWORK["encoders"], "video": {"init": "scratch"}}).eval()
+    other = VideoTrunk(toy.SPATIAL.encoders, VideoStartSettings()).eval()
     save_file(
         {f"video.{key}": value.contiguous() for key, value in other.state_dict().items()}, tmp_path / "t.safetensors"
     )
@@ -62,6 +63,6 @@ def test_it_starts_from_another_runs_trunk_and_is_trained_on(toy, resident, tmp_
 
 
 def test_a_method_without_the_trunk_refuses_a_file_in_one_sentence():
-    refuse_weights({"video": {"init": "scratch"}}, "CAV-MAE")
+    refuse_weights(VideoStartSettings(), "CAV-MAE")
     with pytest.raises(UserError, match=r"CAV-MAE has a video network of its own that the weights of r\.pth do not"):
-        refuse_weights({"video": {"init": "r.pth"}}, "CAV-MAE")
+        refuse_weights(VideoStartSettings(init="r.pth"), "CAV-MAE")

@@ -14,6 +14,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods.registry import build_method
+from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps
 from detach_core.training.batches import input_shape
 from detach_core.training.seed import seed_everything
@@ -35,7 +36,7 @@ def save(name, toy, home, path, *, seed=3, trained=True):
     write_checkpoint(
         path,
         Checkpoint(
-            name, toy.SETTINGS[name], method.shape.as_dict(), normalisation, list(windows.class_names),
+            name, to_plain(toy.SETTINGS[name]), method.shape.as_dict(), normalisation, list(windows.class_names),
             list(windows.channel_names), 2, {}, method.state_dict(), provenance,
         ),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.settings.shared import VideoStartSettings
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
@@ -20,7 +21,7 @@ home, toy = _TOY["home"], _TOY["toy"]
 def checkpoint(toy, home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     pretrain(
-        settings=toy.as_text(toy.SETTINGS["random_encoder"]),
+        settings=toy.job_text("random_encoder"),
         windows_path=home / "windows.h5",
         split_path=home / "split.json",
         spatial_path=None,
@@ -70,11 +71,11 @@ def test_a_row_says_which_weights_its_video_started_from_and_is_embedded_without
     path = tmp_path / "mine.safetensors"
     state = SpatialCnn2d(dim=width, size="small").state_dict()
     save_file({f"video.{key}": value.contiguous() for key, value in state.items()}, path)
-    changes = {"video": {"init": str(path)}}
+    changes = {"video": VideoStartSettings(init=str(path))}
     paths = {"windows_path": home / "windows.h5", "split_path": home / "split.json", "seed": 0}
     stage_1, stage_2 = tmp_path / "spatial.safetensors", tmp_path / "checkpoint.safetensors"
     pretrain_spatial(
-        settings=toy.as_text(toy.SPATIAL, **changes, warmup_epochs=1, joint_epochs=1, refinement_epochs=1),
+        settings=toy.job_text("detach_spatial", **changes, warmup_epochs=1, joint_epochs=1, refinement_epochs=1),
         checkpoint_path=stage_1,
         history_path=tmp_path / "spatial.jsonl",
         assignments_path=tmp_path / "spatial.h5",
@@ -82,7 +83,7 @@ def test_a_row_says_which_weights_its_video_started_from_and_is_embedded_without
         **paths,
     )
     pretrain(
-        settings=toy.as_text(toy.DETACH, **changes, epochs=1),
+        settings=toy.job_text("detach", **changes, epochs=1),
         spatial_path=stage_1,
         checkpoint_path=stage_2,
         history_path=tmp_path / "history.jsonl",
@@ -96,7 +97,7 @@ def test_a_row_says_which_weights_its_video_started_from_and_is_embedded_without
         assert str(tmp_path) not in str((checkpoint.settings, checkpoint.facts))
         assert checkpoint.facts["video_init"].startswith("mine.safetensors (sha256 ")
     embeddings = run(home, stage_2, tmp_path)
-    digest = read_checkpoint(stage_1).settings["video"]["sha256"]
+    digest = read_checkpoint(stage_1).settings["video"]["weights"]["sha256"]
     assert embeddings.video_init == f"mine.safetensors (sha256 {digest[:12]}{anew})"
     assert "video_spatial" in embeddings.features
 
@@ -108,7 +109,7 @@ def test_a_weight_file_that_does_not_fit_is_one_line_before_any_training(toy, ho
     save_file({key: value.contiguous() for key, value in state.items()}, path)
     with pytest.raises(SystemExit):
         pretrain_spatial(
-            settings=toy.as_text(toy.SPATIAL, video={"init": str(path)}),
+            settings=toy.job_text("detach_spatial", video=VideoStartSettings(init=str(path))),
             windows_path=home / "windows.h5",
             split_path=home / "split.json",
             checkpoint_path=tmp_path / "spatial.safetensors",

@@ -42,9 +42,8 @@ SHARED = {"devices": 2, "epochs": 8}
 
 def settings_of(toy, stage, **changes):
     if stage == "pretrain_spatial":
-        return toy.as_text(toy.SPATIAL, refinement_epochs=EPOCHS - 3, **changes)
-    settings = {key: value for key, value in toy.SETTINGS["detach"].items() if key != "spatial_settings"}
-    return toy.as_text(settings, **{"epochs": EPOCHS, **changes})
+        return toy.job_text("detach_spatial", refinement_epochs=EPOCHS - 3, **changes)
+    return toy.job_text("detach", **{"epochs": EPOCHS, **changes})
 
 
 def start(toy, stage, home, folder, *, spatial=None, seed=0, save_every_s=0.0, **changes):

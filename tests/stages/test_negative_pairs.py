@@ -25,7 +25,7 @@ def trained(toy, home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     shared = {"windows_path": home / "windows.h5", "split_path": home / "split.json", "log_path": folder / "x.log"}
     pretrain_spatial(
-        settings=toy.as_text(toy.SPATIAL, warmup_epochs=1, joint_epochs=1, refine=False),
+        settings=toy.job_text("detach_spatial", warmup_epochs=1, joint_epochs=1, refine=False),
         checkpoint_path=folder / "spatial.safetensors",
         history_path=folder / "spatial.jsonl",
         assignments_path=folder / "spatial.h5",
@@ -33,7 +33,7 @@ def trained(toy, home, tmp_path_factory):
         **shared,
     )
     pretrain(
-        settings=toy.as_text(toy.DETACH),
+        settings=toy.job_text("detach"),
         spatial_path=folder / "spatial.safetensors",
         checkpoint_path=folder / "checkpoint.safetensors",
         history_path=folder / "history.jsonl",

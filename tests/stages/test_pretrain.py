@@ -11,10 +11,10 @@ from detach_core.contracts.history import read_history
 from detach_core.contracts.snapshots import read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.stages import pretrain as stage
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
+from detach_core.training import session
 from detach_core.training.state_keeper import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
@@ -24,7 +24,7 @@ home, sequence_home, toy = _TOY["home"], _TOY["sequence_home"], _TOY["toy"]
 def run_spatial(toy, home, folder, **changes):
     path = folder / "spatial.safetensors"
     pretrain_spatial(
-        settings=toy.as_text(toy.SPATIAL, **changes),
+        settings=toy.job_text("detach_spatial", **changes),
         windows_path=home / "windows.h5",
         split_path=home / "split.json",
         checkpoint_path=path,
@@ -37,9 +37,8 @@ def run_spatial(toy, home, folder, **changes):
 
 
 def run(toy, home, folder, name, spatial=None, **changes):
-    settings = {key: value for key, value in toy.SETTINGS[name].items() if key != "spatial_settings"}
     pretrain(
-        settings=toy.as_text(settings, **changes),
+        settings=toy.job_text(name, **changes),
         windows_path=home / "windows.h5",
         split_path=home / "split.json",
         spatial_path=spatial,
@@ -93,7 +92,7 @@ def test_stage_1_of_other_windows_is_refused(toy, sequence_home, spatial, tmp_pa
 
 def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, spatial, tmp_path, monkeypatch):
     whole, broken = run(toy, home, tmp_path / "whole", "detach", spatial), tmp_path / "broken"
-    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    monkeypatch.setattr(session, "write_history", lambda *arguments, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(toy, home, broken, "detach", spatial)
     assert (broken / FILE_NAME).is_file()
@@ -106,7 +105,7 @@ def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, spati
 
 
 def test_the_state_of_a_run_on_another_stage_1_is_ignored(toy, home, spatial, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    monkeypatch.setattr(session, "write_history", lambda *arguments, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(toy, home, tmp_path, "detach", spatial)
     monkeypatch.undo()

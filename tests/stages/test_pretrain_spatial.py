@@ -9,10 +9,10 @@ from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.methods.spatial_monitor import cluster_agreement
+from detach_core.methods.detach.stage1_monitor import cluster_agreement
 from detach_core.reports.claims.clusters import input_clusters
-from detach_core.stages import pretrain_spatial as stage
 from detach_core.stages.pretrain_spatial import pretrain_spatial
+from detach_core.training import session
 from detach_core.training.state_keeper import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
@@ -21,7 +21,7 @@ home, toy = _TOY["home"], _TOY["toy"]
 
 def run(toy, home, folder, seed=0, **changes):
     pretrain_spatial(
-        settings=toy.as_text(toy.SPATIAL, **changes),
+        settings=toy.job_text("detach_spatial", **changes),
         windows_path=home / "windows.h5",
         split_path=home / "split.json",
         checkpoint_path=folder / "checkpoint.safetensors",
@@ -86,7 +86,7 @@ def test_fewer_windows_than_a_batch_are_one_line_and_leave_nothing(toy, home, tm
 
 def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, tmp_path, monkeypatch):
     whole, broken = run(toy, home, tmp_path / "whole"), tmp_path / "broken"
-    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    monkeypatch.setattr(session, "write_history", lambda *arguments, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(toy, home, broken)
     monkeypatch.undo()
@@ -99,7 +99,7 @@ def test_a_run_that_failed_while_it_wrote_goes_on_and_tidies_up(toy, home, tmp_p
 
 @pytest.mark.parametrize("damage", ["cut off", "other settings", "other seed"])
 def test_a_state_that_does_not_fit_is_ignored_with_one_warning(toy, home, tmp_path, monkeypatch, damage):
-    monkeypatch.setattr(stage, "write_history", lambda *arguments, **named: 1 / 0)
+    monkeypatch.setattr(session, "write_history", lambda *arguments, **named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(toy, home, tmp_path)
     monkeypatch.undo()

@@ -8,6 +8,7 @@ import logging
 import runpy
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -21,9 +22,12 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods.batch import WindowBatch
+from detach_core.methods.detach.settings import PlateauSettings
 from detach_core.methods.registry import METHODS, build_method
+from detach_core.settings.base import to_plain
 from detach_core.training import processes, session
 from detach_core.training.batches import ResidentWindows, input_shape
+from detach_core.training.job import TrainingJob, with_stage_1
 
 TOY = runpy.run_path(str(Path(__file__).with_name("toy_windows.py")))
 # In two processes 15 windows are 8 and 7.
@@ -31,7 +35,7 @@ BATCH = {"batch_size": 15}
 CASES = {
     "detach_spatial": ("detach_spatial", {}),
     "video_goes_on": ("detach_spatial", {"freeze_video": False, "video_time_average": "features"}),
-    "stops_early": ("detach_spatial", {"stop": "adaptive", "plateau": {"rate": 1.1, "epochs": 1}}),
+    "stops_early": ("detach_spatial", {"stop": "adaptive", "plateau": PlateauSettings(rate=1.1, epochs=1)}),
     "detach": ("detach", {}),
     "no_momentum": ("detach", {"momentum_encoder": False, "sensor_temporal": "cnn_gru"}),
     "imu2clip": ("imu2clip", {}),
@@ -79,7 +83,7 @@ def first_spatial(windows, split, settings):
     method = build_method("detach_spatial", settings=settings, shape=input_shape(windows), activation=activation)
     return Checkpoint(
         method="detach_spatial",
-        settings=settings,
+        settings=to_plain(settings),
         shape=method.shape.as_dict(),
         normalisation=session.normalisation_as_dict(split.normalisation),
         class_names=[],
@@ -87,21 +91,23 @@ def first_spatial(windows, split, settings):
         epoch=0,
         facts={},
         tensors=method.state_dict(),
-        provenance=make_provenance(stage="pretrain_spatial", source="simulated", settings=settings),
+        provenance=make_provenance(stage="pretrain_spatial", source="simulated", settings=to_plain(settings)),
     )
 
 
 def train(folder, name, changes, among=None):
     """A whole training: its tensors by name, and the history's rows without times."""
     windows, split = read_windows(folder / "windows.h5"), read_split(folder / "split.json")
-    settings = {key: value for key, value in TOY["SETTINGS"][name].items() if key != "spatial_settings"}
+    settings = TOY["DETACH"] if name == "detach" else TOY["SETTINGS"][name]
+    batch = BATCH if hasattr(settings, "batch_size") else {}
+    job = TrainingJob(name, replace(settings, **batch, **changes), TOY["MACHINES"])
+    spatial = first_spatial(windows, split, TOY["SPATIAL"]) if METHODS.settings(name).needs_spatial else None
     result = session.run_session(
-        name,
+        with_stage_1(job, spatial),
         place="x",
-        settings=settings | BATCH | changes,
         windows=windows,
         split=split,
-        spatial=first_spatial(windows, split, TOY["SPATIAL"]) if METHODS[name].needs_spatial else None,
+        spatial=spatial,
         seed=SEED,
         log=logging.getLogger("silent"),
         processes=among,

@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from detach_core.settings.shared import SensorAugmentationSettings
 from detach_core.training.augmentation_sensor import SensorAugmentation
 
-OFF = {"scale": 0.0, "jitter": 0.0, "shift_s": 0.0, "warp": 0.0, "channel_dropout": 0.0}
+OFF = SensorAugmentationSettings(scale=0.0, jitter=0.0, shift_s=0.0, warp=0.0, channel_dropout=0.0)
 
 
 def change(sensor, **settings):
     augmentation = SensorAugmentation(
-        {**OFF, **settings},
+        replace(OFF, **settings),
         sensor_hz=30.0,
         generator=torch.Generator().manual_seed(0),
         device=torch.device("cpu"),

@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from detach_core.settings.shared import VideoAugmentationSettings
 from detach_core.training.augmentation_video import VideoAugmentation
 
-OFF = {"brightness": 0.0, "contrast": 0.0, "colour": 0.0, "blur_probability": 0.0, "shift_px": 0, "noise": 0.0}
+OFF = VideoAugmentationSettings(brightness=0.0, contrast=0.0, colour=0.0, blur_probability=0.0, shift_px=0, noise=0.0)
 
 
 def make(**settings):
     generator = torch.Generator().manual_seed(0)
-    return VideoAugmentation({**OFF, **settings}, generator=generator, device=torch.device("cpu"))
+    return VideoAugmentation(replace(OFF, **settings), generator=generator, device=torch.device("cpu"))
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
 
 from detach_core.methods.batch import FRAME, FRAMES, MEAN_FRAME, MOTION, SENSOR, WindowsAccess
+from detach_core.settings.shared import VideoAugmentationSettings
 from detach_core.signals.normalization import apply_form
 from detach_core.training.batches import input_shape
 
@@ -72,7 +75,7 @@ def test_truth_is_that_of_the_windows(resident, windows, split):
 
 
 def test_augmentation_changes_training_batches_alone_and_repeats_with_the_seed(windows, split, make_resident, toy):
-    changes = toy.NETWORK["augmentation"]
+    changes = toy.AUGMENTATION
     position = torch.arange(6)
     plain = make_resident(windows, split).gather("pretrain", position, modalities=EVERYTHING, augment=True)
     first, second = (
@@ -91,7 +94,7 @@ def test_augmentation_changes_training_batches_alone_and_repeats_with_the_seed(w
 
 
 def test_the_off_switch_switches_off(windows, split, make_resident, toy):
-    off = {**toy.NETWORK["augmentation"], "enabled": False}
+    off = replace(toy.AUGMENTATION, enabled=False)
     plain, switched = (make_resident(windows, split, augmentation=value) for value in (None, off))
     first, second = (
         resident.gather("pretrain", torch.arange(3), modalities=EVERYTHING, augment=True)
@@ -101,8 +104,8 @@ def test_the_off_switch_switches_off(windows, split, make_resident, toy):
 
 
 def test_mean_frame_and_motion_of_a_window_move_together(windows, split, make_resident, toy):
-    video = dict.fromkeys(toy.NETWORK["augmentation"]["video"], 0.0) | {"shift_px": 2}
-    changes = {**toy.NETWORK["augmentation"], "video": video}
+    still = {field.name: 0.0 for field in fields(toy.AUGMENTATION.video)}
+    changes = replace(toy.AUGMENTATION, video=VideoAugmentationSettings(**{**still, "shift_px": 2}))
     batch = make_resident(windows, split, augmentation=changes).gather(
         "pretrain", torch.arange(8), modalities=EVERYTHING, augment=True
     )
@@ -143,7 +146,7 @@ def test_resident_windows_are_what_methods_expect(resident):
 
 
 def test_random_streams_go_on_where_they_stood(windows, split, make_resident, toy):
-    changes = toy.NETWORK["augmentation"]
+    changes = toy.AUGMENTATION
 
     def draw(resident):
         batch = resident.gather("pretrain", torch.arange(4), modalities={*EVERYTHING, FRAME}, augment=True)

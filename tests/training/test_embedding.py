@@ -5,17 +5,17 @@ import torch
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.training.embedding import embed_windows, rebuild
+from detach_core.training.job import TrainingJob
 from detach_core.training.session import make_checkpoint, run_session
 
 CPU = torch.device("cpu")
 
 
 def make(toy, windows, split, name):
-    settings = dict(toy.SETTINGS[name])
+    job = TrainingJob(name, toy.SETTINGS[name], toy.MACHINES)
     session = run_session(
-        name,
+        job,
         place="x",
-        settings=settings,
         windows=windows,
         split=split,
         spatial=None,
@@ -23,9 +23,7 @@ def make(toy, windows, split, name):
         log=logging.getLogger("test"),
     )
     provenance = make_provenance(stage="pretrain", source="simulated", settings={})
-    return session.method, make_checkpoint(
-        name, session, settings=settings, windows=windows, split=split, provenance=provenance
-    )
+    return session.method, make_checkpoint(job, session, windows=windows, split=split, provenance=provenance)
 
 
 def test_all_windows_are_embedded_in_order_with_the_checkpoints_normalisation(toy, windows, split, resident):

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from detach_core.contracts.errors import UserError
+from detach_core.methods.controls.settings import StatisticsSettings
+from detach_core.settings.shared import MachinesSettings
 from detach_core.training import launch
+from detach_core.training.job import TrainingJob
 
-SETTINGS = {"devices": 1, "nodes": 1}
+
+def settings(**machines):
+    """A stage's settings: a control on these machines."""
+    return json.dumps(TrainingJob("statistics", StatisticsSettings(), MachinesSettings(**machines)).to_plain())
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +27,7 @@ def no_processes_yet(monkeypatch):
 
 @pytest.mark.parametrize(("devices", "nodes", "expected"), [(1, 1, False), (2, 1, True), (1, 2, True)])
 def test_several_devices_or_nodes_need_processes(monkeypatch, devices, nodes, expected):
-    values = {"devices": devices, "nodes": nodes}
+    values = MachinesSettings(devices=devices, nodes=nodes)
     assert launch.is_shared(values) is expected
     monkeypatch.setenv("WORLD_SIZE", str(devices * nodes))
     assert launch.is_shared(values) is expected, "it may be another program's"
@@ -37,8 +43,9 @@ def test_one_process_runs_the_stage_itself():
         """What it does."""
         called.append((settings, seed))
 
-    stage(settings=json.dumps(SETTINGS), seed=3)
-    assert called == [(json.dumps(SETTINGS), 3)]
+    alone = settings(devices=1, nodes=1)
+    stage(settings=alone, seed=3)
+    assert called == [(alone, 3)]
     assert (stage.__name__, stage.__doc__) == ("stage", "What it does.")
 
 
@@ -55,35 +62,33 @@ def test_processes_get_the_stage_as_a_plan_that_is_gone_afterwards(tmp_path, mon
     def pretrain(*, settings, log_path, spatial_path):
         raise AssertionError("this process is only to launch")
 
-    settings = json.dumps({"devices": 3, "nodes": 1})
-    pretrain(settings=settings, log_path=tmp_path / "new" / "log.txt", spatial_path=None)
+    asked = settings(devices=3)
+    pretrain(settings=asked, log_path=tmp_path / "new" / "log.txt", spatial_path=None)
     ((arguments, plan),) = seen
     assert arguments == ["--standalone", "--nproc-per-node", "3", "-m", "detach_core.stages"]
     log_path = str(tmp_path / "new" / "log.txt")
-    assert plan == [
-        {"stage": "pretrain", "arguments": {"settings": settings, "log_path": log_path, "spatial_path": None}}
-    ]
+    assert plan == [{"stage": "pretrain", "arguments": {"settings": asked, "log_path": log_path, "spatial_path": None}}]
     assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_the_processes_exit_code_is_the_stage_s(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "run_agent", lambda arguments: 143)
     with pytest.raises(SystemExit) as ended:
-        launch.launch("pretrain", {"settings": '{"devices": 2, "nodes": 1}', "log_path": tmp_path / "log.txt"})
+        launch.launch("pretrain", {"settings": settings(devices=2), "log_path": tmp_path / "log.txt"})
     assert ended.value.code == 143
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_launch_that_is_refused_says_so_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        launch.launch("pretrain", {"settings": '{"devices": 2, "nodes": 2}', "log_path": tmp_path / "log.txt"})
+        launch.launch("pretrain", {"settings": settings(devices=2, nodes=2), "log_path": tmp_path / "log.txt"})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("[pretrain] nodes: 2 were asked for")
     assert line in (tmp_path / "log.txt").read_text().replace("ERROR ", "[pretrain] ")
 
 
 def test_several_nodes_outside_of_slurm_or_of_another_number_are_refused(monkeypatch):
-    values = {"devices": 4, "nodes": 2}
+    values = MachinesSettings(devices=4, nodes=2)
     with pytest.raises(UserError, match=r"nodes: 2 were asked for, but this is no Slurm job; .*docs/slurm.md"):
         launch.slurm_command(values, "plan.json")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
@@ -121,7 +126,7 @@ def test_the_agents_of_several_nodes_meet(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     monkeypatch.setattr(launch.socket, "gethostname", lambda: "localhost")
-    command = launch.slurm_command({"devices": 2, "nodes": 2, "threads": 3}, "PLAN")
+    command = launch.slurm_command(MachinesSettings(devices=2, nodes=2, threads=3), "PLAN")
     assert command[0] == "srun"
     assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=6"} <= set(command)
     assert command[-3:] == ["-m", "detach_core.stages", "PLAN"]

@@ -5,10 +5,12 @@ from torch import nn
 from detach_core.contracts.errors import UserError
 from detach_core.methods.batch import SENSOR
 from detach_core.methods.method import Embedding, Method
+from detach_core.methods.settings import TrainedSettings
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
 
-SETTINGS = {"optimizer": {"lr": 1e-2, "weight_decay": 0.0, "max_lr": 1.0}}
+SETTINGS = TrainedSettings(paper_steps=None, optimizer=OptimizerSettings(lr=1e-2, weight_decay=0.0, max_lr=1.0))
 
 
 class Recorder(Method):
@@ -18,7 +20,7 @@ class Recorder(Method):
     modalities = frozenset({SENSOR})
 
     def __init__(self, shape, *, epochs=4, batch_size=16, finished_after=99, factor=1.0):
-        super().__init__({}, shape, None)
+        super().__init__(SETTINGS, shape, None)
         self.weight = nn.Parameter(torch.zeros(1))
         self.num_epochs, self.batch_size = epochs, batch_size
         self.finished_after, self.factor, self.calls, self.seen = finished_after, factor, [], []
@@ -59,7 +61,6 @@ class Recorder(Method):
 
 def run(method, resident, **changes):
     arguments = {
-        "settings": SETTINGS,
         "place": "methods.test",
         "report": lambda line: None,
         "snapshots": (0.0, 0.5, 1.0),

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from detach_core.methods.settings import TrainedSettings
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.optimizer import learning_rate_of_run, make_optimizer, scaled_learning_rate
 
 
@@ -27,14 +29,15 @@ def test_no_steps_are_refused():
     ("section", "expected"), [({}, 1e-4), ({"paper_steps": 800}, 8e-4), ({"paper_steps": 800, "lr": 2e-4}, 1.6e-3)]
 )
 def test_a_section_may_have_its_own_rate_and_steps(section, expected):
-    settings = {"optimizer": {"lr": 1e-4, "weight_decay": 0.0, "max_lr": 1.0}, **section}
+    optimizer = OptimizerSettings(lr=1e-4, weight_decay=0.0, max_lr=1.0)
+    settings = TrainedSettings(**{"paper_steps": None, "optimizer": optimizer, **section})
     assert learning_rate_of_run(settings, 100) == pytest.approx(expected)
 
 
 def test_only_what_is_trainable_is_optimised():
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     network[0].requires_grad_(False)
-    optimizer = make_optimizer(network.parameters(), lr=0.1, settings={"weight_decay": 0.5})
+    optimizer = make_optimizer(network.parameters(), lr=0.1, settings=OptimizerSettings(weight_decay=0.5))
     assert len(optimizer.param_groups[0]["params"]) == 2
     before = network[0].weight.clone()
     network(torch.ones(1, 2)).sum().backward()
@@ -45,5 +48,5 @@ def test_only_what_is_trainable_is_optimised():
 def test_a_parameter_without_gradient_is_left_alone_by_weight_decay():
     layer = nn.Linear(2, 2)
     before = layer.weight.clone()
-    make_optimizer(layer.parameters(), lr=0.1, settings={"weight_decay": 0.5}).step()
+    make_optimizer(layer.parameters(), lr=0.1, settings=OptimizerSettings(weight_decay=0.5)).step()
     assert torch.equal(layer.weight, before)

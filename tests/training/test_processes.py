@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from detach_core.contracts.errors import UserError
+from detach_core.settings.shared import MachinesSettings
 from detach_core.training import processes
 
 WORKER_FILE = Path(__file__).with_name("shared_worker.py")
@@ -105,7 +106,7 @@ def test_one_process_shares_nothing_whatever_the_environment_says(monkeypatch):
     for name, value in {"WORLD_SIZE": "4", "RANK": "3"}.items():
         monkeypatch.setenv(name, value)
     assert processes.own_rank(1) == 0
-    assert processes.num_processes({"devices": 3, "nodes": 2}) == 6
+    assert MachinesSettings(devices=3, nodes=2).num_processes == 6
     with processes.joined("cpu", 1) as found:
         assert (found.rank, found.count, found.is_main, found.words) == (0, 1, True, "")
         assert found.decide(True)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields, make_dataclass, replace
 
 import pytest
 import torch
@@ -6,18 +7,18 @@ import torch
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
+from detach_core.methods.detach.settings import PlateauSettings
 from detach_core.methods.registry import METHODS
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training import session as sessions
+from detach_core.training.job import TrainingJob, with_stage_1
 from detach_core.training.state_keeper import FILE_NAME, StateKeeper
 
 TIMES = ("seconds", "windows_per_s", "epoch_seconds")
 UNTRAINED = ("random_encoder", "statistics")
 SEED = 3
-LONGER = {
-    "detach_spatial": {"snapshots": [0.0, 0.4, 1.0]},
-    "comodo": {"snapshots": [0.0, 0.25, 0.5, 1.0]},
-    **{name: {} for name in UNTRAINED},
-}
+SNAPSHOTS = {"detach_spatial": (0.0, 0.4, 1.0), "comodo": (0.0, 0.25, 0.5, 1.0)}
+AT_ONCE = PlateauSettings(rate=1.1, epochs=1)
 
 
 class Stop(Exception):
@@ -41,33 +42,38 @@ class Log:
 @pytest.fixture(scope="session")
 def stage_1(toy, windows, split):
     """A Stage 1 for DETACH to stand on."""
-    settings = dict(toy.SPATIAL)
+    job = TrainingJob("detach_spatial", toy.SPATIAL, toy.MACHINES)
     session = run(toy, windows, split, "detach_spatial", None, Log())
-    provenance = make_provenance(stage="pretrain_spatial", source="simulated", settings=settings)
-    return sessions.make_checkpoint(
-        "detach_spatial", session, settings=settings, windows=windows, split=split, provenance=provenance
-    )
+    provenance = make_provenance(stage="pretrain_spatial", source="simulated", settings=job.to_plain())
+    return sessions.make_checkpoint(job, session, windows=windows, split=split, provenance=provenance)
 
 
 def settings_of(toy, name, **changes):
-    settings = {key: value for key, value in toy.SETTINGS[name].items() if key != "spatial_settings"}
-    return settings | LONGER.get(name, {"epochs": 4, "snapshots": [0.0, 0.5, 1.0]}) | changes
+    """Settings of some epochs more; weights are kept of every method, as only DETACH's settings ask for."""
+    settings = toy.DETACH if name == "detach" else toy.SETTINGS[name]
+    if name in UNTRAINED:
+        return settings
+    longer = {} if name in SNAPSHOTS else {"epochs": 4}
+    kept = make_dataclass("Kept", [("snapshots", tuple, ())], bases=(type(settings),), frozen=True)
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return kept(**{**values, "snapshots": SNAPSHOTS.get(name, (0.0, 0.5, 1.0)), **longer, **changes})
 
 
 def run(toy, windows, split, name, folder, log, stage_1=None, **changes):
+    job = TrainingJob(name, settings_of(toy, name, **changes), toy.MACHINES)
+    job = with_stage_1(job, stage_1 if METHODS.settings(name).needs_spatial else None)
     arguments = {
         "place": "x",
-        "settings": settings_of(toy, name, **changes),
         "windows": windows,
         "split": split,
-        "spatial": stage_1 if METHODS[name].needs_spatial else None,
+        "spatial": stage_1 if METHODS.settings(name).needs_spatial else None,
         "seed": SEED,
         "log": log,
     }
     if folder is None:
-        return sessions.run_session(name, **arguments)
+        return sessions.run_session(job, **arguments)
     with StateKeeper(folder / "checkpoint.safetensors", identity={"name": name}, log=log, save_every_s=0) as keeper:
-        return sessions.run_session(name, **arguments, keeper=keeper)
+        return sessions.run_session(job, **arguments, keeper=keeper)
 
 
 def outcome(session):
@@ -117,7 +123,7 @@ def test_a_training_may_be_stopped_again_and_again(toy, windows, split, tmp_path
         {"freeze_video": False},
         {"refine": False},
         {"video_time_average": "features"},
-        {"stop": "adaptive", "plateau": {"rate": 1.1, "epochs": 1}, "refinement_epochs": 3},
+        {"stop": "adaptive", "plateau": AT_ONCE, "refinement_epochs": 3},
     ],
 )
 def test_variants_of_stage_1_resume_too(toy, windows, split, tmp_path, changes):
@@ -130,7 +136,7 @@ def test_variants_of_stage_1_resume_too(toy, windows, split, tmp_path, changes):
 
 
 def test_labels_that_move_are_compared_with_those_before_the_interruption(toy, windows, split, tmp_path):
-    changes = {"clusters": 8, "optimizer": {"lr": 1e-2, "weight_decay": 1e-4, "max_lr": 1e-2}}
+    changes = {"clusters": 8, "optimizer": OptimizerSettings(lr=1e-2, weight_decay=1e-4, max_lr=1e-2)}
     whole = run(toy, windows, split, "detach_spatial", None, Log(), **changes)
     assert all(row["change_rate"] > 0 for row in whole.run.rows[1:4])
     with pytest.raises(Stop):
@@ -147,7 +153,7 @@ def test_dropout_goes_on_where_it_stood(toy, windows, split, stage_1, tmp_path):
 
 
 def test_a_training_that_finished_early_takes_no_further_epoch_when_resumed(toy, windows, split, tmp_path):
-    changes = {"stop": "adaptive", "plateau": {"rate": 1.1, "epochs": 1}, "refinement_epochs": 3}
+    changes = {"stop": "adaptive", "plateau": AT_ONCE, "refinement_epochs": 3}
     with pytest.raises(Stop):
         run(toy, windows, split, "detach_spatial", tmp_path, Log(4), **changes)
     resumed = run(toy, windows, split, "detach_spatial", tmp_path, Log(), **changes)
@@ -155,7 +161,7 @@ def test_a_training_that_finished_early_takes_no_further_epoch_when_resumed(toy,
 
 
 def test_several_frames_without_augmentation_resume_too(toy, windows, split, tmp_path):
-    changes = {"frames": 2, "augmentation": toy.NETWORK["augmentation"] | {"enabled": False}}
+    changes = {"frames": 2, "augmentation": replace(toy.AUGMENTATION, enabled=False)}
     expected = outcome(run(toy, windows, split, "cav_mae", None, Log(), **changes))
     with pytest.raises(Stop):
         run(toy, windows, split, "cav_mae", tmp_path, Log(2), **changes)

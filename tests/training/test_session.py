@@ -1,22 +1,22 @@
 import json
 import logging
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from detach_core.contracts.provenance import make_provenance
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.training import session as sessions
+from detach_core.training.job import TrainingJob
 
 LOG = logging.getLogger("test")
 
 
 def run(toy, windows, split, name="supervised", seed=0, spatial=None, **changes):
-    settings = {**toy.SETTINGS[name], **changes}
+    job = TrainingJob(name, replace(toy.SETTINGS[name], **changes), toy.MACHINES)
     return sessions.run_session(
-        name, place="methods.x", settings=settings, windows=windows, split=split, spatial=spatial, seed=seed, log=LOG
+        job, place="methods.x", windows=windows, split=split, spatial=spatial, seed=seed, log=LOG
     )
 
 
@@ -29,9 +29,8 @@ def test_two_runs_of_a_seed_give_the_same_bits_and_another_seed_does_not(toy, wi
 def test_a_checkpoint_knows_all_that_rebuilds_the_method(toy, windows, split):
     session = run(toy, windows, split)
     checkpoint = sessions.make_checkpoint(
-        "supervised",
+        TrainingJob("supervised", toy.SETTINGS["supervised"], toy.MACHINES),
         session,
-        settings=toy.SETTINGS["supervised"],
         windows=windows,
         split=split,
         provenance=make_provenance(stage="pretrain", source="simulated", settings={}),
@@ -61,30 +60,13 @@ def test_monitoring_falls_back_on_the_downstream_part(split):
 
 
 def test_an_unknown_method_is_refused(toy, windows, split):
-    with pytest.raises(ValueError, match="method must be one of"):
+    with pytest.raises(LookupError, match="unknown method 'nonsense'"):
         sessions.run_session(
-            "nonsense",
+            TrainingJob("nonsense", toy.SETTINGS["statistics"], toy.MACHINES),
             place="x",
-            settings=dict(toy.SETTINGS["statistics"]),
             windows=windows,
             split=split,
             spatial=None,
             seed=0,
             log=LOG,
         )
-
-
-def test_the_start_of_the_video_is_described_once_and_stage_2_takes_over_that_of_stage_1(toy, windows, split, tmp_path):
-    path = tmp_path / "t.pt"
-    torch.save(SpatialCnn2d(dim=32, size="small").state_dict(), path)
-    settings = sessions.with_video_start(toy.SPATIAL | {"video": {"init": str(path)}}, None)
-    assert settings["video"].keys() == {"init", "network", "width", "sha256", "path"}
-    assert sessions.portable(settings)["video"].keys() == settings["video"].keys() - {"path"}
-    stage_1 = SimpleNamespace(settings=sessions.portable(settings))
-    path.unlink()
-    assert sessions.with_video_start(toy.DETACH, stage_1)["video"] == stage_1.settings["video"]
-
-
-def test_methods_without_video_have_nothing_to_describe(toy):
-    settings = toy.SETTINGS["statistics"]
-    assert sessions.with_video_start(settings, None) == sessions.portable(settings) == settings

@@ -4,158 +4,75 @@ Opening and closing differ in the sign of one channel's ramp and in the directio
 """
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from detach_core.config.load import load_config
+from detach_core.config.variants import resolve_spatial
+from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.flow import compand, create_flow
 from detach_core.contracts.frames import create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Fold, Split, write_split
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows, write_windows
+from detach_core.methods.registry import DETACH_STAGE_1
+from detach_core.settings.shared import MachinesSettings
 from detach_core.signals.normalization import fit
+from detach_core.training.job import TrainingJob
 
 HEIGHT, WIDTH, FRAMES, WORKING_HZ, SENSOR_HZ, LENGTH, MAX_PX = 24, 32, 10, 5.0, 30.0, 60, 16.0
-NETWORK = {
-    "input": {"form": "centred", "activation_quantile": 0.99, "frames_every": 1},
-    "augmentation": {
-        "enabled": True,
-        "sensor": {"scale": 0.1, "jitter": 0.05, "shift_s": 0.1, "warp": 0.1, "channel_dropout": 0.05},
-        "video": {
-            "brightness": 0.2,
-            "contrast": 0.2,
-            "colour": 0.1,
-            "blur_probability": 0.5,
-            "shift_px": 1,
-            "noise": 0.02,
-        },
-    },
-    "encoders": {"size": "small", "dim": 32},
-    "video": {"init": "scratch"},
-    "optimizer": {"lr": 1e-4, "weight_decay": 1e-4, "max_lr": 2e-3},
-    "device": "cpu",
-    "threads": 1,
-    "devices": 1,
-    "nodes": 1,
-}
-SPATIAL = {
-    **NETWORK,
-    "clusters": 4,
-    "alpha": 1.0,
-    "beta": 1.5,
-    "warmup_epochs": 1,
-    "joint_epochs": 2,
-    "refine": True,
-    "refine_gate": 0.0,
-    "stop": "fixed",
-    "refinement_epochs": 2,
-    "min_refinement_epochs": 1,
-    "plateau": {"rate": 0.01, "epochs": 3},
-    "confident_quantile": 0.75,
-    "confident_strict": False,
-    "refine_all": False,
-    "cluster_head": "cosine",
-    "cluster_temperature": 0.1,
-    "cluster_scope": "all",
-    "memory_momentum": 0.5,
-    "centroid_every_epochs": 1,
-    "min_size": 0.15,
-    "reweight": "sum_k",
-    "activation": "abs",
-    "freeze_video": True,
-    "batch_size": 16,
-    "video_time_average": "pixels",
-}
-DETACH = {
-    **NETWORK,
-    "method": "detach",
-    "epochs": 2,
-    "batch_size": 16,
-    "paper_steps": 800,
-    "temperature": 0.1,
-    "hardness": 3.0,
-    "contrastive": "weighted",
-    "spatial_weight": True,
-    "temporal_weight": True,
-    "damping": "spatial",
-    "temporal_similarity": "intra",
-    "momentum": 0.999,
-    "momentum_left": 0.1,
-    "momentum_encoder": True,
-    "normalise_weights": "none",
-    "z_parts": ["spatial", "temporal"],
-    "mask_overlap": False,
-    "sensor_temporal": "cnn_gru_attention",
-    "flow": True,
-    "time_average": "steps",
-    "snapshots": [0.0, 0.5, 1.0],
-}
-TRAINED = {"epochs": 2, "batch_size": 16, "paper_steps": 800, "sensor_temporal": "cnn_gru_attention"}
-CONTRASTED = {"epochs": 2, "batch_size": 16, "paper_steps": 800, "temperature": 0.1, "authors_adaptation": False}
-IMU2CLIP = {**NETWORK, **CONTRASTED, "method": "imu2clip", "length": 400}
-PRIMUS = {
-    **NETWORK,
-    **CONTRASTED,
-    "method": "primus",
-    "length": 400,
-    "self_supervised_weight": 0.5,
-    "queue": 1024,
-    "exclude_s": 2.0,
-    "transforms": ["negate", "permute"],
-    "segments": 4,
-}
-COMODO = {
-    **NETWORK,
-    "method": "comodo",
-    "epochs": 2,
-    "batch_size": 8,
-    "paper_steps": 4950,
-    "lr": 3.0e-4,
-    "teacher_epochs": 2,
-    "teacher_contrast": 0.1,
-    "teacher_temperature": 0.1,
-    "student_temperature": 0.05,
-    "queue": 1024,
-    "hidden": 32,
-    "centre_teacher": False,
-}
-CAV_MAE = {
-    **NETWORK,
-    "method": "cav_mae",
-    "epochs": 2,
-    "batch_size": 16,
-    "paper_steps": 3200,
-    "length": 128,
-    "patch_samples": 16,
-    "patch_px": 8,
-    "frames": 1,
-    "width": 32,
-    "heads": 4,
-    "separate_layers": 2,
-    "joint_layers": 1,
-    "decoder_width": 16,
-    "decoder_layers": 1,
-    "masked": 0.75,
-    "contrast_weight": 0.01,
-    "temperature": 0.05,
-    "normalise_patches": True,
-    "warmup": 0.1,
-}
-SETTINGS = {
+MACHINES = MachinesSettings(device="cpu")
+# What a training of the toy takes less of than one of a home, whatever the method.
+_FEWER = {"epochs": 2, "teacher_epochs": 2, "batch_size": 16}
+
+
+def small(settings):
+    """`settings` at the toy's size: two epochs, small batches, narrow networks that see every frame."""
+    present = {field.name for field in fields(settings)}
+    changes = {name: value for name, value in _FEWER.items() if name in present}
+    changes["input"] = replace(settings.input, frames_every=1)
+    if "encoders" in present:
+        changes["encoders"] = replace(settings.encoders, dim=32)
+    if "augmentation" in present:
+        video = replace(settings.augmentation.video, shift_px=1)
+        changes["augmentation"] = replace(settings.augmentation, video=video)
+    return replace(settings, **changes)
+
+
+def _of_the_configuration():
+    """Method -> its settings as `config.yaml` has them, at the toy's size; a new method's come of themselves."""
+    config = load_config(read_yaml(Path(__file__).resolve().parents[2] / "config.yaml"))
+    found = {DETACH_STAGE_1: resolve_spatial(config.document, "default")}
+    for name in config.document.variants:
+        found.setdefault(config.variant(name).method, config.variant(name).settings)
+    return {name: small(settings) for name, settings in found.items()}
+
+
+SETTINGS = _of_the_configuration()
+SPATIAL = replace(
+    SETTINGS["detach_spatial"],
+    clusters=4,
+    warmup_epochs=1,
+    joint_epochs=2,
+    stop="fixed",
+    refinement_epochs=2,
+    min_refinement_epochs=1,
+)
+# As the configuration has it; `SETTINGS["detach"]` stands on a Stage 1.
+DETACH = replace(SETTINGS["detach"], snapshots=(0.0, 0.5, 1.0))
+SETTINGS |= {
     "detach_spatial": SPATIAL,
-    "detach": {**DETACH, "spatial_settings": SPATIAL},
-    "imu2clip": IMU2CLIP,
-    "primus": PRIMUS,
-    "comodo": COMODO,
-    "cav_mae": CAV_MAE,
-    "random_encoder": {**NETWORK, "method": "random_encoder", "sensor_temporal": "cnn_gru_attention"},
-    "statistics": {
-        "method": "statistics",
-        **{key: NETWORK[key] for key in ("input", "device", "threads", "devices", "nodes")},
-    },
-    "supervised": {**NETWORK, "method": "supervised", **TRAINED},
+    "detach": replace(DETACH, spatial_settings=SPATIAL),
+    "comodo": replace(SETTINGS["comodo"], batch_size=8, hidden=32),
+    "cav_mae": replace(
+        SETTINGS["cav_mae"], width=32, heads=4, separate_layers=2, joint_layers=1, decoder_width=16, decoder_layers=1
+    ),
 }
+AUGMENTATION = SPATIAL.augmentation
+DIM = SPATIAL.encoders.dim
 
 
 def draw_sensor(rng, place, sign, num_places, noise):
@@ -275,6 +192,7 @@ def make_split(windows, num_recordings):
     )
 
 
-def as_text(settings, **changes):
-    """Settings as a stage takes them."""
-    return json.dumps({**settings, **changes})
+def job_text(method, *, devices=1, **changes):
+    """A job of `method` as a stage takes it; of Stage 2 without its Stage 1, which its file brings."""
+    settings = replace(DETACH if method == "detach" else SETTINGS[method], **changes)
+    return json.dumps(TrainingJob(method, settings, replace(MACHINES, devices=devices)).to_plain())

@@ -104,7 +104,7 @@ def test_a_changed_value_reruns_what_it_touches(finished, changes, expected):
 @pytest.mark.slow
 def test_a_comment_a_docstring_and_a_touch_rerun_nothing(finished):
     folder = finished.folder / "detach_core"
-    module = folder / "negatives" / "weights.py"
+    module = folder / "methods" / "detach" / "negative_weights.py"
     with (
         edited(module, '"""', '"""Reworded. '),
         edited(folder / "stages" / "ingest.py", "import json", "import json  # why"),
@@ -119,7 +119,7 @@ def test_a_comment_a_docstring_and_a_touch_rerun_nothing(finished):
     ("module", "stages"),
     [
         ("signals/motion", {"flow"}),
-        ("negatives/weights", {"pretrain"}),
+        ("methods/detach/negative_weights", {"pretrain"}),
         ("reports/tables", {"table"}),
         ("contracts/windows", {"pack", "split", "pretrain", "pretrain_spatial", "embed", "probe", "table"}),
     ],

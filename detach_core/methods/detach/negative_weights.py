@@ -125,7 +125,7 @@ class PairSimilarities:
 
 @torch.no_grad()
 def pair_similarities(features: PairFeatures, kind: TemporalSimilarity = "intra") -> PairSimilarities:
-    """Eqs. 7 and 9 of a batch's pairs, computed once for weights, monitoring and figures.
+    """Similarities of a batch's pairs in place and motion, computed once for weights, monitoring and figures.
 
     Args:
         features: of the batch; they are normalised here.

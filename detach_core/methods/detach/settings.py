@@ -7,17 +7,15 @@ from typing import Annotated, ClassVar, Literal
 
 from detach_core.methods.settings import (
     BatchSize,
+    SecondStageSettings,
     SensorTemporal,
     SnapshotShares,
-    VideoTrainedSettings,
+    VideoNetworkSettings,
 )
 from detach_core.settings.base import Count, Derived, OpenShare, Range, Settings, Share
 from detach_core.settings.shared import (
     AugmentationSettings,
-    EncoderSettings,
-    InputSettings,
     OptimizerSettings,
-    VideoStartSettings,
 )
 
 NonNegative = Annotated[int, Range(ge=0)]
@@ -34,13 +32,13 @@ class PlateauSettings(Settings):
 
 
 @dataclass(frozen=True)
-class SpatialSettings(Settings):
+class SpatialSettings(VideoNetworkSettings):
     """DETACH, Stage 1: spatial features and pseudo-labels (Sec. 3.1)."""
 
     # The paper's rate as it is: its batch is made smaller instead, for as many steps.
     paper_steps: ClassVar[int | None] = None
     lr: ClassVar[float | None] = None
-    snapshots: ClassVar[tuple[float, ...]] = ()
+    takes_weight_file: ClassVar[bool] = True
 
     clusters: Annotated[int, Range(ge=2, le=1000)] = 7
     """K"""
@@ -91,18 +89,13 @@ class SpatialSettings(Settings):
     """windows of a step; the paper's has 256 and ten times the windows, and this keeps its number of steps"""
     video_time_average: Literal["pixels", "features"] = "pixels"
     """average frames before or after the encoder"""
-    input: InputSettings = InputSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
-    encoders: EncoderSettings = EncoderSettings()
-    video: VideoStartSettings = VideoStartSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
 
 
 @dataclass(frozen=True)
-class DetachSettings(VideoTrainedSettings):
+class DetachSettings(SecondStageSettings):
     """DETACH, Stage 2 (Sec. 3.2)."""
-
-    needs_spatial: ClassVar[bool] = True
 
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.1
     """tau_contrast, Eq. 12"""

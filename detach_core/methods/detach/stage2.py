@@ -39,7 +39,6 @@ class Detach(Method[DetachSettings]):
 
     settings_type = DetachSettings
     probed = "sensor spatial + temporal"
-    needs_spatial = True
     modalities = frozenset({SENSOR, MOTION})
 
     def __init__(self, settings: DetachSettings, shape: InputShape, activation: ActivationStatistics) -> None:

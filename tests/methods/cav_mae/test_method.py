@@ -1,13 +1,15 @@
 """CAV-MAE: sizes, masks that hide, what the loss looks at, and its schedule."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch
-from detach_core.methods.registry import build_method, cav_mae
+from detach_core.methods.cav_mae import method as cav_mae
+from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
 from detach_core.training.seed import seed_everything
@@ -32,7 +34,7 @@ def build(toy):
     def make(channels=34, length=128, height=48, width=64, *, seed=0, **changes):
         shape = InputShape(channels, length, 10, height, width, 30.0, 5.0, 2, "window")
         seed_everything(seed)
-        return build_method("cav_mae", settings={**toy.SETTINGS["cav_mae"], **changes}, shape=shape)
+        return build_method("cav_mae", settings=replace(toy.SETTINGS["cav_mae"], **changes), shape=shape)
 
     return make
 
@@ -127,7 +129,7 @@ def test_what_is_hidden_reaches_no_token(build, masks, modality):
 
 
 def test_reconstruction_is_the_error_at_hidden_patches_alone(build, masks, toy):
-    still = {**toy.NETWORK["augmentation"], "enabled": False}
+    still = replace(toy.AUGMENTATION, enabled=False)
     method = build(channels=37, length=60, height=51, width=67, patch_px=16, augmentation=still)
     batch = make_batch(method)
     batch.sensor[1] = 5.0
@@ -179,7 +181,7 @@ def test_windows_in_which_nothing_moves_cost_nothing_and_leave_finite_gradients(
 
 def test_the_noise_of_the_augmentation_is_no_target(build, toy):
     """Jitter on a switch that does not move is not to be reconstructed, a movement well above it is."""
-    noisy, still = (build(augmentation={**toy.NETWORK["augmentation"], "enabled": on}) for on in (True, False))
+    noisy, still = (build(augmentation=replace(toy.AUGMENTATION, enabled=on)) for on in (True, False))
     batch = make_batch(noisy)
     batch.sensor.mul_(0.05)
     assert float(noisy.losses(batch)["sensor_reconstruction"].detach()) == 0.0
@@ -261,10 +263,11 @@ def test_the_learning_rate_rises_over_the_warm_up_and_falls_as_a_cosine(build, w
 
 def test_training_lowers_the_reconstruction(toy, windows, resident):
     seed_everything(0)
-    settings = {**toy.SETTINGS["cav_mae"], "epochs": 8, "paper_steps": None}
-    settings["optimizer"] = {**toy.NETWORK["optimizer"], "lr": 2e-3}
+    settings = toy.SETTINGS["cav_mae"]
+    optimizer = replace(settings.optimizer, lr=2e-3)
+    settings = replace(settings, epochs=8, paper_steps=None, optimizer=optimizer)
     method = build_method("cav_mae", settings=settings, shape=input_shape(windows))
-    rows = train(method, resident, settings=settings, place="x", report=lambda line: None).rows
+    rows = train(method, resident, place="x", report=lambda line: None).rows
     assert rows[-1]["losses"]["video_reconstruction"] < 0.9 * rows[1]["losses"]["video_reconstruction"]
     assert rows[-1]["lr"] < 1e-4
     assert rows[-1]["retrieval_unseen"]

@@ -1,6 +1,7 @@
 """COMODO: a teacher that learns from two views, then a student that learns to rank its queue."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from detach_core.methods.batch import FRAMES, SENSOR
 from detach_core.methods.comodo.distillation import queue_distillation, target_entropy
 from detach_core.methods.registry import build_method
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
 from detach_core.training.monitoring import retrieval
@@ -19,7 +21,7 @@ FIRST_STUDENT = 3
 
 def build(toy, windows, **changes):
     seed_everything(0)
-    return build_method("comodo", settings={**toy.SETTINGS["comodo"], **changes}, shape=input_shape(windows))
+    return build_method("comodo", settings=replace(toy.SETTINGS["comodo"], **changes), shape=input_shape(windows))
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_each_phase_asks_for_what_it_looks_at(method):
 
 def test_a_phase_moves_its_own_network_alone_whatever_the_optimiser_remembers(toy, method, resident):
     # Weight decay and momentum would move a weight whose gradient is zero; one without a gradient is left alone.
-    optimizer = make_optimizer(method.parameters(), lr=1e-2, settings={"weight_decay": 0.1})
+    optimizer = make_optimizer(method.parameters(), lr=1e-2, settings=OptimizerSettings(weight_decay=0.1))
     enter(method, 1)
     teacher, sensor = state(method, "teacher"), state(method, "sensor")
     take_steps(method, resident, optimizer)
@@ -165,7 +167,7 @@ def test_an_untrained_teacher_s_target_is_almost_uniform_and_centring_mends_it(t
 def test_views_that_augmentation_does_not_tell_apart_are_reported(toy, windows, split, make_resident):
     method = build(toy, windows)
     assert "augmentation is off" in method.before_training(make_resident(windows, split), num_steps=1)["warning"]
-    access = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
+    access = make_resident(windows, split, augmentation=toy.AUGMENTATION)
     assert "warning" not in method.before_training(access, num_steps=1)
 
 
@@ -207,17 +209,16 @@ def test_equal_seeds_give_equal_runs(toy, windows, split, make_resident):
     states = []
     for _ in range(2):
         method = build(toy, windows)
-        access = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
-        train(method, access, settings=toy.SETTINGS["comodo"], place="x", report=lambda line: None)
+        access = make_resident(windows, split, augmentation=toy.AUGMENTATION)
+        train(method, access, place="x", report=lambda line: None)
         states.append(method.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
 def test_the_teacher_tells_windows_apart_and_the_student_learns_from_it(toy, windows, split, make_resident):
-    settings = {**toy.SETTINGS["comodo"], "teacher_epochs": 12, "epochs": 20}
-    method = build(toy, windows, **settings)
-    access = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
-    rows = train(method, access, settings=settings, place="x", report=lambda line: None).rows
+    method = build(toy, windows, teacher_epochs=12, epochs=20)
+    access = make_resident(windows, split, augmentation=toy.AUGMENTATION)
+    rows = train(method, access, place="x", report=lambda line: None).rows
     teacher, student = ([row for row in rows if row["phase"] == phase] for phase in ("teacher", "student"))
     assert len(teacher) == 12
     assert len(student) == 20

@@ -1,6 +1,7 @@
 """The teacher of COMODO."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from detach_core.methods.comodo.teacher import ComodoTeacher, alternate_frames, 
 
 def make(toy, **changes):
     torch.manual_seed(0)
-    return ComodoTeacher({**toy.SETTINGS["comodo"], **changes})
+    return ComodoTeacher(replace(toy.SETTINGS["comodo"], **changes))
 
 
 def gather(resident, count=6):
@@ -21,7 +22,7 @@ def gather(resident, count=6):
 
 def test_its_embedding_is_as_wide_as_both_halves_of_detach_and_of_unit_length(toy, resident):
     embedding = make(toy)(gather(resident))
-    assert embedding.shape == (6, 2 * toy.NETWORK["encoders"]["dim"])
+    assert embedding.shape == (6, 2 * toy.DIM)
     torch.testing.assert_close(embedding.norm(dim=1), torch.ones(6))
 
 

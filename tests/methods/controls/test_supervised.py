@@ -57,7 +57,7 @@ def test_training_lowers_the_loss(toy, windows, split, make_resident):
     method = build(toy, windows)
     method.num_epochs = 15
     access = make_resident(windows, split, with_labels=True)
-    rows = train(method, access, settings=toy.SETTINGS["supervised"], place="x", report=lambda line: None).rows
+    rows = train(method, access, place="x", report=lambda line: None).rows
     assert rows[-1]["losses"]["total"] < 0.7 * rows[1]["losses"]["total"]
     assert rows[-1]["training_accuracy"] > 3 / 8
     assert math.isfinite(rows[-1]["windows_per_s"])

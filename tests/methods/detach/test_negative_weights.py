@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detach_core.methods.detach.negative_weights import (
+    PairFeatures,
     combine_spatial_similarity,
     cosine_matrix,
     false_negative_weight,
     hard_negative_weight,
     negative_weights,
+    pair_similarities,
     temporal_similarity,
 )
 from detach_core.methods.detach.weighted_info_nce import weighted_info_nce
@@ -24,6 +26,12 @@ def features(seed, number=5, dim=4, dtype=torch.float64):
         (1 + part) * torch.randn(number, dim + part // 2, generator=generator, dtype=torch.float64).to(dtype)
         for part in range(4)
     ]
+
+
+def weights(*four_and_rest, temporal_similarity="intra", **options):
+    """Eq. 11 from four features, by way of the similarities of their pairs."""
+    four, rest = four_and_rest[:4], four_and_rest[4:]
+    return negative_weights(pair_similarities(PairFeatures(*four), temporal_similarity), *rest, **options)
 
 
 def cosine(first, second):
@@ -53,9 +61,9 @@ def test_the_weights_are_the_printed_equations(seed, hardness, damping, cross):
     four = features(seed)
     kind = "cross" if cross else "intra"
     expected = printed_equations_7_to_11(four, hardness, damping, cross)
-    weight = negative_weights(*four, hardness, damping, temporal_similarity=kind)
+    weight = weights(*four, hardness, damping, temporal_similarity=kind)
     assert float((weight - expected).abs().max()) < 1e-9
-    single = negative_weights(*(part.float() for part in four), hardness, damping, temporal_similarity=kind)
+    single = weights(*(part.float() for part in four), hardness, damping, temporal_similarity=kind)
     assert single.dtype == torch.float32
     assert float((single - expected).abs().max()) < 1e-4
 
@@ -77,8 +85,8 @@ def test_every_factor_keeps_its_range(seed, damping):
 def test_permuting_the_batch_permutes_the_weights(seed, kind):
     four = features(seed)
     order = torch.randperm(5, generator=torch.Generator().manual_seed(seed))
-    weight = negative_weights(*four, 3.0, "spatial", temporal_similarity=kind)
-    shuffled = negative_weights(*(part[order] for part in four), 3.0, "spatial", temporal_similarity=kind)
+    weight = weights(*four, 3.0, "spatial", temporal_similarity=kind)
+    shuffled = weights(*(part[order] for part in four), 3.0, "spatial", temporal_similarity=kind)
     assert float((shuffled - weight[order][:, order]).abs().max()) < 1e-12
 
 
@@ -88,7 +96,7 @@ def test_cosines_just_above_one_never_make_a_negative_weight():
         twice = torch.cat([unit, unit])
         assert float(cosine_matrix(twice, twice).max()) <= 1.0
         for damping in ("spatial", "temporal"):
-            assert float(negative_weights(twice, twice, twice, twice, 3.0, damping).min()) >= 0.0
+            assert float(weights(twice, twice, twice, twice, 3.0, damping).min()) >= 0.0
     above = torch.full((2, 2), 1.0 + 1e-6)
     assert float(combine_spatial_similarity(above, above).max()) == 1.0
     assert float(temporal_similarity(above, above).max()) == 1.0
@@ -128,7 +136,7 @@ def test_the_weight_surface_of_the_specification():
 
 def test_zero_vectors_are_similar_to_nothing():
     dead = torch.zeros(3, 4)
-    weight = negative_weights(dead, dead, dead, dead, 3.0, "spatial")
+    weight = weights(dead, dead, dead, dead, 3.0, "spatial")
     assert torch.equal(weight, 1 - torch.eye(3))
 
 
@@ -136,8 +144,8 @@ def test_the_loss_does_not_change_when_the_modalities_are_swapped_under_cross_si
     vs, _, vt, st_ = features(1)
     ss, dim = features(2)[0], 3.0
     video, sensor = torch.randn(5, 6, dtype=torch.float64), torch.randn(5, 6, dtype=torch.float64)
-    weight = negative_weights(vs, ss, vt, st_, dim, "spatial", temporal_similarity="cross")
-    swapped = negative_weights(ss, vs, st_, vt, dim, "spatial", temporal_similarity="cross")
+    weight = weights(vs, ss, vt, st_, dim, "spatial", temporal_similarity="cross")
+    swapped = weights(ss, vs, st_, vt, dim, "spatial", temporal_similarity="cross")
     assert not torch.allclose(weight, weight.T)
     assert float((swapped - weight.T).abs().max()) < 1e-12
     loss = weighted_info_nce(video, sensor, weight, 0.1)
@@ -149,40 +157,40 @@ def test_the_switches_of_table_2_leave_one_factor_each():
     spatial = combine_spatial_similarity(cosine_matrix(vs, vs), cosine_matrix(ss, ss))
     temporal = temporal_similarity(cosine_matrix(vt, vt), cosine_matrix(st_, st_))
     off = 1 - torch.eye(5, dtype=torch.float64)
-    without_spatial = negative_weights(*four, 3.0, "spatial", spatial_weight=False)
-    without_temporal = negative_weights(*four, 3.0, "spatial", temporal_weight=False)
+    without_spatial = weights(*four, 3.0, "spatial", spatial_weight=False)
+    without_temporal = weights(*four, 3.0, "spatial", temporal_weight=False)
     assert torch.allclose(without_spatial, off * false_negative_weight(spatial, temporal, "spatial"))
     assert torch.allclose(without_temporal, off * hard_negative_weight(spatial, 3.0))
-    assert torch.equal(negative_weights(*four, 3.0, "spatial", spatial_weight=False, temporal_weight=False), off)
+    assert torch.equal(weights(*four, 3.0, "spatial", spatial_weight=False, temporal_weight=False), off)
 
 
 def test_row_mean_gives_every_row_of_negatives_a_mean_of_one():
-    weight = negative_weights(*features(4), 3.0, "spatial", normalise="row_mean")
+    weight = weights(*features(4), 3.0, "spatial", normalise="row_mean")
     assert torch.allclose(weight.sum(dim=1), torch.full((5,), 4.0, dtype=torch.float64))
     assert torch.equal(weight.diagonal(), torch.zeros(5, dtype=torch.float64))
     same = torch.ones(3, 2)
-    none_left = negative_weights(same, same, same, same, 3.0, "spatial", normalise="row_mean")
+    none_left = weights(same, same, same, same, 3.0, "spatial", normalise="row_mean")
     assert float(none_left.max()) < 1e-5
 
 
 def test_one_window_has_no_negatives():
-    assert negative_weights(*features(5, number=1), 3.0, "spatial").tolist() == [[0.0]]
+    assert weights(*features(5, number=1), 3.0, "spatial").tolist() == [[0.0]]
 
 
 def test_no_gradient_passes_through_the_weights():
     four = [part.requires_grad_() for part in features(6)]
-    assert not negative_weights(*four, 3.0, "spatial").requires_grad
+    assert not weights(*four, 3.0, "spatial").requires_grad
 
 
 def test_what_does_not_fit_is_refused():
     four = features(7)
     for call in (
-        lambda: negative_weights(four[0][:3], *four[1:], 3.0, "spatial"),
-        lambda: negative_weights(four[0][0], *four[1:], 3.0, "spatial"),
-        lambda: negative_weights(*four, 0.5, "spatial"),
-        lambda: negative_weights(*four, 3.0, "both"),
-        lambda: negative_weights(*four, 3.0, "spatial", temporal_similarity="mean"),
-        lambda: negative_weights(*four, 3.0, "spatial", normalise="sum"),
+        lambda: weights(four[0][:3], *four[1:], 3.0, "spatial"),
+        lambda: weights(four[0][0], *four[1:], 3.0, "spatial"),
+        lambda: weights(*four, 0.5, "spatial"),
+        lambda: weights(*four, 3.0, "both"),
+        lambda: weights(*four, 3.0, "spatial", temporal_similarity="mean"),
+        lambda: weights(*four, 3.0, "spatial", normalise="sum"),
         lambda: combine_spatial_similarity(torch.ones(2, 2), torch.ones(3, 3)),
         lambda: temporal_similarity(torch.ones(2, 2), torch.ones(2, 1)),
         lambda: false_negative_weight(torch.ones(2, 2), torch.ones(2), "spatial"),

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from detach_core.losses import pseudo_label
+from detach_core.losses.contrastive import cosine_logits
+from detach_core.methods.detach.settings import PlateauSettings, SpatialSettings
+from detach_core.methods.detach.stage1 import SpatialPhases
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
@@ -13,14 +17,14 @@ def build(toy, windows, split, **changes):
     statistics = split.normalisation.activation["centred"]
     return build_method(
         "detach_spatial",
-        settings={**toy.SPATIAL, **changes},
+        settings=replace(toy.SPATIAL, **changes),
         shape=input_shape(windows),
         activation={"mean": statistics.mean.tolist(), "std": statistics.std.tolist()},
     )
 
 
 def run(method, resident, toy):
-    return train(method, resident, settings=method.settings, place="x", report=lambda line: None)
+    return train(method, resident, place="x", report=lambda line: None)
 
 
 def step(method, resident, epoch, count=24):
@@ -68,7 +72,7 @@ def test_terms_are_those_of_the_equations(method, resident):
     confident = method._is_confident(seen, label)
     assert 0 < int(confident.sum()) < len(confident)
     with torch.no_grad():
-        logits = pseudo_label.cosine_logits(method.sensor(batch.sensor), memory.centroid, 0.1)
+        logits = cosine_logits(method.sensor(batch.sensor), memory.centroid, 0.1)
         video = method.video(batch)
     weight = memory.counts().double() ** -0.5
     weight = (4 * weight / weight.sum()).float()
@@ -83,7 +87,7 @@ def test_refinement_asks_the_frozen_video_about_ambiguous_windows(method, reside
     label = method.memory.label[batch.position]
     ambiguous = ~method._is_confident(method._seen[1], label)
     with torch.no_grad():
-        logits = pseudo_label.cosine_logits(method.sensor(batch.sensor), method.memory.centroid, 0.1)
+        logits = cosine_logits(method.sensor(batch.sensor), method.memory.centroid, 0.1)
         frames = resident.gather("pretrain", batch.position, modalities={"mean_frame"}, augment=False)
         vote = method.video(frames).argmax(dim=1)
     expected = -1.5 * logits.log_softmax(1)[torch.arange(24), vote][ambiguous].mean()
@@ -134,7 +138,7 @@ def test_targets_are_the_labels_from_before_the_step(method, resident):
 
 
 def test_memory_and_confidence_take_clean_features(toy, windows, split, make_resident):
-    augmented = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
+    augmented = make_resident(windows, split, augmentation=toy.AUGMENTATION)
     method = build(toy, windows, split)
     method.before_training(augmented, num_steps=1)
     method.before_epoch(1)
@@ -215,6 +219,49 @@ def test_rows_hold_what_figure_10_and_the_monitoring_need(toy, windows, split, r
 
 
 def test_adaptive_training_ends_when_labels_settle(toy, windows, split, resident):
-    plateau = {"rate": 1.0, "epochs": 1}
+    plateau = PlateauSettings(rate=1.0, epochs=1)
     method = build(toy, windows, split, stop="adaptive", plateau=plateau, refinement_epochs=9)
     assert run(method, resident, toy).num_epochs == 4
+
+
+SETTINGS = SpatialSettings(
+    warmup_epochs=2,
+    joint_epochs=3,
+    refine=True,
+    refinement_epochs=6,
+    stop="adaptive",
+    min_refinement_epochs=4,
+    plateau=PlateauSettings(rate=0.01, epochs=3),
+)
+
+
+def test_phases_follow_each_other():
+    phases = SpatialPhases(SETTINGS)
+    names = [phases.phase(epoch) for epoch in range(1, phases.num_epochs + 1)]
+    assert names == ["warm-up"] * 2 + ["joint"] * 3 + ["refinement"] * 6
+
+
+def test_without_refinement_the_joint_phase_goes_on_for_as_long():
+    phases = SpatialPhases(replace(SETTINGS, refine=False))
+    assert phases.num_epochs == 11
+    assert {phases.phase(epoch) for epoch in range(3, 12)} == {"joint"}
+
+
+@pytest.mark.parametrize(
+    ("rates", "over"),
+    [
+        ([], False),
+        ([0.0, 0.0, 0.0], False),
+        ([0.5, 0.0, 0.0, 0.0], True),
+        ([0.5, 0.0, 0.02, 0.0, 0.0], False),
+        ([0.5] * 6, True),
+    ],
+)
+def test_adaptive_training_ends_at_the_plateau_or_the_cap(rates, over):
+    assert SpatialPhases(SETTINGS).is_over(rates) is over
+
+
+def test_fixed_training_ends_at_its_count():
+    phases = SpatialPhases(replace(SETTINGS, stop="fixed"))
+    assert not phases.is_over([0.0] * 5)
+    assert phases.is_over([0.0] * 6)

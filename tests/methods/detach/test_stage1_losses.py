@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detach_core.losses.contrastive import cosine_logits
 from detach_core.methods.detach.stage1_losses import (
     class_weights,
     cluster_loss,
-    cosine_logits,
     refinement_loss,
-    sensor_loss,
+    sensor_loss_terms,
     video_spatial_loss,
 )
 
@@ -62,9 +62,12 @@ def test_refinement_loss_is_the_printed_equation(seed, gate):
     assert abs(float(refinement_loss(sensor, video, ambiguous, gate=gate)) - expected) < 1e-9
 
 
-def test_sensor_loss_is_the_printed_equation():
+def test_the_terms_of_the_sensor_loss_add_up_to_the_printed_equation():
     cluster, refinement = torch.tensor(2.0, dtype=torch.float64), torch.tensor(0.3, dtype=torch.float64)
-    assert abs(float(sensor_loss(cluster, refinement, 1.0, 1.5)) - 2.45) < 1e-9
+    terms = sensor_loss_terms(cluster, refinement, 0.8, 1.5)
+    assert {name: float(term) for name, term in terms.items()} == pytest.approx({"cluster": 1.6, "refinement": 0.45})
+    assert abs(float(sum(terms.values())) - 2.05) < 1e-9
+    assert sensor_loss_terms(cluster, None, 0.8, 1.5).keys() == {"cluster"}
 
 
 def test_the_video_gets_no_gradient_from_refinement():

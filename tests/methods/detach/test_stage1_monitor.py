@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from detach_core.methods import spatial_monitor as monitor
 from detach_core.methods.batch import Truth
+from detach_core.methods.detach import stage1_monitor as monitor
 
 LOCATION = torch.tensor([0, 0, 0, 1, 1, 1])
 TRUTH = Truth(LOCATION, torch.zeros(6, dtype=torch.int64), "label")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ def build(toy, windows, split, resident):
 
     def make(num_steps=8, **changes):
         seed_everything(0)
-        settings = {**toy.SETTINGS["detach"], **changes}
+        settings = replace(toy.SETTINGS["detach"], **changes)
         method = build_method("detach", settings=settings, shape=input_shape(windows), activation=activation)
         method.before_training(resident, num_steps=num_steps)
         return method
@@ -83,7 +84,7 @@ def test_infonce_is_plain_infonce(build, batch):
 
 
 def test_temporal_parts_alone_are_contrasted_alone(build, batch):
-    method = build(contrastive="infonce", z_parts=["temporal"])
+    method = build(contrastive="infonce", z_parts=("temporal",))
     _, _, vt, st = features(method, batch)
     assert float(loss_of(method, batch)) == pytest.approx(float(info_nce(vt, st, 0.1)), rel=1e-4)
 
@@ -95,7 +96,7 @@ SWITCHES = [
     {"damping": "temporal"},
     {"temporal_similarity": "cross"},
     {"normalise_weights": "row_mean"},
-    {"z_parts": ["temporal"]},
+    {"z_parts": ("temporal",)},
     {"hardness": 2.0},
     {"temperature": 0.2},
     {"flow": False},
@@ -172,14 +173,14 @@ def test_stage_1_is_not_changed_by_a_bit(build, resident, toy):
     }
     running = [name for name in frozen if "running" in name or "num_batches" in name]
     assert running
-    train(method, resident, settings=method.settings, place="x", report=lambda line: None)
+    train(method, resident, place="x", report=lambda line: None)
     assert all(torch.equal(value, method.state_dict()[name]) for name, value in frozen.items())
     assert not any(name in frozen for name in method.snapshot_state())
 
 
 def test_slow_copies_keep_their_own_batch_norm_statistics(build, resident, toy):
     method = build()
-    train(method, resident, settings=method.settings, place="x", report=lambda line: None)
+    train(method, resident, place="x", report=lambda line: None)
     slow, online = method.slow["video"].encoder, method.video_temporal
     norms = [
         (a, b) for a, b in zip(slow.modules(), online.modules(), strict=True) if isinstance(a, torch.nn.BatchNorm3d)
@@ -191,7 +192,7 @@ def test_slow_copies_keep_their_own_batch_norm_statistics(build, resident, toy):
 
 
 def test_spatial_features_are_computed_once_and_unaugmented(build, windows, split, make_resident, toy):
-    augmented = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
+    augmented = make_resident(windows, split, augmentation=toy.AUGMENTATION)
     plain, other = build(), build()
     other.before_training(augmented, num_steps=8)
     assert torch.equal(plain._video_spatial, other._video_spatial)
@@ -200,7 +201,7 @@ def test_spatial_features_are_computed_once_and_unaugmented(build, windows, spli
 
 
 def test_the_probed_feature_is_both_halves_at_length_1(build, batch):
-    embedding = build(z_parts=["temporal"]).eval().embed_sensor(batch.sensor)
+    embedding = build(z_parts=("temporal",)).eval().embed_sensor(batch.sensor)
     assert embedding.whole.shape == (16, 64)
     torch.testing.assert_close(embedding.whole, torch.cat([embedding.spatial, embedding.temporal], dim=1))
     torch.testing.assert_close(embedding.spatial.norm(dim=1), torch.ones(16))
@@ -208,7 +209,7 @@ def test_the_probed_feature_is_both_halves_at_length_1(build, batch):
 
 def test_rows_hold_what_is_always_logged(build, resident):
     method = build()
-    training = train(method, resident, settings=method.settings, place="x", report=lambda line: None, snapshots=(0, 1))
+    training = train(method, resident, place="x", report=lambda line: None, snapshots=(0, 1))
     row = training.rows[-1]
     assert {"momentum_left", "pairs", "retrieval_training", "retrieval_unseen"} <= row.keys()
     assert row["pairs"].keys() == {"spatial_similarity", "temporal_similarity", "weight"}

@@ -16,7 +16,7 @@ from detach_core.training.seed import seed_everything
 def build(toy, windows):
     def make(*, shape=None, **changes):
         seed_everything(0)
-        settings = {**toy.SETTINGS["imu2clip"], **changes}
+        settings = dataclasses.replace(toy.SETTINGS["imu2clip"], **changes)
         return build_method(
             "imu2clip", settings=settings, shape=dataclasses.replace(input_shape(windows), **shape or {})
         )
@@ -62,7 +62,7 @@ def test_the_loss_is_the_sum_of_both_directions_at_the_learned_temperature(build
 def test_both_networks_and_the_temperature_are_trained(build, resident):
     method = build()
     before = {name: weight.detach().clone() for name, weight in method.named_parameters()}
-    train(method, resident, settings=method.settings, place="x", report=lambda line: None)
+    train(method, resident, place="x", report=lambda line: None)
     assert {name.split(".")[0] for name in before} == {"sensor", "video", "temperature"}
     assert not [name for name, weight in method.named_parameters() if torch.equal(weight, before[name])]
 
@@ -80,14 +80,14 @@ def test_a_step_beyond_the_temperatures_bounds_is_taken_back(build, batch, logar
 
 def test_the_history_holds_the_temperature_of_each_epoch(build, resident):
     method = build(temperature=0.3)
-    rows = train(method, resident, settings=method.settings, place="x", report=lambda line: None).rows
+    rows = train(method, resident, place="x", report=lambda line: None).rows
     assert rows[0]["temperature"] == pytest.approx(0.3)
     assert len({row["temperature"] for row in rows}) == len(rows) == 3
 
 
 def test_the_history_says_whether_the_gru_sees_time(build, resident):
     usual, authors = (
-        train(method, resident, settings=method.settings, place="x", report=lambda line: None).facts
+        train(method, resident, place="x", report=lambda line: None).facts
         for method in (build(), build(authors_adaptation=True))
     )
     assert usual["gru_steps"] == 10
@@ -135,8 +135,8 @@ def test_the_probe_reads_the_grus_last_state(build, batch):
 def test_the_same_seed_gives_the_same_weights(build, windows, split, make_resident, toy):
     def weights():
         method = build()
-        access = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
-        train(method, access, settings=method.settings, place="x", report=lambda line: None)
+        access = make_resident(windows, split, augmentation=toy.AUGMENTATION)
+        train(method, access, place="x", report=lambda line: None)
         return method.state_dict()
 
     first, second = weights(), weights()
@@ -145,7 +145,7 @@ def test_the_same_seed_gives_the_same_weights(build, windows, split, make_reside
 
 def test_a_home_that_can_be_learned_is_learned(build, resident):
     method = build(epochs=10)
-    rows = train(method, resident, settings=method.settings, place="x", report=lambda line: None).rows
+    rows = train(method, resident, place="x", report=lambda line: None).rows
     first, last = (row["retrieval_unseen"]["sensor_to_video"]["r5"] for row in (rows[0], rows[-1]))
     # Chance is 5 of 48 windows. Seeds 0 to 3 reach 0.5 to 0.6 after eight epochs.
     assert first < 0.25

@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ MODALITIES = {SENSOR, FRAMES}
 def build(toy, windows, resident):
     def make(access=resident, **changes):
         seed_everything(0)
-        method = Primus({**toy.SETTINGS["primus"], **changes}, input_shape(windows), None)
+        method = Primus(replace(toy.SETTINGS["primus"], **changes), input_shape(windows), None)
         method.facts = method.before_training(access, num_steps=8)
         return method
 
@@ -81,7 +82,7 @@ def test_windows_enter_the_queue_after_the_step_and_the_oldest_leave(build, resi
 
 
 def test_the_loss_is_its_four_terms_with_neighbours_by_video(build, batch):
-    method = build(transforms=["negate"], exclude_s=4.0).train()
+    method = build(transforms=("negate",), exclude_s=4.0).train()
     terms = method.losses(batch)
     with torch.no_grad():
         sensor = torch.nn.functional.interpolate(batch.sensor, size=400, mode="linear", align_corners=True)
@@ -191,14 +192,14 @@ def test_the_authors_adaptation_shakes_and_scales_instead_of_turning_over(build)
     view = build(authors_adaptation=True)._views(sensor)
     assert float(view.mean()) == pytest.approx(1.0, abs=0.3)
     assert float(view.std(dim=2).mean()) == pytest.approx(0.1, rel=0.2)
-    assert float(build(transforms=["negate"])._views(sensor).mean()) == -1.0
+    assert float(build(transforms=("negate",))._views(sensor).mean()) == -1.0
 
 
 def test_equal_seeds_train_to_equal_bits(build, windows, split, make_resident, toy):
     def trained():
-        access = make_resident(windows, split, augmentation=toy.NETWORK["augmentation"])
+        access = make_resident(windows, split, augmentation=toy.AUGMENTATION)
         method = build(access)
-        run = train(method, access, settings=method.settings, place="x", report=lambda line: None)
+        run = train(method, access, place="x", report=lambda line: None)
         return method, run
 
     (first, run), (second, _) = trained(), trained()
@@ -222,5 +223,5 @@ def test_the_queue_stays_out_of_the_checkpoint(build, resident):
 
 def test_training_learns(build, resident, toy):
     method = build(epochs=6)
-    run = train(method, resident, settings=method.settings, place="x", report=lambda line: None)
+    run = train(method, resident, place="x", report=lambda line: None)
     assert run.rows[-1]["losses"]["total"] < 0.9 * run.rows[1]["losses"]["total"]

@@ -1,0 +1,46 @@
+"""A misspelt setting is found by mypy, before anything runs."""
+
+import subprocess
+import sys
+
+import pytest
+
+READS = """from detach_core.methods.detach.settings import DetachSettings
+def read(settings: DetachSettings) -> float:
+    return settings.{field}
+"""
+CHANGES = """from dataclasses import replace
+from detach_core.methods.primus.settings import PrimusSettings
+changed = replace(PrimusSettings(), {field}=3)
+"""
+IN_A_METHOD = """from detach_core.methods.detach.stage2 import Detach
+def read(method: Detach) -> float:
+    return method.settings.{field}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "said"),
+    [
+        (READS, "temperature", "temprature", 'has no attribute "temprature"'),
+        (CHANGES, "queue", "queu", 'Unexpected keyword argument "queu"'),
+        (IN_A_METHOD, "hardness", "hardnes", 'has no attribute "hardnes"'),
+    ],
+)
+def test_a_misspelt_setting_fails_mypy(root, tmp_path, source, right, wrong, said):
+    found = []
+    for field in (right, wrong):
+        (tmp_path / "use.py").write_text(source.format(field=field))
+        command = [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--config-file",
+            str(root / "pyproject.toml"),
+            str(tmp_path / "use.py"),
+        ]
+        found.append(subprocess.run(command, cwd=root, capture_output=True, text=True, check=False))
+    assert (found[0].returncode, found[1].returncode) == (0, 1), found[0].stdout
+    assert "use.py:3: error: " in found[1].stdout
+    assert said in found[1].stdout
