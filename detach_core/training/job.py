@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -36,6 +37,15 @@ class TrainingJob:
         return {"method": self.method, "settings": to_plain(settings), "machines": to_plain(self.machines)}
 
 
+@dataclass(frozen=True)
+class _PlainJob(Settings):
+    """A job as JSON holds it: of which type its settings are, the method says."""
+
+    method: str
+    settings: Mapping[str, Any]
+    machines: MachinesSettings
+
+
 @runtime_checkable
 class HasAugmentation(Protocol):
     """Settings of a method that is trained on changed windows."""
@@ -61,10 +71,8 @@ def read_job(text: str) -> TrainingJob:
         LookupError: an unknown method.
         TypeError: settings that the method does not know.
     """
-    values = json.loads(text)
-    method = values["method"]
-    settings = from_plain(METHODS.settings(method), values["settings"])
-    return TrainingJob(method, settings, from_plain(MachinesSettings, values["machines"]))
+    plain = from_plain(_PlainJob, json.loads(text))
+    return TrainingJob(plain.method, from_plain(METHODS.settings(plain.method), plain.settings), plain.machines)
 
 
 def settings_of(checkpoint: Checkpoint) -> Any:

@@ -23,9 +23,9 @@ def read(method: Detach) -> float:
 @pytest.mark.parametrize(
     ("source", "right", "wrong", "said"),
     [
-        (READS, "temperature", "temprature", 'has no attribute "temprature"'),
-        (CHANGES, "queue", "queu", 'Unexpected keyword argument "queu"'),
-        (IN_A_METHOD, "hardness", "hardnes", 'has no attribute "hardnes"'),
+        (READS, "hardness", "hardnes", 'has no attribute "hardnes"'),
+        (CHANGES, "queue", "queues", 'Unexpected keyword argument "queues"'),
+        (IN_A_METHOD, "momentum", "momentun", 'has no attribute "momentun"'),
     ],
 )
 def test_a_misspelt_setting_fails_mypy(root, tmp_path, source, right, wrong, said):

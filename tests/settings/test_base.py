@@ -95,7 +95,7 @@ def test_what_is_missing_has_its_default_and_what_was_given_stays():
 @pytest.mark.parametrize(
     ("plain", "said"),
     [
-        ({"coutn": 1}, r"^Outer: unknown coutn; known are count, below, "),
+        ({"counts": 1}, r"^Outer: unknown counts; known are count, below, "),
         ({"kind": "x"}, r"^Outer: unknown kind"),
         ({1: 2}, r"^Outer: unknown 1"),
         ({"inner": {"shar": 1.0}}, r"^Outer\.inner: unknown shar; known are share"),

@@ -134,20 +134,20 @@ def test_it_goes_from_the_configuration_to_the_probe(own, data, home, tmp_path):
 
 def test_its_settings_are_checked_like_any_other(own, data):
     data["variants"]["mine"]["width"] = 0
-    data["variants"]["mine-narrow"]["widht"] = 3
+    data["variants"]["mine-narrow"]["widths"] = 3
     with pytest.raises(ConfigError) as refused:
         load_config(data)
     assert refused.value.lines == [
         "variants.mine.width: must be >= 1, got 0",
-        "variants.mine-narrow.widht: unknown key, did you mean `width`?",
+        "variants.mine-narrow.widths: unknown key, did you mean `width`?",
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("my_package.forecast:Forcast", "cannot be imported: AttributeError: "),
-        ("my_pakcage.forecast:Forecast", "cannot be imported: ModuleNotFoundError: No module named 'my_pakcage'"),
+        ("my_package.forecast:Forecaster", "cannot be imported: AttributeError: "),
+        ("my_packages.forecast:Forecast", "cannot be imported: ModuleNotFoundError: No module named 'my_packages'"),
         ("my_package.forecast:nn", "has no `settings_type`, a subclass of Settings"),
     ],
 )

@@ -74,6 +74,21 @@ def test_an_unknown_method_is_refused(toy):
         read_job(json.dumps(plain | {"method": "detahc"}))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 3}, "unknown seed; known are method, settings, machines"),
+        ({"method": 3}, r"\.method: expected str, found 3"),
+        ({"settings": None}, r"\.settings: expected .*, found None"),
+        ({"machines": {"gpus": 3}}, r"\.machines: unknown gpus; known are device, threads, devices, nodes"),
+    ],
+)
+def test_what_is_no_job_is_refused(toy, change, said):
+    plain = TrainingJob("detach", toy.DETACH, MACHINES).to_plain() | change
+    with pytest.raises(TypeError, match=said):
+        read_job(json.dumps(plain))
+
+
 def test_stage_2_takes_the_settings_and_the_start_of_its_stage_1(toy, weights):
     spatial = replace(toy.SPATIAL, video=VideoStartSettings(init=str(weights)))
     described = with_stage_1(TrainingJob("detach_spatial", spatial, MACHINES), None).settings

@@ -8,7 +8,7 @@ from detach_core.config.load import load_config
     [
         ("temperature", 2),
         ("length", 140),
-        ("lenght", 400),
+        ("lengths", 400),
     ],
 )
 def test_values_out_of_range_and_misspelt_keys_are_refused(set_key, mistakes, key, value):
