@@ -103,7 +103,17 @@ def _line(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | i
     location = _without_tags(details["loc"], data, is_missing=details["type"] == "missing")
     if details["type"] in _TAGS:
         location.append(str(details["ctx"]["discriminator"]).strip("'"))
-    return f"{join_path(*prefix, *location)}: {_message(details, location, model)}"
+    return f"{join_path(*prefix, *location)}: {_message(details, location, model, _found(details, data, location))}"
+
+
+def _found(details: ErrorDetails, data: Any, location: Sequence[str | int]) -> Any:
+    """What was found, as YAML gave it: pydantic saw it as JSON can hold it."""
+    try:
+        for part in location:
+            data = data[part]
+    except (KeyError, IndexError, TypeError):
+        return details["input"]
+    return data
 
 
 def _without_tags(location: Sequence[str | int], data: Any, *, is_missing: bool) -> list[str | int]:
@@ -124,8 +134,8 @@ def _without_tags(location: Sequence[str | int], data: Any, *, is_missing: bool)
     return kept
 
 
-def _message(details: ErrorDetails, location: Sequence[str | int], model: Any) -> str:
-    kind, context, found = details["type"], details.get("ctx", {}), details["input"]
+def _message(details: ErrorDetails, location: Sequence[str | int], model: Any, found: Any) -> str:
+    kind, context = details["type"], details.get("ctx", {})
     if kind == "missing":
         return "missing"
     if kind in ("extra_forbidden", "unexpected_keyword_argument", "none_required"):

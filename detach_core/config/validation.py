@@ -15,7 +15,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from detach_core.config.errors import ConfigError, as_config_error, join_path
 from detach_core.settings.one_line import shown
 
-_LARGEST = 2**63
+# Python writes no longer numbers as text.
+_LARGEST = 10**4000
 
 
 def validated(kind: Any, data: Any, path: Sequence[str | int] = ()) -> Any:
@@ -45,7 +46,7 @@ def _refuse_strange_keys(data: Any, path: Sequence[str | int]) -> None:
     if isinstance(data, Mapping):
         for key, value in data.items():
             if not isinstance(key, str):
-                raise ConfigError([f"{join_path(*path, str(key))}: keys must be texts, got {shown(key)}"])
+                raise ConfigError([f"{join_path(*path, str(key))}: a key must be a text, got {shown(key)}"])
             _refuse_strange_keys(value, (*path, key))
     elif isinstance(data, list | tuple):
         for number, value in enumerate(data):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,7 +10,7 @@ from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.encoders.video.start import described_start, without_path
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import SecondStageSettings, VideoNetworkSettings
-from detach_core.settings.base import Settings, from_plain, to_plain
+from detach_core.settings.base import Plain, Settings, from_plain, to_plain
 from detach_core.settings.shared import AugmentationSettings, MachinesSettings
 
 
@@ -42,7 +41,7 @@ class _PlainJob(Settings):
     """A job as JSON holds it: of which type its settings are, the method says."""
 
     method: str
-    settings: Mapping[str, Any]
+    settings: Plain
     machines: MachinesSettings
 
 
