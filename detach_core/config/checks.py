@@ -15,6 +15,7 @@ from detach_core.config.splits import DatasetSplit
 from detach_core.config.validation import validated
 from detach_core.config.variants import checked_method, own_keys, resolve_spatial, resolve_variant, spatial_names
 from detach_core.methods.registry import METHODS
+from detach_core.methods.settings import VideoNetworkSettings
 from detach_core.settings.shared import SCRATCH, VideoStartSettings
 
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -158,11 +159,13 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:
+    """Whether a weight file for the video does no harm: it fits the row's network, or there is none."""
     try:
         method = checked_method(document.variants[row].get("method"), row)
     except ConfigError:
         return True  # what is wrong with the method is told where its variant is
-    return bool(METHODS.settings(method).takes_weight_file)
+    kind = METHODS.settings(method)
+    return bool(kind.takes_weight_file or not issubclass(kind, VideoNetworkSettings))
 
 
 def _starts_elsewhere(document: Document, row: str) -> bool:

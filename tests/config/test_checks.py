@@ -123,7 +123,7 @@ def test_a_table_with_a_row_that_no_file_fits_is_refused_and_without_it_is_not(d
     assert line.startswith("variants.cav_mae.video.init: must be scratch")
     load_config(set_key("variants.cav_mae", {"method": "cav_mae", "video": {"init": "scratch"}}))
     set_key("variants.cav_mae", {"method": "cav_mae"})
-    load_config(set_key("tables.table1.rows", ["detach"]))
+    load_config(set_key("tables.table1.rows", ["detach", "imu2clip", "supervised", "random_encoder", "statistics"]))
 
 
 def test_the_workflow_waits_for_the_file_where_a_network_of_ones_own_starts_from_it(set_key, weights):
