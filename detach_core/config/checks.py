@@ -11,6 +11,7 @@ from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
 from detach_core.config.figure_checks import figure_mistakes
 from detach_core.config.reports import ResultsTable
+from detach_core.config.section import refuse_braces
 from detach_core.config.splits import DatasetSplit
 from detach_core.config.validation import validated
 from detach_core.config.variants import checked_method, own_keys, resolve_spatial, resolve_variant, spatial_names
@@ -121,7 +122,13 @@ def _video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
         return
     if Path(start.init).suffix not in WEIGHT_SUFFIXES:
         yield f"{key}: must be {SCRATCH} or a file that ends in {', '.join(WEIGHT_SUFFIXES)}, got {start.init!r}"
-    elif not Path(start.init).is_file():
+        return
+    try:
+        refuse_braces(start.init)
+    except ValueError as error:
+        yield f"{key}: {error}"
+        return
+    if not Path(start.init).is_file():
         yield f"{key}: must be {SCRATCH} or a file that is there, got {start.init!r}"
 
 

@@ -87,7 +87,7 @@ def significance_settings(config: Config) -> str:
 def retrieval_settings(config: Config) -> str:
     """Settings of stage `retrieval`: how intervals are made, and in which form each variant has its sensor windows."""
     trained = dict.fromkeys(map(config.trained, config.rows("table1")))
-    forms = {name: config.variant(name).resolved.settings()["input"]["form"] for name in trained}
+    forms = {name: config.variant(name).settings.input.form for name in trained}
     return canonical({**config.document.probe.model_dump(include={"bootstrap", "confidence"}), "forms": forms})
 
 
@@ -124,9 +124,9 @@ def _input_of(config: Config, claim: Claim) -> dict[str, object]:
     """What the activation vector is made by that the claim's Stage 1 is fed."""
     if claim.stage_one_input is None:
         return {}
-    settings = resolve_spatial(config.document, claim.stage_one_input).settings()
-    chosen = {key: settings["input"][key] for key in ("form", "activation_quantile")}
-    return {"input": {**chosen, "activation": settings["activation"]}}
+    settings = resolve_spatial(config.document, claim.stage_one_input)
+    form, quantile = settings.input.form, settings.input.activation_quantile
+    return {"input": {"form": form, "activation_quantile": quantile, "activation": settings.activation}}
 
 
 def _common(config: Config, keys: list[Key]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError
 from detach_core.config.validation import validated
+from detach_core.methods.detach.settings import SpatialSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
 from detach_core.settings.base import derived_fields, field_types, to_plain
 
@@ -46,14 +47,16 @@ def own_keys(method: str) -> list[str]:
     return [name for name in field_types(kind) if name not in COMMON and name not in derived_fields(kind)]
 
 
-def resolve_spatial(document: Document, name: str) -> Any:
+def resolve_spatial(document: Document, name: str) -> SpatialSettings:
     """Stage 1's settings of `spatial.<name>`: `spatial.default` with that section's changes.
 
     Raises:
         ConfigError: a changed key is unknown or out of range.
     """
     changes = {} if name == "default" else document.spatial[name]
-    return _resolve(document, DETACH_STAGE_1, document.spatial.get("default", {}), changes, ("spatial", name))
+    settings = _resolve(document, DETACH_STAGE_1, document.spatial.get("default", {}), changes, ("spatial", name))
+    assert isinstance(settings, SpatialSettings)
+    return settings
 
 
 def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | None = None) -> ResolvedVariant:
