@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from detach_core.contracts.atomic import write_text
 from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
 from detach_core.reports.tables import markdown
-from detach_core.signals.splitting import stratified_folds
+from detach_core.signals.splitting import rotating_folds
 
 PATH = Path(__file__).resolve().parents[1] / "docs" / "statistics" / "pooled_precision.csv"
 DIM = 64
@@ -58,12 +58,11 @@ def compared(home: Home, rng: np.random.Generator) -> dict[str, float]:
     centre = home.distance * rng.normal(size=(home.classes, DIM))
     label = np.arange(home.units) % home.classes
     feature = centre[label] + rng.normal(size=(home.units, DIM))
-    fold = stratified_folds(label, home.folds, rng)
+    folds = rotating_folds(label, home.folds, rng, with_val=home.validation)
     pooled = np.zeros((home.units, home.classes))
-    for one in range(home.folds):
-        train = (fold != one) & ~(home.validation & (fold == (one + 1) % home.folds))
-        pooled[fold == one] = _scores(feature[train], label[train], feature[fold == one], home.classes)
-    own = label[(fold != 0) & ~(home.validation & (fold == 1))]
+    for train, _, test in folds:
+        pooled[test] = _scores(feature[train], label[train], feature[test], home.classes)
+    own = label[folds[0][0]]
     alone = _scores(centre[own] + rng.normal(size=(len(own), DIM)), own, feature, home.classes)
     once = np.ones((1, home.units))
     found = {}
@@ -76,7 +75,7 @@ def compared(home: Home, rng: np.random.Generator) -> dict[str, float]:
 def _scores(feature: Values, label: Labels, tested: Values, num_classes: int) -> Values:
     """(N, K) probabilities of logistic regression; 0 for a class that the training units lack."""
     scaler = StandardScaler().fit(feature)
-    model = LogisticRegression(max_iter=1000).fit(scaler.transform(feature), label)
+    model = LogisticRegression(max_iter=1000, class_weight="balanced").fit(scaler.transform(feature), label)
     scores = np.zeros((len(tested), num_classes))
     scores[:, model.classes_] = model.predict_proba(scaler.transform(tested))
     return scores
@@ -112,8 +111,6 @@ def write_differences(found: Mapping[str, Mapping[str, float]], *, repeats: int,
     caption = (
         "Units scored by the classifiers of rotating folds, their scores ranked together, against one classifier"
         f" trained on as many other units; {repeats} simulated homes each with the demo's units, classes and folds;"
-        " what weighted F1 loses comes from the folds themselves, since a fold's training part has fewer of the"
-        " classes that it tests, and is part of what mAP loses;"
         f" ±: standard error of the mean difference; seed {seed}; written by `studies/{Path(__file__).name}`."
     )
     write_text(path.with_suffix(".md"), markdown(shown, "Average precision pooled over folds", caption))

@@ -100,8 +100,8 @@ def pooling_note(protocols: Iterable[str]) -> str:
         return ""
     return (
         "mAP under `paper` ranks the scores of its folds' classifiers together. In simulation that lies .01 to .02"
-        " below the mAP of one classifier with the units of the Opportunity-like home, and .08 to .10 below it with the"
-        " few of the HWU-like one (docs/statistics/pooled_precision.md)."
+        " below the mAP of one classifier with the few units of the HWU-like home, and not measurably below it with"
+        " those of the Opportunity-like one (docs/statistics/pooled_precision.md)."
     )
 
 
