@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from detach_core.config.candidates import candidates_of, resolve_candidate, search_mistakes
 from detach_core.config.datasets import DatasetSection, OpportunityDataset
@@ -11,20 +10,24 @@ from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
 from detach_core.config.figure_checks import figure_mistakes
 from detach_core.config.reports import ResultsTable
-from detach_core.config.section import refuse_braces
 from detach_core.config.splits import DatasetSplit
 from detach_core.config.validation import validated
-from detach_core.config.variants import checked_method, own_keys, resolve_spatial, resolve_variant, spatial_names
+from detach_core.config.variants import (
+    checked_method,
+    own_keys,
+    resolve_spatial,
+    resolve_variant,
+    spatial_names,
+    video_start_mistakes,
+)
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import VideoNetworkSettings
-from detach_core.settings.shared import SCRATCH, VideoStartSettings
-
-WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
+from detach_core.settings.shared import SCRATCH
 
 
 def find_mistakes(document: Document) -> list[str]:
     """One line for each value that does not fit the others; empty when all is well."""
-    lines = list(_video_start_mistakes("video.init", document.video))
+    lines = list(video_start_mistakes("video.init", document.video))
     if lines:  # else every variant would tell it again
         return lines
     for name, dataset in document.datasets.items():
@@ -95,9 +98,7 @@ def _variant_mistakes(document: Document) -> Iterator[str]:
                 return
     for name in document.variants:
         try:
-            settings = resolve_variant(document, name).settings
-            if hasattr(settings, "video"):
-                yield from _video_start_mistakes(f"variants.{name}.video.init", settings.video)
+            resolve_variant(document, name)
         except ConfigError as error:
             yield from error.lines
 
@@ -114,22 +115,6 @@ def _method_mistakes(document: Document) -> Iterator[str]:
                 validated(kind, section, ("methods", name))
         except ConfigError as error:
             yield from error.lines
-
-
-def _video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
-    """Before any job: the networks themselves read the file, and refuse what is not in it, when they train."""
-    if start.init == SCRATCH:
-        return
-    if Path(start.init).suffix not in WEIGHT_SUFFIXES:
-        yield f"{key}: must be {SCRATCH} or a file that ends in {', '.join(WEIGHT_SUFFIXES)}, got {start.init!r}"
-        return
-    try:
-        refuse_braces(start.init)
-    except ValueError as error:
-        yield f"{key}: {error}"
-        return
-    if not Path(start.init).is_file():
-        yield f"{key}: must be {SCRATCH} or a file that is there, got {start.init!r}"
 
 
 def _candidate_mistakes(document: Document) -> Iterator[str]:

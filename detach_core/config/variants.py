@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError
+from detach_core.config.section import refuse_braces
 from detach_core.config.validation import validated
 from detach_core.methods.detach.settings import SpatialSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
+from detach_core.methods.settings import VideoNetworkSettings
 from detach_core.settings.base import derived_fields, field_types, to_plain
+from detach_core.settings.shared import SCRATCH, VideoStartSettings
 
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 # Keys of the configuration's top that are fields of many settings.
 COMMON = ("input", "augmentation", "encoders", "video", "optimizer", "snapshots")
 
@@ -77,9 +82,29 @@ def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | Non
     elif spatial is not None:
         raise ConfigError([f"variants.{name}.spatial: {method} has no Stage 1; remove the key"])
     settings = _resolve(document, method, document.methods.get(method, {}), changes, ("variants", name))
+    if isinstance(settings, VideoNetworkSettings):
+        mistakes = list(video_start_mistakes(f"variants.{name}.video.init", settings.video))
+        if mistakes:
+            raise ConfigError(mistakes)
     if spatial is not None:
         _check_same_input(name, settings, spatial, resolve_spatial(document, spatial))
     return ResolvedVariant(method, spatial, settings)
+
+
+def video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
+    """Before any job: the networks themselves read the file, and refuse what is not in it, when they train."""
+    if start.init == SCRATCH:
+        return
+    if Path(start.init).suffix not in WEIGHT_SUFFIXES:
+        yield f"{key}: must be {SCRATCH} or a file that ends in {', '.join(WEIGHT_SUFFIXES)}, got {start.init!r}"
+        return
+    try:
+        refuse_braces(start.init)
+    except ValueError as error:
+        yield f"{key}: {error}"
+        return
+    if not Path(start.init).is_file():
+        yield f"{key}: must be {SCRATCH} or a file that is there, got {start.init!r}"
 
 
 def spatial_names(document: Document) -> list[str]:

@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import resource
 import runpy
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def fuzz(folder, target, *options, script=SCRIPT):
         f"-runs={INPUTS}",
         "-seed=1",
         "-timeout=10",
-        "-rss_limit_mb=1024",
+        # A child's highest memory begins at its parent's, which it has between fork and exec.
+        f"-rss_limit_mb={1024 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}",
     ]
     # Where it finds something, it leaves the input in its working directory.
     return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)

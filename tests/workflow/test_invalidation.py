@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from detach_core.config.code_digest import REGISTERED, REGISTRY, CodeDigest
+from detach_core.config.code_digest import CodeDigest
+from detach_core.methods.registry import METHODS
 
 DATASETS = ("opportunity", "hwu_usp")
 DATA = ("simulate_home", "ingest", "extract_frames", "flow", "pack", "split")
@@ -60,8 +61,7 @@ for stage in ("pretrain", "embed"):
 
 def closure_of(job, method):
     """What `CodeDigest.closure` takes for a job."""
-    others = frozenset(f"{REGISTRY}.{name}" for name in REGISTERED - {method}) if method else frozenset()
-    return f"detach_core.stages.{job.split()[0]}", others
+    return f"detach_core.stages.{job.split()[0]}", METHODS.modules(method) if method else None
 
 
 @contextmanager
