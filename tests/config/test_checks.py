@@ -1,8 +1,7 @@
 import pytest
 
-from detach_core.config.checks import WEIGHT_SUFFIXES
 from detach_core.config.load import load_config
-from detach_core.config.variants import resolve_spatial, resolve_variant
+from detach_core.config.variants import WEIGHT_SUFFIXES, resolve_spatial, resolve_variant
 from detach_core.methods.detach.settings import SpatialSettings
 from detach_core.methods.registry import METHODS
 from detach_core.settings.base import field_types
