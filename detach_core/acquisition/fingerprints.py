@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from detach_core.contracts.atomic import write_text
+
 HASHED_BYTES = 1_000_000  # as Snakemake: a larger file that is newer reruns its readers whatever it holds
 _SETTLED_NS = 2_000_000_000  # a file changed later than that may change again within one tick of its clock
 
@@ -100,10 +102,7 @@ class Fingerprints:
         if self.cache_path is None or not self._changed:
             return
         with suppress(OSError):
-            self.cache_path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.cache_path.with_name(f"{self.cache_path.name}.{os.getpid()}")
-            partial.write_text(json.dumps(self._sums), encoding="utf-8")
-            partial.replace(self.cache_path)
+            write_text(self.cache_path, json.dumps(self._sums))
         self._changed = False
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from detach_core.contracts.atomic import write_text
 from detach_core.methods.registry import METHODS
 
 PACKAGE = "detach_core"
@@ -165,10 +165,7 @@ class CodeDigest:
         if self.cache_path is None or not self._changed:
             return
         with suppress(OSError):
-            self.cache_path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.cache_path.with_name(f"{self.cache_path.name}.{os.getpid()}")
-            partial.write_text(json.dumps(self._entries), encoding="utf-8")
-            partial.replace(self.cache_path)
+            write_text(self.cache_path, json.dumps(self._entries))
         self._changed = False
 
 

@@ -136,8 +136,6 @@ def _resolve(
     """The settings that the common sections, a method's section and a variant's changes come to."""
     kind = METHODS.settings(method)
     common = {key: to_plain(getattr(document, key)) for key in COMMON if key in field_types(kind)}
-    for key in derived_fields(kind) | {"weights"}:
-        common.get("video", {}).pop(key, None)
     return validated(kind, merge(merge(common, section), changes), path)
 
 

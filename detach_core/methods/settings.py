@@ -81,14 +81,4 @@ class SecondStageSettings(VideoTrainedSettings):
     spatial_settings: Annotated[VideoNetworkSettings | None, Derived()] = None
 
 
-# Fields that are sections of their own at the top of the configuration and that a variant may change.
-SHARED: dict[str, type[Settings]] = {
-    "input": InputSettings,
-    "augmentation": AugmentationSettings,
-    "encoders": EncoderSettings,
-    "video": VideoStartSettings,
-    "optimizer": OptimizerSettings,
-}
-
-
 SnapshotShares = Annotated[tuple[Share, ...], Range(min_length=1)]

@@ -68,9 +68,9 @@ def test_a_config_error_reads_as_its_lines():
 
 
 def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
-    for end in (lambda: refuse("a: mend it"), lambda: refuse_place("/home/{me}/checkout")):
+    for end in (lambda: refuse("a: mend it"), lambda: refuse_place("/data/{me}/checkout")):
         with pytest.raises(SystemExit) as stop:
             end()
         assert stop.value.code == 1
     assert capsys.readouterr().err.splitlines()[0] == "a: mend it"
-    refuse_place("/home/me")
+    refuse_place("/data/me")
