@@ -1,6 +1,6 @@
 """False alarms of the permutation test where several splits test the same gestures.
 
-    ./run python studies/permutation_false_alarms.py [--homes 2000] [--seed 0]
+    ./run python -m studies.permutation_false_alarms [--homes 2000] [--seed 0]
 
 Two methods that are equally good are compared on simulated tests, where a gesture that several splits test is answered
 much alike in all of them. Counted is how often p falls to .05 or below, once with each gesture swapped in all splits at

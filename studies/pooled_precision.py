@@ -1,6 +1,6 @@
 """Average precision pooled over folds whose classifiers differ, against that of one classifier for all units.
 
-    ./run python studies/pooled_precision.py [--repeats 400] [--seed 0]
+    ./run python -m studies.pooled_precision [--repeats 400] [--seed 0]
 
 Protocol `paper` rotates its folds: each unit is scored by a classifier that was trained on other units, and mAP ranks
 the scores of all these classifiers together. Here units are drawn from known classes, so that one more classifier can

@@ -1,34 +1,32 @@
 import re
-import runpy
 
 import pytest
 
+from tools import make_contracts, make_paper_map
 
-@pytest.fixture(scope="module")
-def paper_map(root):
-    return runpy.run_path(str(root / "docs" / "make_paper_map.py"))
+PAGES = {"paper_map": make_paper_map.paper_map_page, "contracts": make_contracts.contracts_page}
 
 
-def test_every_equation_is_named_by_exactly_one_public_function(paper_map):
-    found = paper_map["equations"]()
+def test_every_equation_is_named_by_exactly_one_public_function():
+    found = make_paper_map.equations()
     assert {number: places for number, places in found.items() if len(places) > 1} == {}
     assert sorted(found) == list(range(1, 14))
 
 
-def test_equation_numbers_are_read(paper_map):
-    assert paper_map["numbers_of"]("Eqs. 12-13: the loss") == [12, 13]
-    assert paper_map["numbers_of"]("the mean (Eq. 7)") == [7]
-    assert paper_map["numbers_of"]("Eqs. 5 and 6: joined") == [5, 6]
+def test_equation_numbers_are_read():
+    assert make_paper_map.numbers_of("Eqs. 12-13: the loss") == [12, 13]
+    assert make_paper_map.numbers_of("the mean (Eq. 7)") == [7]
+    assert make_paper_map.numbers_of("Eqs. 5 and 6: joined") == [5, 6]
 
 
-@pytest.mark.parametrize(("page", "function"), [("paper_map", "paper_map_page"), ("contracts", "contracts_page")])
-def test_a_generated_page_is_in_sync(root, page, function):
-    text = runpy.run_path(str(root / "docs" / f"make_{page}.py"))[function]()
-    assert (root / "docs" / f"{page}.md").read_text(encoding="utf-8") == text, f"run: ./run python docs/make_{page}.py"
+@pytest.mark.parametrize("page", PAGES)
+def test_a_generated_page_is_in_sync(root, page):
+    written = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert written == PAGES[page](), f"run: ./run python -m tools.make_{page}"
 
 
 def test_every_contract_with_a_schema_is_on_the_page(root):
-    listed = {module for module, _ in runpy.run_path(str(root / "docs" / "make_contracts.py"))["ARTIFACTS"]}
+    listed = {module for module, _ in make_contracts.ARTIFACTS}
     contracts = sorted((root / "detach_core" / "contracts").glob("*.py"))
     with_schema = {path.stem for path in contracts if "\nSCHEMA = " in path.read_text(encoding="utf-8")}
     assert listed == with_schema

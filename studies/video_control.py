@@ -1,4 +1,4 @@
-"""A control that no method is: a video-only encoder, trained on the labels, to see how much the pixels tell.
+"""Video-only control: an encoder trained on the labels, as a measure of the information in the pixels.
 
 The same video networks as DETACH's (small size) under a classifier, on the labels of pretrain + downstream, tested on
 the held-out units. Windows know their fixture and whether it opened or closed; sequences know neither, so for them the
@@ -22,6 +22,7 @@ from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
 from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
 from detach_core.methods.detach.negative_kinds import split_class_names
+from detach_core.settings.shared import AugmentationSettings
 from detach_core.training.batches import ResidentWindows
 
 LEARNING_RATE, EPOCHS = 1e-3, 10
@@ -63,7 +64,7 @@ def video_targets(windows: Windows) -> tuple[np.ndarray[Any, np.dtype[np.int64]]
     return windows.location.astype(np.int64), list(range(len(windows.location_names)))
 
 
-def measure(folder: Path, seed: int, *, augmentation: dict[str, Any]) -> VideoFigures:
+def measure(folder: Path, seed: int, *, augmentation: AugmentationSettings) -> VideoFigures:
     """Train and test on the packed windows of one dataset in `folder`."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -93,7 +94,7 @@ def measure(folder: Path, seed: int, *, augmentation: dict[str, Any]) -> VideoFi
             batch = resident.gather("pretrain", position, modalities=modalities, augment=True)
             loss = cross_entropy(network(batch), label[position])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     network.eval()
     with torch.no_grad():

@@ -1,4 +1,7 @@
-"""The table of the simulated homes' knobs in `docs/simulation.md`, from their types and the default config."""
+"""Table of the simulated homes' settings in `docs/simulation.md`, from their types and the default configuration.
+
+./run python -m tools.make_knob_table
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from detach_core.config.section import Section
 from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
 from detach_core.config.yaml_file import read_yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "simulation.md"
 BEGIN, END = "<!-- knobs: begin -->", "<!-- knobs: end -->"
 HOMES: dict[str, type[Section]] = {"opportunity": OpportunityHomeSection, "hwu_usp": HwuHomeSection}

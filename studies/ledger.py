@@ -1,6 +1,6 @@
-"""Which open choice would cross-validation take? Loss inside the probe's training part, which sees no tested unit (D4).
+"""Cross-validated loss of the open choices inside the probe's training part, which holds no tested unit.
 
-    ./run python docs/ledger.py [results folder] [variant ...]
+    ./run python -m studies.ledger [results folder] [variant ...]
 
 For each dataset and variant: log loss of the probe by cross-validation inside the downstream part (protocol `by_*`),
 seed by seed, minus that of `detach`. A choice is worth taking if it is lower in every seed.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from detach_core.contracts.metrics import Metrics, read_metrics
 
-PAGE = Path(__file__).resolve().parent / "evidence" / "ledger.csv"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "ledger.csv"
 REFERENCE = "detach"
 
 

@@ -1,8 +1,8 @@
-"""How hard the simulated homes are, told by controls alone (never by the methods under test).
+"""Difficulty of the simulated homes, measured by controls alone (never by the methods under test).
 
     ./run snakemake results/table1.csv --cores 2 --directory build/calibration --configfile \
         docs/calibration/calibration.yaml
-    ./run python docs/calibration/calibrate.py build/calibration
+    ./run python -m studies.calibrate build/calibration
 
 The first line simulates recordings of full length and evaluates the controls with whole units held out; the second adds
 the video-only control and writes `docs/calibration/figures.json` and the table in `docs/simulation.md`.
@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from video_control import measure
 
 from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.provenance import commit
+from detach_core.settings.base import from_plain
+from detach_core.settings.shared import AugmentationSettings
+from studies.video_control import measure
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 WORKERS = 2
 CONTROLS = ("statistics", "random_encoder", "supervised")
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
@@ -52,10 +54,11 @@ def main(folder: Path) -> None:
     config = read_yaml(ROOT / "config.yaml")
     overlay = read_yaml(ROOT / "docs" / "calibration" / "calibration.yaml")
     report: dict[str, Any] = {"commit": commit(), "seeds": overlay["seeds"], "datasets": {}}
+    augmentation = from_plain(AugmentationSettings, config["augmentation"])
     cases = [(dataset, seed) for dataset in config["datasets"] for seed in overlay["seeds"]]
     with ProcessPoolExecutor(max_workers=WORKERS) as pool:
         folders = [folder / "results" / dataset for dataset, _ in cases]
-        measured = pool.map(partial(measure, augmentation=config["augmentation"]), folders, [seed for _, seed in cases])
+        measured = pool.map(partial(measure, augmentation=augmentation), folders, [seed for _, seed in cases])
         video = list(zip(cases, measured, strict=True))
     for dataset in config["datasets"]:
         figures = control_figures(folder, dataset)

@@ -1,10 +1,10 @@
-"""What is the most that weights could do? DETACH with weights from the true labels, beside its own and plain InfoNCE's.
+"""Upper bound of pair weighting: DETACH with weights from the true labels, beside its own and plain InfoNCE's.
 
-    ./run python docs/oracle_weights.py [--results results] [--dataset opportunity] [--split default] [--seeds 0 1 2]
+    ./run python -m studies.oracle_weights [--results results] [--dataset opportunity] [--split default] [--seeds 0 1 2]
 
 It trains, embeds and probes DETACH once a seed with W = 1 + hardness for hard negatives (same place, other action), 0
 for false ones (same place and action) and 1 for easy ones, all from labels that no method may see: a bound, not a
-rival. The runs `detach` and `detach-infonce` of the same seeds must be there. Only datasets whose classes name place
+baseline. The runs `detach` and `detach-infonce` of the same seeds must be there. Only datasets whose classes name place
 and action.
 """
 
@@ -36,10 +36,10 @@ from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
 from detach_core.training.job import TrainingJob, settings_of
 
-PAGE = Path(__file__).resolve().parent / "evidence" / "oracle_weights.md"
-RIVALS = ("detach", "detach-infonce")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "oracle_weights.md"
+BASELINES = ("detach", "detach-infonce")
 # This file as a package of one's own: the registry imports the class by its module.
-ORACLE = "oracle_weights:OracleDetach"
+ORACLE = "studies.oracle_weights:OracleDetach"
 
 
 class OracleDetach(Detach):
@@ -83,14 +83,14 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
         log_path=folder / "embed.log",
         **shared,
     )
-    rival = read_metrics(part / "detach" / f"seed{seed}" / "metrics.json")
+    reference = read_metrics(part / "detach" / f"seed{seed}" / "metrics.json")
     section = {
-        "kind": rival.probe,
-        "c": list(rival.strengths),
+        "kind": reference.probe,
+        "c": list(reference.strengths),
         "class_weights": "fit_and_choice",
         "inner_folds": 3,
-        "bootstrap": rival.interval.resamples,
-        "confidence": rival.interval.confidence,
+        "bootstrap": reference.interval.resamples,
+        "confidence": reference.interval.confidence,
     }
     probe(
         settings=json.dumps({"probe": section, "candidates": [{}], **machine}),
@@ -120,15 +120,15 @@ def main() -> None:
     lines = [
         f"Weights from the true labels on {options.dataset} ({oracle[0].source} data), split {options.split}, seeds"
         f" {', '.join(map(str, options.seeds))}, commit {oracle[0].provenance.commit}: weighted F1, and oracle minus"
-        " rival with its 95 % interval over seeds and gestures.",
+        " baseline with its 95 % interval over seeds and gestures.",
         "",
-        "| protocol | oracle | " + " | ".join(f"{rival} | difference" for rival in RIVALS) + " |",
-        "|---|---|" + "---|---|" * len(RIVALS),
+        "| protocol | oracle | " + " | ".join(f"{baseline} | difference" for baseline in BASELINES) + " |",
+        "|---|---|" + "---|---|" * len(BASELINES),
     ]
     for protocol in oracle[0].protocols:
         cells = [f"{sum(run.protocols[protocol].f1_weighted for run in oracle) / len(oracle):.3f}"]
-        for rival in RIVALS:
-            runs = [read_metrics(part / rival / f"seed{seed}" / "metrics.json") for seed in options.seeds]
+        for baseline in BASELINES:
+            runs = [read_metrics(part / baseline / f"seed{seed}" / "metrics.json") for seed in options.seeds]
             pair = paired(oracle, runs, protocol)
             found = difference([pair], f1_of(len(oracle[0].class_names)), oracle[0].interval)
             cells.append(f"{sum(run.protocols[protocol].f1_weighted for run in runs) / len(runs):.3f}")

@@ -1,4 +1,7 @@
-"""Write docs/paper_map.md from the code: ./run python docs/make_paper_map.py."""
+"""Page docs/paper_map.md, from the docstrings of the code.
+
+./run python -m tools.make_paper_map
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ MATH = ("losses", "methods/detach", "encoders")
 NOTE = "Note (differs from paper): "
 HEAD = """# From the paper to the code
 
-Written by `docs/make_paper_map.py` from the docstrings: each equation has one public function. The paper is
+Written by `tools/make_paper_map.py` from the docstrings: each equation has one public function. The paper is
 arXiv 2512.20409; sections are those of `config.yaml`.
 
 | equation | function | what it gives |

@@ -1,6 +1,6 @@
-"""One minute of a simulated Opportunity recording: switches, accelerometers and labels, to `docs/images/`.
+"""Plot of one minute of a simulated Opportunity recording: switches, accelerometers and labels, to `docs/images/`.
 
-./run python docs/make_signal_plot.py
+./run python -m tools.make_signal_plot
 """
 
 from __future__ import annotations

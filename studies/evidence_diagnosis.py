@@ -1,7 +1,7 @@
-"""Why the weights do what they do: what A and T tell of pairs, and whose gradient the weights move.
+"""Diagnosis of the pair weights: discrimination by A and T, and shares of the repelling gradient by kind of pair.
 
     ./run snakemake results/opportunity/default/{detach,detach-infonce}/seed0/negative_pairs.h5 --cores 2
-    ./run python docs/evidence_diagnosis.py [results folder] [variant ...]
+    ./run python -m studies.evidence_diagnosis [results folder] [variant ...]
 
 For every seed that has `negative_pairs.h5`, on the batch of that file: how well A tells pairs of one place from others
 and T same actions from other ones at one place (area under the ROC curve, .5 is chance), the mean weight of each kind,
@@ -22,7 +22,7 @@ from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
 from detach_core.contracts.negative_pairs import NO_PAIR, NegativePairs, read_negative_pairs
 
-PAGE = Path(__file__).resolve().parent / "evidence" / "diagnosis.csv"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "diagnosis.csv"
 Values = NDArray[np.float64]
 
 

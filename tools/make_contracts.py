@@ -1,4 +1,7 @@
-"""Write docs/contracts.md from the contracts' own docstrings and dataclasses: ./run python docs/make_contracts.py."""
+"""Page docs/contracts.md, from the docstrings and dataclasses of the contracts.
+
+./run python -m tools.make_contracts
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ ARTIFACTS = (
 )
 HEAD = """# Contracts
 
-What each artifact of the workflow holds, written by `docs/make_contracts.py` from `detach_core/contracts`. Every one
+What each artifact of the workflow holds, written by `tools/make_contracts.py` from `detach_core/contracts`. Every one
 carries its schema and its provenance: stage, source, settings' digest, seed, the inputs' ids, version, commit. A reader
 refuses another schema, a missing field, another type or shape, and values that are not finite where none may be, and
 names the rule to run again. Names and other texts that are shown have at most 200 characters, all of which are seen,

@@ -1,6 +1,6 @@
 """Contact sheets of the simulated homes: moments of one action side by side, from the videos under data/simulated.
 
-Usage: ./run python docs/make_contact_sheet.py   (writes docs/images/contact_sheet_opportunity.png and _hwu.png)
+./run python -m tools.make_contact_sheet   (writes docs/images/contact_sheet_opportunity.png and _hwu.png)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.hdf5_file import open_hdf5_file
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = 4
 MOMENTS = 8
 TILE_PX = (320, 240)
@@ -32,13 +32,15 @@ def frames_at(video_path: Path, times_s: Sequence[float]) -> list[NDArray[np.uin
     found: list[NDArray[np.uint8]] = []
     wanted = sorted(times_s)
     with av.open(str(video_path)) as container:
-        last = None
+        last: NDArray[np.uint8] | None = None
         for frame in container.decode(video=0):
             while len(found) < len(wanted) and last is not None and frame.time > wanted[len(found)]:
                 found.append(last)
-            last = frame.to_ndarray(format="bgr24")
+            last = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
             if len(found) == len(wanted):
                 break
+    if last is None:
+        raise SystemExit(f"{video_path} holds no picture: run ./run first")
     return found + [last] * (len(wanted) - len(found))
 
 

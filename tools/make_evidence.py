@@ -1,6 +1,6 @@
-"""Take the tables of an evidence run into docs/evidence, with what made them.
+"""Copy of the tables of an evidence run in docs/evidence, with the run that made them.
 
-    ./run python docs/make_evidence.py [results folder] [table ...]
+    ./run python -m tools.make_evidence [results folder] [table ...]
 
 Seconds are the sum of the jobs' own (`*.benchmark.tsv`), so two cores need half as many by the clock.
 """
@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent / "evidence"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "evidence"
 TABLES = ("claims", "significance", "retrieval", "table1", "table2", "table3", "table4", "table5")
 
 

@@ -1,6 +1,6 @@
-"""Is it learning, and what? Figures and tables of the default run, for `docs/learning.md`.
+"""Learning curves and tables of the default run, for `docs/learning.md`.
 
-./run && ./run python docs/learning_report.py
+./run && ./run python -m studies.learning_report
 """
 
 from __future__ import annotations
