@@ -1,10 +1,15 @@
-"""What all tests share: which markers this machine cannot serve, and why."""
+"""Markers: those that this machine cannot serve, with the reason, and those that a plain `./run test` leaves to CI."""
 
 import importlib.util
 import os
 import shutil
+from collections import Counter
 
 import pytest
+
+# Each needs minutes. CI runs them all (.ci/run); here they run once a marker, a file or a name is asked for.
+LEFT_TO_CI = ("slow", "browser", "slurm")
+LEFT = pytest.StashKey[Counter]()
 
 
 def cannot_run():
@@ -27,9 +32,50 @@ def has_cuda():
     return torch.cuda.is_available()
 
 
-def pytest_collection_modifyitems(items):
+def pytest_configure(config):
+    config.stash[LEFT] = Counter()
+
+
+def pytest_collection_modifyitems(config, items):
     reasons = cannot_run()
     for item in items:
         for marker in item.iter_markers():
             if marker.name in reasons:
                 item.add_marker(pytest.mark.skip(reason=reasons[marker.name]))
+    if is_plain(config):
+        left = {item: marker for item in items for marker in LEFT_TO_CI if item.get_closest_marker(marker)}
+        config.stash[LEFT] = Counter(left.values())
+        items[:] = [item for item in items if item not in left]
+
+
+def is_plain(config):
+    """Whether the command names no marker, no expression and no files."""
+    places = config.workerinput["places"] if hasattr(config, "workerinput") else names_places(config)
+    return not (config.option.markexpr or config.option.keyword or places)
+
+
+def names_places(config):
+    """Whether the command names files or folders of tests."""
+    return config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tell a worker of pytest-xdist whether places were named: it is always given some."""
+    node.workerinput["places"] = names_places(node.config)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = dict(session.config.stash[LEFT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[LEFT] |= Counter(getattr(node, "workeroutput", {}).get("left", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if left := config.stash[LEFT]:
+        counts = ", ".join(f"{left[marker]} marked {marker}" for marker in LEFT_TO_CI if left[marker])
+        terminalreporter.write_line(f"left to CI: {counts}; ./run test -m 'slow or browser or slurm' runs them here")

@@ -11,9 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detach_core.contracts.atomic import write_text
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Partial:
         self.receipt.unlink(missing_ok=True)
 
 
-def hash_file(path: Path) -> hashlib._Hash:
+def hash_file(path: Path) -> HASH:
     """The SHA-256 of a file's content, open for more."""
     sha256 = hashlib.sha256()
     with path.open("rb") as file:

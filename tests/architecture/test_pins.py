@@ -44,6 +44,23 @@ def test_every_requirement_of_the_package_is_locked_inside_its_range(root, lock)
         assert requirement.specifier.contains(pins[normal(requirement.name)]), line
 
 
+def test_every_development_tool_is_pinned_inside_its_range(root, lock):
+    from packaging.requirements import Requirement
+
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    pins = {normal(name): version for name, version in lock.items()}
+    for group in ("docs", "fuzz", "slurm"):
+        lines = (root / f"requirements-{group}.lock").read_text().split()
+        own = {normal(line.split("==")[0]): line.split("==")[1] for line in lines}
+        assert not own.keys() & pins.keys(), f"requirements-{group}.lock repeats requirements.lock"
+        for requirement in map(Requirement, groups[group]):
+            assert requirement.specifier.contains(own[normal(requirement.name)]), str(requirement)
+    included = [entry["include-group"] for entry in groups["dev"] if isinstance(entry, dict)]
+    assert sorted(included) == ["docs", "fuzz", "slurm"]
+    for requirement in map(Requirement, (entry for entry in groups["dev"] if isinstance(entry, str))):
+        assert requirement.specifier.contains(pins[normal(requirement.name)]), str(requirement)
+
+
 @pytest.mark.slow
 def test_the_lock_resolves_to_a_gpu_install_where_the_index_offers_one(root, lock, tmp_path):
     wanted = tmp_path / "torch.in"

@@ -1,6 +1,7 @@
 """`./run`: what the first set-up says, and what it does when it fails, is killed or meets another of its kind."""
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -116,8 +117,46 @@ def test_another_python_is_refused_in_a_sentence(clone):
     for changes in ({"WRONG_VERSION": "1"}, {"PYTHON": str(clone / "none")}):
         code, _, said = run(clone, "true", **changes)
         assert code == 1
-        assert "found no Python 3.11 under the name" in said
+        assert f"found no Python 3.11, 3.12 or 3.13 under the name {changes.get('PYTHON', clone / 'python')};" in said
         assert not (clone / ".venv").exists()
+
+
+def test_the_first_python_that_fits_is_taken(clone):
+    """Of the usual names, where PYTHON names none; those that are missing or too old are passed over."""
+    (clone / "bin").mkdir()
+    for name, wrong in (("python3.12", "1"), ("python3.13", "0"), ("python3", "1")):
+        (clone / "bin" / name).write_text(f'#!/bin/sh\nexport WRONG_VERSION={wrong}\nexec "{clone}/python" "$@"\n')
+        (clone / "bin" / name).chmod(0o755)
+    for tool in (
+        "cksum",
+        "cut",
+        "dirname",
+        "mkdir",
+        "rm",
+        "uname",
+        "date",
+        "grep",
+        "cat",
+        "sh",
+        "chmod",
+        "echo",
+        "sleep",
+    ):
+        (clone / "bin" / tool).symlink_to(shutil.which(tool))
+    code, out, said = run(clone, "echo", "done", PYTHON="", PATH=str(clone / "bin"))
+    assert (code, out) == (0, "done\n"), said
+    assert len(calls(clone)) == 3
+
+
+def test_the_help_names_every_command_and_sets_nothing_up(clone):
+    code, out, said = run(clone, "help")
+    assert (code, said) == (0, "")
+    text = (clone / "run").read_text()
+    commands = set(re.findall(r"^  ([a-z-]+)\)", text[text.index('case "${1:-demo}"') :], re.M)) - {"demo", "snakemake"}
+    assert {"test", "docs", "slurm-setup", "fuzz-setup"} <= commands
+    assert [name for name in sorted(commands) if f"./run {name}" not in out] == []
+    assert "#" not in out
+    assert not (clone / ".venv").exists()
 
 
 def test_a_slow_set_up_is_not_silent(clone):
