@@ -108,7 +108,7 @@ rule html_report:
 
 
 rule readme_table:
-    """Write Table 1 of the default run into the README."""
+    """Write the short form of Table 1 into the README."""
     input:
         table="results/table1.md",
     output:
