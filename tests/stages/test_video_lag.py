@@ -113,6 +113,7 @@ def lags_s(windows):
     return lags
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_video_and_sensors_lie_less_than_a_working_frame_apart_everywhere(sensors, case):
     name, stamps, options = CASES[case]

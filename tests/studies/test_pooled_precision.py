@@ -17,12 +17,14 @@ def written():
         return {row["home"]: {key: float(row[key]) for key in row if key != "home"} for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_the_written_figure_is_that_of_the_study(written):
     found = pooled_precision.differences(pooled_precision.HOMES["hwu_usp, easy"], 30, seed=1)
     apart = found["map_gap"] - written["hwu_usp, easy"]["map_gap"]
     assert abs(apart) < 3.0 * np.hypot(found["map_gap_error"], written["hwu_usp, easy"]["map_gap_error"])
 
 
+@pytest.mark.slow
 def test_classes_that_cannot_be_told_apart_are_ranked_by_chance_by_one_classifier():
     found = pooled_precision.differences(pooled_precision.Home(60, 3, 5, False, 0.0), 20, seed=0)
     rng, label = np.random.default_rng(0), np.arange(60) % 3

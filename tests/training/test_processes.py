@@ -57,6 +57,7 @@ def shared(shared_folder):
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORKER.CASES)
 def test_two_processes_come_to_what_one_comes_to(home, shared, name):
     with WORKER.in_float64():

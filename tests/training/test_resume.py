@@ -92,6 +92,7 @@ def assert_equal(found, expected):
     assert [name for name, value in expected[0].items() if not torch.equal(found[0][name], value)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in UNTRAINED])
 def test_stopped_after_any_epoch_and_resumed_is_never_stopped(toy, windows, split, stage_1, tmp_path, name):
     whole = run(toy, windows, split, name, None, Log(), stage_1)
@@ -117,6 +118,7 @@ def test_a_training_may_be_stopped_again_and_again(toy, windows, split, tmp_path
     assert_equal(outcome(run(toy, windows, split, name, tmp_path, Log())), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
