@@ -1,4 +1,4 @@
-"""Raw recordings of a home -> DETACH and its rivals -> tables. Start with ./run; `snakemake --list` names the rules."""
+"""Raw recordings of a home -> DETACH, baselines and controls -> tables. Start with ./run; `snakemake --list` names the rules."""
 
 from detach_core.config.errors import refuse, refuse_place
 from detach_core.config.load import ConfigError, load_config

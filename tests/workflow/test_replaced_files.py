@@ -108,11 +108,11 @@ def test_the_weights_of_a_video_network_are_noticed_too(tmp_path, copied):
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(rows | home | {"video": {"init": "weights.pth"}}))
     workflow.layers = ("config.yaml", "mine.yaml")
     spatial = "results/opportunity/default/spatial/default/seed0/checkpoint.safetensors"
-    rival = "results/opportunity/default/imu2clip/seed0/checkpoint.safetensors"
-    workflow.run(spatial, rival, "--cores", "2", "--configfile", *workflow.layers)
-    assert workflow.plan(spatial, rival) == []
+    baseline = "results/opportunity/default/imu2clip/seed0/checkpoint.safetensors"
+    workflow.run(spatial, baseline, "--cores", "2", "--configfile", *workflow.layers)
+    assert workflow.plan(spatial, baseline) == []
     put(tmp_path / "weights.pth", b"1" * 100, LONG_AGO_S)
-    assert workflow.plan(spatial, rival) == ["pretrain opportunity imu2clip", "pretrain_spatial opportunity"]
+    assert workflow.plan(spatial, baseline) == ["pretrain opportunity imu2clip", "pretrain_spatial opportunity"]
 
 
 def fill_manifest(workflow, source):

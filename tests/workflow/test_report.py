@@ -110,7 +110,7 @@ def test_the_page_opens_with_the_rule_graph_and_the_data_of_the_run(page):
     graph = page.locator("#rulegraph canvas, #rulegraph svg")
     assert graph.first.bounding_box()["height"] > 200
     text = page.locator(".prose").first.inner_text()
-    assert "DETACH: what the sensors learned from the camera" in text
+    assert "DETACH: activity recognition from ambient sensors" in text
     assert "opportunity: a simulated home" in text
     page.locator(".prose").get_by_role("link", name="6 Data (Table 7)").click()
     page.locator("nav tbody tr").get_by_text("Table 7. What the prepared data are").wait_for()
