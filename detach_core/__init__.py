@@ -1,3 +1,3 @@
-"""DETACH: ambient sensors learn from a camera what people do at home, without labels (arXiv 2512.20409)."""
+"""DETACH: activity recognition from ambient sensors, learned without labels from a camera (arXiv 2512.20409)."""
 
 __version__ = "0.2.0"
