@@ -1,5 +1,4 @@
 import csv
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +6,9 @@ import pytest
 
 from detach_core.evaluation.metrics import mean_average_precision
 from detach_core.reports.captions import pooling_note
+from studies.pooled_precision import HOMES, Home, differences, write_differences
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDY = runpy.run_path(str(ROOT / "studies" / "pooled_precision.py"))
-Home, differences = STUDY["Home"], STUDY["differences"]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +18,7 @@ def written():
 
 
 def test_the_written_figure_is_that_of_the_study(written):
-    found = differences(STUDY["HOMES"]["hwu_usp, easy"], 30, seed=1)
+    found = differences(HOMES["hwu_usp, easy"], 30, seed=1)
     apart = found["map_gap"] - written["hwu_usp, easy"]["map_gap"]
     assert abs(apart) < 3.0 * np.hypot(found["map_gap_error"], written["hwu_usp, easy"]["map_gap_error"])
 
@@ -45,7 +43,7 @@ def test_the_caption_gives_the_written_figures(written):
 def test_a_table_is_written_with_its_errors_and_its_seed(tmp_path):
     found = {name: 0.5 for name in ("map_alone", "map_pooled", "f1_alone", "f1_pooled")}
     found |= {"map_gap": -0.1, "map_gap_error": 0.02, "f1_gap": 0.01, "f1_gap_error": 0.03}
-    STUDY["write_differences"]({"a home": found}, repeats=7, seed=5, path=tmp_path / "gaps.csv")
+    write_differences({"a home": found}, repeats=7, seed=5, path=tmp_path / "gaps.csv")
     text = (tmp_path / "gaps.md").read_text()
     assert "-0.100 ± 0.020" in text
     assert "7 simulated homes" in text
