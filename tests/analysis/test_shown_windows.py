@@ -1,14 +1,11 @@
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from detach_core.analysis.shown_windows import choose_windows
 from detach_core.contracts.errors import ContractError, UserError
-
-_MAKE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "hand_made.py"))["make_windows"]
+from tests.fixtures.artifacts import make_windows as _MAKE
 
 
 @pytest.fixture

@@ -1,47 +1,5 @@
-import copy
-from pathlib import Path
+"""Fixtures of the default configuration."""
 
-import pytest
+from tests.fixtures.configuration import data, mistakes, root, set_key
 
-from detach_core.config.yaml_file import read_yaml
-
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULT = read_yaml(ROOT / "config.yaml")
-
-
-@pytest.fixture
-def root():
-    return ROOT
-
-
-@pytest.fixture
-def data():
-    return copy.deepcopy(DEFAULT)
-
-
-@pytest.fixture
-def set_key(data):
-    """Set `a.b.c` of the default configuration to a value and return all of it."""
-
-    def change(path, value):
-        section = data
-        *parents, last = path.split(".")
-        for part in parents:
-            section = section[part]
-        section[last] = value
-        return data
-
-    return change
-
-
-@pytest.fixture
-def mistakes():
-    """The lines with which a configuration is refused."""
-    from detach_core.config.load import ConfigError, load_config
-
-    def lines(data):
-        with pytest.raises(ConfigError) as refused:
-            load_config(data)
-        return refused.value.lines
-
-    return lines
+__all__ = ["data", "mistakes", "root", "set_key"]

@@ -1,7 +1,5 @@
-import runpy
 import time
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,8 +7,8 @@ import pytest
 
 from detach_core.contracts.activation_maps import MAPS, read_activation_maps, write_activation_maps
 from detach_core.contracts.errors import ContractError
+from tests.fixtures.maps import make_maps
 
-make_maps = runpy.run_path(str(Path(__file__).resolve().parents[1] / "hand_made_maps.py"))["make_maps"]
 ATTRIBUTES = [
     "schema", "provenance", "dataset", "source", "split", "part", "variant", "baseline", "moving", "working_hz",
     "class_names", "recordings",

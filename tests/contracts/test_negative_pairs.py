@@ -1,6 +1,4 @@
-import runpy
 from dataclasses import fields
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -8,8 +6,7 @@ import pytest
 
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.negative_pairs import NO_PAIR, read_negative_pairs, write_negative_pairs
-
-make_pairs = runpy.run_path(str(Path(__file__).parents[1] / "hand_made_pairs.py"))["make_pairs"]
+from tests.fixtures.pairs import make_pairs
 
 
 @pytest.fixture

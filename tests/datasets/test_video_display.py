@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import runpy
 import struct
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,9 +12,7 @@ from detach_core.datasets.video_display import Orientation, PictureFitter, orien
 from detach_core.datasets.video_files import inspect_video
 from detach_core.datasets.video_pictures import PictureCount, read_pictures
 from detach_core.signals.frames import rgb_of_planar
-
-MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
-write_stamped = MAKE["write_stamped"]
+from tests.fixtures.videos import write_stamped
 
 
 def corners(width, height):

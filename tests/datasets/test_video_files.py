@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import runpy
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import pytest
 
 from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import check_video, inspect_video
+from tests.fixtures.videos import remux, silence, write_stamped
 
-MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
-write_stamped, remux = MAKE["write_stamped"], MAKE["remux"]
 EVEN = [k / 10 for k in range(40)]
 LATE = [3 + stamp for stamp in EVEN]
 PLACES = {"tick": Fraction(1, 10)}
@@ -150,7 +147,7 @@ def test_a_missing_an_empty_and_a_broken_file_are_refused(tmp_path):
 def test_a_file_with_sound_alone_is_refused(tmp_path):
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
-        MAKE["silence"](container, 0.05)(None)
+        silence(container, 0.05)(None)
     with pytest.raises(BadInputError, match="no video stream"):
         inspect_video(path)
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import runpy
 import tracemalloc
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,10 @@ from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import inspect_video
 from detach_core.datasets.video_pictures import PictureCount, read_pictures, with_held
 from detach_core.signals.frames import nearest_pictures, num_ticks
+from tests.datasets.test_video_files import cut_by_edit_list
+from tests.fixtures import videos
+from tests.fixtures.videos import noise_in, number_of, remux, write_stamped
 
-MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
-write_stamped, number_of, remux, noise_in = (MAKE[name] for name in ("write_stamped", "number_of", "remux", "noise_in"))
 EVEN = [k / 10 for k in range(60)]
 TENTH, TWENTY_FIFTH = {"tick": Fraction(1, 10)}, {"rate": 25, "tick": Fraction(1, 25)}
 ANY_RATE = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.3, 60)).round(3) - 0.02
@@ -112,7 +111,7 @@ def test_an_offset_moves_every_picture(tmp_path):
 
 def test_pictures_that_an_edit_list_hides_are_none(tmp_path):
     source = write_stamped(tmp_path / "whole.mp4", EVEN, gop=60, options={"bf": "0", "sc_threshold": "0"})
-    cut = runpy.run_path(str(Path(__file__).parent / "test_video_files.py"))["cut_by_edit_list"]
+    cut = cut_by_edit_list
     found, _ = read(cut(source, tmp_path / "cut.mp4", begin_s=2.3, length_s=1.5))
     assert found == [(round(k / 10, 3), 23 + k) for k in range(15)]
 
@@ -231,4 +230,4 @@ def test_pictures_are_held_one_by_one(tmp_path):
 
 
 def numbered():
-    return MAKE["numbered"](5)
+    return videos.numbered(5)

@@ -1,11 +1,8 @@
-import runpy
-from pathlib import Path
-
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-HAND_MADE = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))
+from tests.fixtures import artifacts
 
 
 @pytest.fixture(autouse=True)
@@ -20,4 +17,4 @@ def one_thread():
 
 @pytest.fixture
 def make_windows():
-    return HAND_MADE["make_windows"]
+    return artifacts.make_windows

@@ -1,13 +1,10 @@
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.targets import relabelled
+from tests.fixtures.artifacts import make_windows
 
-make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
 NAMES = ("Open Fridge", "Open Door 1", "Close Fridge")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import runpy
 from functools import partial
 from pathlib import Path
 
@@ -21,13 +20,12 @@ from detach_core.contracts.frames import create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings
 from detach_core.contracts.truth import write_truth
+from tests.contracts.test_split import make_split, write_split
+from tests.fixtures.artifacts import make_metrics, make_windows
+from tests.fixtures.maps import make_maps
+from tests.fixtures.pairs import make_pairs
 
-TESTS = Path(__file__).parents[1]
 MADE = make_provenance(stage="pack", source="simulated", settings={}, seed=0)
-
-
-def hand_made(file, name):
-    return runpy.run_path(str(TESTS / file))[name]
 
 
 def written(module, noun, value):
@@ -79,7 +77,7 @@ HDF5 = {
     "read_windows": (
         "windows",
         "windows.h5",
-        written("windows", "windows", hand_made("hand_made.py", "make_windows")),
+        written("windows", "windows", make_windows),
         "sensor",
     ),
     "read_embeddings": ("embeddings", "embeddings.h5", embeddings, "sensor"),
@@ -88,13 +86,13 @@ HDF5 = {
     "read_negative_pairs": (
         "negative_pairs",
         "negative_pairs.h5",
-        written("negative_pairs", "negative_pairs", hand_made("hand_made_pairs.py", "make_pairs")),
+        written("negative_pairs", "negative_pairs", make_pairs),
         "epoch0_weight",
     ),
     "read_activation_maps": (
         "activation_maps",
         "activation_maps.h5",
-        written("activation_maps", "activation_maps", hand_made("hand_made_maps.py", "make_maps")),
+        written("activation_maps", "activation_maps", make_maps),
         "baseline_cells",
     ),
 }
@@ -214,8 +212,7 @@ def grouped(path):
 
 
 def split(path):
-    contract = runpy.run_path(str(TESTS / "contracts" / "test_split.py"))
-    contract["write_split"](path, contract["make_split"]())
+    write_split(path, make_split())
 
 
 def raw_manifest(path):
@@ -236,7 +233,7 @@ JSON = {
     "read_metrics": (
         "metrics",
         "metrics.json",
-        written("metrics", "metrics", hand_made("hand_made.py", "make_metrics")),
+        written("metrics", "metrics", make_metrics),
     ),
     "read_raw_manifest": ("raw", "shard0.json", raw_manifest),
     "read_download_manifest": ("download", "download.json", download_manifest),

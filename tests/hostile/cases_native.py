@@ -4,46 +4,52 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 from pathlib import Path
 
 import numpy as np
 
 from detach_core.contracts.recording import read_recordings
 from detach_core.stages.ingest import ingest
+from tests.fixtures.native_files import (
+    HWU_HEADER,
+    OPEN_FRIDGE,
+    HwuFolder,
+    OpportunityFolder,
+    opportunity_lines,
+    srt_text,
+)
 
-NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
-GESTURES = [(1.0, 2.0, NATIVE["OPEN_FRIDGE"])]
+GESTURES = [(1.0, 2.0, OPEN_FRIDGE)]
 RUN, SEQUENCE = "S1-Drill", "tea_s01"
 
 
 def opportunity(root):
     """A sound recording of three seconds; its video is not looked at here."""
-    folder = NATIVE["OpportunityFolder"](root)
+    folder = OpportunityFolder(root)
     folder.sensor_path().parent.mkdir(parents=True)
-    folder.sensor_path().write_text("\n".join(NATIVE["opportunity_lines"](3, gestures=GESTURES)) + "\n")
-    folder.track_path().write_text(NATIVE["srt_text"](GESTURES))
+    folder.sensor_path().write_text("\n".join(opportunity_lines(3, gestures=GESTURES)) + "\n")
+    folder.track_path().write_text(srt_text(GESTURES))
     folder.video_path().touch()
     return folder
 
 
 def hwu(root):
-    folder = NATIVE["HwuFolder"](root)
+    folder = HwuFolder(root)
     rows = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 50 else 'CLOSED'},ON,OFF,0,0,0,0,12.5" for k in range(150)]
     folder.sensor_path().parent.mkdir(parents=True)
-    folder.sensor_path().write_text("\n".join([NATIVE["HWU_HEADER"], *rows]) + "\n")
+    folder.sensor_path().write_text("\n".join([HWU_HEADER, *rows]) + "\n")
     folder.video_path().parent.mkdir(parents=True)
     folder.video_path().touch()
     return folder
 
 
 def ingest_opportunity(root):
-    settings = NATIVE["OpportunityFolder"](root).settings()
+    settings = OpportunityFolder(root).settings()
     return run_ingest(root, settings, "opportunity", RUN)
 
 
 def ingest_hwu(root):
-    native = NATIVE["HwuFolder"](root).native
+    native = HwuFolder(root).native
     missing = {"max_nan_share": 0.5, "all_nan_channel": "refuse"}
     values = {"adapter": "hwu_usp", "source": "local", "classes": ["tea", "dishes"], "native": native}
     return run_ingest(root, json.dumps(values | {"missing": missing}), "hwu_usp", SEQUENCE)
@@ -366,7 +372,7 @@ TABLES = [
         "hwu_csv",
         "steps too small to count",
         lambda f: f.sensor_path().write_text(
-            "\n".join([NATIVE["HWU_HEADER"], *(f"{k * 5e-324!r},0,0,0,0,0,0,0,0,0,0,0" for k in range(50))])
+            "\n".join([HWU_HEADER, *(f"{k * 5e-324!r},0,0,0,0,0,0,0,0,0,0,0" for k in range(50))])
         ),
         refused="FILE: (line 3, column timestamp|time column): found",
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import runpy
 import struct
 import zipfile
 from pathlib import Path
@@ -20,6 +19,8 @@ from detach_core.contracts.tensors import HEADER_KEY, read_tensors, write_tensor
 from detach_core.contracts.training_state import read_training_state, write_training_state
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.weight_file import read_video_weights
+from tests.contracts.test_checkpoint import make_checkpoint
+from tests.contracts.test_training_state import IDENTITY, make_state
 
 TESTS = Path(__file__).parents[1]
 MADE = make_provenance(stage="pretrain", source="simulated", settings={}, seed=0)
@@ -33,7 +34,7 @@ class Payload:
 
 
 def checkpoint(path):
-    write_checkpoint(path, runpy.run_path(str(TESTS / "contracts" / "test_checkpoint.py"))["make_checkpoint"]())
+    write_checkpoint(path, make_checkpoint())
 
 
 def snapshots(path):
@@ -41,8 +42,7 @@ def snapshots(path):
 
 
 def training_state(path):
-    contract = runpy.run_path(str(TESTS / "contracts" / "test_training_state.py"))
-    write_training_state(path, contract["make_state"](), identity=contract["IDENTITY"])
+    write_training_state(path, make_state(), identity=IDENTITY)
 
 
 def plain(path):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import runpy
 import struct
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import cv2
@@ -14,23 +12,23 @@ import numpy as np
 
 from detach_core.contracts.frames import read_frames
 from detach_core.stages.extract_frames import extract_frames
+from tests.fixtures.native_files import OpportunityFolder, write_video
 
-NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
 RUN = "S1-Drill"
 FILE = r"S1-Drill\.mp4: "
 
 
 def extract(root):
     paths = {"root_path": root, "frames_path": root / "out" / "frames.h5", "log_path": root / "stage.log"}
-    settings = NATIVE["OpportunityFolder"](root).settings()
+    settings = OpportunityFolder(root).settings()
     extract_frames(dataset="opportunity", settings=settings, recordings=[RUN], **paths)
     return read_frames(paths["frames_path"]).streams[RUN]
 
 
 def video_path(root):
-    path = NATIVE["OpportunityFolder"](root).video_path()
+    path = OpportunityFolder(root).video_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    NATIVE["OpportunityFolder"](root).sensor_path().touch()
+    OpportunityFolder(root).sensor_path().touch()
     return path
 
 
@@ -50,7 +48,7 @@ def case(name, build, *, refused=None, handled=None):
 
 def sound(root, **changes):
     path = video_path(root)
-    NATIVE["write_video"](path, **{"num_frames": 40, "hz": 10, **changes})
+    write_video(path, **{"num_frames": 40, "hz": 10, **changes})
     return path
 
 
@@ -278,7 +276,7 @@ CASES = [
 
 def cut_avi(root):
     path = video_path(root)
-    NATIVE["write_video"](path.with_suffix(".avi"), num_frames=80, hz=10)
+    write_video(path.with_suffix(".avi"), num_frames=80, hz=10)
     data = path.with_suffix(".avi").read_bytes()
     path.with_suffix(".avi").unlink()
     path.write_bytes(data[: len(data) // 2])

@@ -6,7 +6,7 @@ what may lie beside the inputs after a refusal, besides the log; `reads` the rea
 
 from __future__ import annotations
 
-import runpy
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Case:
 def load_corpus():
     cases = {}
     for family in FAMILIES:
-        for item in runpy.run_path(str(HERE / f"cases_{family}.py"))["CASES"]:
+        for item in importlib.import_module(f"tests.hostile.cases_{family}").CASES:
             case = Case(**item)
             if case.name in cases:
                 raise ValueError(f"two cases are called {case.name}")

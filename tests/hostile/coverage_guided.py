@@ -3,11 +3,13 @@
 Any input must give a result or a clear refusal that names the file; anything else ends the run, which shows the input.
 """
 
-import runpy
 import sys
 from pathlib import Path
 
 import atheris
+
+from tests.fixtures.native_files import HWU_HEADER
+from tests.hostile import cases_native
 
 with atheris.instrument_imports(include=["detach_core"]):
     from detach_core.config.errors import ConfigError
@@ -21,13 +23,12 @@ with atheris.instrument_imports(include=["detach_core"]):
     from detach_core.datasets.opportunity_text import track_intervals
 
 HERE = Path(__file__).parent
-NATIVE = runpy.run_path(str(HERE.parent / "datasets" / "conftest.py"))
 HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,0,0,0,0,12.5" for k in range(4)]
 
 
 def hwu(folder):
     """A reader of the only sequence's sensors, in a home whose other files are sound."""
-    home = runpy.run_path(str(HERE / "cases_native.py"))["hwu"](folder)
+    home = cases_native.hwu(folder)
     adapter = HwuUsp(home.native, classes=["tea", "dishes"])
     return home.sensor_path(), lambda path: adapter.read_recording(home.root, "tea_s01")
 
@@ -49,7 +50,7 @@ def numbers(path):
 TARGETS = {
     "number_table": (("S1.dat", numbers), ["0 1 2\n33 NaN -1.5e3\n66 inf 1\n"]),
     "srt": (("track.srt", track_intervals), ["1\n00:00:01,000 --> 00:00:02,500\n406520 - Open Fridge\n\n2\n"]),
-    "hwu": (hwu, ["\n".join([NATIVE["HWU_HEADER"], *HWU_LINES])]),
+    "hwu": (hwu, ["\n".join([HWU_HEADER, *HWU_LINES])]),
     "stamps": (("clock.csv", stamps), ["2020-01-31 12:00:00.020\n2020-01-31 12:00:00.040\n", "1.5\n1e3\n"]),
     "yaml": (("mine.yaml", read_yaml), ["a: &x {k: 1, l: [1, 2.5, true]}\nb: *x\nc: |\n  text\n"]),
     "split": (("split.json", read_split), ['{"schema": "detach.split/1", "parts": {"pretrain": [1]}}']),

@@ -1,4 +1,4 @@
-"""Runs cases one after another, each in a process of its own that is forked from this warm one: `python runner.py`.
+"""Runner of cases, each in a process of its own that is forked from a warm one: `python -m tests.hostile.runner`.
 
 Reads lines `name<TAB>folder<TAB>report` and answers each with a line of JSON (`Outcome`). The child has `LIMIT_S` and,
 above what a child that does nothing takes, `LIMIT_BYTES`; it may map more, so that a bomb is measured and told.
@@ -10,13 +10,14 @@ import contextlib
 import json
 import os
 import resource
-import runpy
 import signal
 import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tests.hostile.corpus import load_corpus
 
 LIMIT_S = 10
 LIMIT_BYTES = 1 << 30
@@ -110,7 +111,7 @@ def serve():
     import torch
 
     torch.set_num_threads(1)
-    corpus = runpy.run_path(str(Path(__file__).with_name("corpus.py")))["load_corpus"]()
+    corpus = load_corpus()
     _, _, base = run_child(lambda: None)
     answer("ready")
     for line in sys.stdin:

@@ -1,7 +1,6 @@
 import ast
 import json
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.hostile.corpus import GROUPS, load_corpus
+from tests.hostile.runner import LIMIT_BYTES, LIMIT_S
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-CORPUS = runpy.run_path(str(HERE / "corpus.py"))
-CASES = CORPUS["load_corpus"]()
-RUNNER = runpy.run_path(str(HERE / "runner.py"))
+CASES = load_corpus()
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A case's outcome, from a warm process of its own."""
-    command = [sys.executable, str(HERE / "runner.py")]
+    command = [sys.executable, "-m", "tests.hostile.runner"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         assert json.loads(server.stdout.readline()) == "ready"
 
@@ -38,8 +38,8 @@ def test_a_bad_input_is_refused_by_one_line_or_handled_as_documented(name, run):
     case = CASES[name]
     outcome = run(name)
     assert outcome.kind == ("refused" if case.refused else "handled"), outcome.message
-    assert outcome.seconds < RUNNER["LIMIT_S"]
-    assert outcome.bytes < RUNNER["LIMIT_BYTES"]
+    assert outcome.seconds < LIMIT_S
+    assert outcome.bytes < LIMIT_BYTES
     assert "Traceback" not in outcome.shown
     assert "Logging error" not in outcome.shown
     if case.refused:
@@ -54,7 +54,7 @@ def test_a_bad_input_is_refused_by_one_line_or_handled_as_documented(name, run):
 
 def test_there_are_many_cases_and_every_group_has_some():
     assert len(CASES) >= 60
-    for group in CORPUS["GROUPS"]:
+    for group in GROUPS:
         assert sum(case.group == group for case in CASES.values()) >= 4, group
 
 
@@ -86,13 +86,13 @@ def test_the_runner_sees_what_it_watches_for(call, kind, words, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "report").mkdir()
     script = (
-        f"import runpy\nfrom pathlib import Path\nfrom types import SimpleNamespace\n"
-        f"runner = runpy.run_path({str(HERE / 'runner.py')!r})\nrunner['call'].__globals__['LIMIT_S'] = 4\n"
+        f"from pathlib import Path\nfrom types import SimpleNamespace\n"
+        f"from tests.hostile import runner\nrunner.LIMIT_S = 4\n"
         f"case = SimpleNamespace(build=lambda folder: None, handled=None)\n"
         f"case.call = lambda folder: exec({call!r}, {{'folder': folder}})\n"
-        f"base = runner['run_child'](lambda: None)[2]\n"
-        f"done = runner['run_case'](case, Path({str(tmp_path / 'in')!r}), Path({str(tmp_path / 'report')!r}), base)\n"
-        "print(done.kind, done.message[-200:].replace(chr(10), ' '), done.bytes > runner['LIMIT_BYTES'], done.extra)\n"
+        f"base = runner.run_child(lambda: None)[2]\n"
+        f"done = runner.run_case(case, Path({str(tmp_path / 'in')!r}), Path({str(tmp_path / 'report')!r}), base)\n"
+        "print(done.kind, done.message[-200:].replace(chr(10), ' '), done.bytes > runner.LIMIT_BYTES, done.extra)\n"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert shown.startswith(kind)

@@ -6,7 +6,6 @@
 import importlib.util
 import os
 import resource
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("coverage_guided.py")
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 TARGETS = ("number_table", "srt", "hwu", "stamps", "yaml", "split", "history")
 INPUTS = os.environ.get("DETACH_FUZZ_EXAMPLES", "6000")
 
@@ -38,7 +38,9 @@ def fuzz(folder, target, *options, script=SCRIPT):
         f"-rss_limit_mb={1024 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}",
     ]
     # Where it finds something, it leaves the input in its working directory.
-    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        [*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False, env=ENVIRONMENT
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -49,7 +51,9 @@ def test_any_input_gives_a_result_or_a_clear_refusal(tmp_path, target):
 
 
 def test_every_target_is_tried():
-    assert tuple(runpy.run_path(str(SCRIPT))["TARGETS"]) == TARGETS
+    from tests.hostile import coverage_guided
+
+    assert tuple(coverage_guided.TARGETS) == TARGETS
 
 
 def test_a_parser_that_fails_is_found(tmp_path):

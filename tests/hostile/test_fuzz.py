@@ -4,7 +4,6 @@
 """
 
 import os
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,9 @@ from detach_core.datasets.number_table import read_number_blocks
 from detach_core.datasets.opportunity import Opportunity
 from detach_core.datasets.opportunity_text import track_intervals
 from detach_core.datasets.subtitles import read_captions
+from tests.fixtures.native_files import CLASSES, HWU_HEADER, opportunity_lines
+from tests.hostile.cases_native import hwu, opportunity
 
-NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
-CORPUS = runpy.run_path(str(Path(__file__).with_name("cases_native.py")))
 EXAMPLES = int(os.environ.get("DETACH_FUZZ_EXAMPLES", "500"))
 bounded = settings(
     max_examples=EXAMPLES,
@@ -139,10 +138,10 @@ HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,
 
 
 @bounded
-@given(st.one_of(spoilt("\n".join([NATIVE["HWU_HEADER"], *HWU_LINES])), ANY))
-@example("\n".join([NATIVE["HWU_HEADER"], *(f"{k * 5e-324!r}" + ",0" * 11 for k in range(9))]).encode())
+@given(st.one_of(spoilt("\n".join([HWU_HEADER, *HWU_LINES])), ANY))
+@example("\n".join([HWU_HEADER, *(f"{k * 5e-324!r}" + ",0" * 11 for k in range(9))]).encode())
 def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
-    home = CORPUS["hwu"](tmp_path_factory.mktemp("home"))
+    home = hwu(tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
     adapter = HwuUsp(home.native, classes=["tea", "dishes"])
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "tea_s01"), home.sensor_path())
@@ -150,11 +149,11 @@ def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
 
 
 @settings(bounded, max_examples=max(EXAMPLES // 3, 1))
-@given(spoilt("\n".join(NATIVE["opportunity_lines"](0.3)) + "\n"))
+@given(spoilt("\n".join(opportunity_lines(0.3)) + "\n"))
 def test_sensor_files_of_opportunity(tmp_path_factory, data):
-    home = CORPUS["opportunity"](tmp_path_factory.mktemp("home"))
+    home = opportunity(tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
-    adapter = Opportunity(home.native, classes=NATIVE["CLASSES"])
+    adapter = Opportunity(home.native, classes=CLASSES)
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "S1-Drill"), home.sensor_path())
     assert recording is None or not np.isinf(recording.sensor).any()
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,10 @@ from detach_core.reports.retrieval_rows import retrieval_rows
 from detach_core.reports.retrieval_table import retrieval_caption, retrieval_frame
 from detach_core.reports.significance_table import significance_caption, significance_frame
 from detach_core.signals.normalization import fit
+from tests.fixtures.evidence import Made as MADE
+from tests.reports.test_retrieval_rows import run
 
 HERE = Path(__file__).parent
-MADE = runpy.run_path(str(HERE / "claims" / "conftest.py"))["Made"]
-RETRIEVAL = runpy.run_path(str(HERE / "test_retrieval_rows.py"))
 CLAIM = {"table": "table1", "parts": [("opportunity", "default")], "datasets": ["opportunity"], "threshold": 0.0}
 
 
@@ -52,7 +51,7 @@ def significance(source):
 
 
 def retrieval(source):
-    runs = [RETRIEVAL["run"](seed=seed, source=source, commit="0123456789ab") for seed in (3, 4)]
+    runs = [run(seed=seed, source=source, commit="0123456789ab") for seed in (3, 4)]
     assert set(RETRIEVAL_FIGURES) <= set(retrieval_frame(retrieval_rows(runs, 0.95)))
     return retrieval_caption(retrieval_frame(retrieval_rows(runs, 0.95)), 0.95)
 

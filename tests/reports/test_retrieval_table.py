@@ -1,6 +1,4 @@
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,9 +6,7 @@ import pytest
 from detach_core.evaluation.retrieval_tasks import FIGURES
 from detach_core.reports.retrieval_rows import retrieval_rows
 from detach_core.reports.retrieval_table import HEADS, readable_retrieval, retrieval_caption, retrieval_frame
-
-ROWS = runpy.run_path(str(Path(__file__).with_name("test_retrieval_rows.py")))
-run, part = ROWS["run"], ROWS["part"]
+from tests.reports.test_retrieval_rows import part, run
 
 COLUMNS = """dataset split_part variant method direction level neighbours gallery n_queries r1 r1_low r1_high r5 r5_low
 r5_high r10 r10_low r10_high median_rank median_rank_low median_rank_high chance_r1 chance_r5 chance_r10

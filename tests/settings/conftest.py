@@ -1,8 +1,5 @@
-"""The default configuration of tests/config serves the settings too."""
+"""Fixtures of the default configuration."""
 
-import runpy
-from pathlib import Path
+from tests.fixtures.configuration import data, mistakes, set_key
 
-_CONFIG = runpy.run_path(str(Path(__file__).resolve().parents[1] / "config" / "conftest.py"))
-
-data, set_key, mistakes = _CONFIG["data"], _CONFIG["set_key"], _CONFIG["mistakes"]
+__all__ = ["data", "mistakes", "set_key"]

@@ -1,7 +1,6 @@
 """The tiny workflow on a local machine and on a Slurm of its own that breaks in several ways."""
 
 import importlib.util
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.slurm.cluster import Cluster, find_worker, wait_for
+
 ROOT = Path(__file__).resolve().parents[2]
-CLUSTER = runpy.run_path(str(Path(__file__).with_name("cluster.py")))
-find_worker, wait_for = CLUSTER["find_worker"], CLUSTER["wait_for"]
 LAYERS = ("config.yaml", "tests/workflow/tiny.yaml", "tests/slurm/tiny.yaml")
 RUNS = Path("results/opportunity/default")
 SMALL_MB = 250  # less than Snakemake and torch take
@@ -44,7 +43,7 @@ def cluster(folder):
         pytest.skip("the plugin for Slurm is not installed: ./run slurm-setup")
     if Path("/etc/slurm/slurm.conf").exists():
         pytest.skip("this machine has a Slurm already, which is left alone")
-    slurm = CLUSTER["Cluster"](folder / "state", Path(__file__).parent)
+    slurm = Cluster(folder / "state", Path(__file__).parent)
     try:
         slurm.up()
         yield slurm

@@ -1,9 +1,10 @@
 """One run on a real Slurm with several faults must end in the table of a local run."""
 
 import csv
-import runpy
 
 import pytest
+
+from tests.workflow.equal_figures import figures
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -24,7 +25,6 @@ def test_the_table_equals_the_local_runs(story):
 
 
 def test_so_does_every_measure(story, root):
-    figures = runpy.run_path(str(root / "tests" / "workflow" / "equal_figures.py"))["figures"]
     names = [path.relative_to(story.local) for path in story.local.glob("results/**/metrics.json")]
     assert len(names) == 1
     assert [name for name in names if figures(story.local / name) != figures(story.slurm / name)] == []

@@ -1,12 +1,6 @@
-"""The native files of tests/datasets serve the stages too."""
+"""Fixtures of native files and of the toy home."""
 
-from __future__ import annotations
+from tests.fixtures.native_files import hwu_folder, opportunity_folder, real_video
+from tests.fixtures.toy_home import home, one_thread, sequence_home, toy
 
-import runpy
-from pathlib import Path
-
-_NATIVE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "datasets" / "conftest.py"))
-
-opportunity_folder = _NATIVE["opportunity_folder"]
-hwu_folder = _NATIVE["hwu_folder"]
-real_video = _NATIVE["real_video"]
+__all__ = ["home", "hwu_folder", "one_thread", "opportunity_folder", "real_video", "sequence_home", "toy"]

@@ -1,4 +1,4 @@
-"""Peak memory of one recording's way to a split: `python memory_of_chain.py FOLDER DATASET MINUTES CLOCK`.
+"""Peak memory of one recording's way to a split: `python -m tests.stages.memory_of_chain FOLDER DATASET MINUTES CLOCK`.
 
 Writes the native files of a recording so long, with a picture of a few pixels, and prints a line of JSON: what the
 process had taken at most, in bytes, after each of the stages ingest, pack and split.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import resource
-import runpy
 import sys
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.stages.ingest import ingest
 from detach_core.stages.pack import pack
 from detach_core.stages.split import split
+from tests.fixtures.native_files import GESTURES, HWU_HEADER, HwuFolder, OpportunityFolder, opportunity_lines
 
-NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
 IMAGE_PX = (8, 6)
 NAMES = {"opportunity": ("S1-Drill", "Open Fridge"), "hwu_usp": ("tea_s01", "tea")}
 
@@ -32,7 +31,7 @@ def keep_sample(clock, row):
 
 
 def write_opportunity(folder, minutes, clock):
-    lines = [line.split(" ", 1)[1] for line in NATIVE["opportunity_lines"](12, gestures=NATIVE["GESTURES"])]
+    lines = [line.split(" ", 1)[1] for line in opportunity_lines(12, gestures=GESTURES)]
     with folder.sensor_path().open("w") as file:
         for row in range(minutes * 60 * 30):
             if keep_sample(clock, row):
@@ -41,7 +40,7 @@ def write_opportunity(folder, minutes, clock):
 
 def write_hwu(folder, minutes, clock):
     with folder.sensor_path().open("w") as file:
-        file.write(NATIVE["HWU_HEADER"] + "\n")
+        file.write(HWU_HEADER + "\n")
         for row in range(minutes * 60 * 50):
             if keep_sample(clock, row):
                 state = "OPEN" if row % 300 > 200 else "CLOSED"
@@ -61,13 +60,13 @@ def write_pictures(folder, recording, minutes, provenance):
 
 def main(folder, dataset, minutes, clock):
     recording, label = NAMES[dataset]
-    native = NATIVE["OpportunityFolder" if dataset == "opportunity" else "HwuFolder"](folder / dataset)
+    native = (OpportunityFolder if dataset == "opportunity" else HwuFolder)(folder / dataset)
     for path in (native.sensor_path(), native.video_path()):
         path.parent.mkdir(parents=True, exist_ok=True)
     native.video_path().touch()
     (write_opportunity if dataset == "opportunity" else write_hwu)(native, minutes, clock)
     write_pictures(folder, recording, minutes, make_provenance(stage="test", source="simulated", settings={}))
-    values = json.loads(NATIVE["OpportunityFolder"](folder).settings(null_windows="keep", source="local"))
+    values = json.loads(OpportunityFolder(folder).settings(null_windows="keep", source="local"))
     values |= {"adapter": dataset, "native": native.native, "classes": [label]}
     settings, log_path = json.dumps(values), folder / "stage.log"
     paths = {f"{role}_paths": [folder / f"{role}.h5"] for role in ("sensor", "frames", "flow")}

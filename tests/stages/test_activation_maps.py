@@ -1,7 +1,5 @@
 import json
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +18,6 @@ from detach_core.training.batches import input_shape
 from detach_core.training.seed import seed_everything
 from detach_core.training.session import normalisation_as_dict
 
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy, one_thread = _TOY["home"], _TOY["toy"], _TOY["one_thread"]
 CLASSES = ["Open Place 0", "Close Place 2", "Open Place 3"]
 
 

@@ -1,5 +1,4 @@
 import json
-import runpy
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +10,9 @@ from detach_core.contracts.metrics import write_metrics
 from detach_core.contracts.split import write_split
 from detach_core.contracts.windows import write_windows
 from detach_core.stages.claims import claims
+from tests.fixtures.evidence import Made
 
 TESTS = Path(__file__).parents[1]
-Made = runpy.run_path(str(TESTS / "reports" / "claims" / "conftest.py"))["Made"]
 PARTS = [["opportunity", "default"]]
 COMMON = {"parts": PARTS, "datasets": ["opportunity"], "threshold": 0.0, "below": False, "table": "table1"}
 CLAIMS = {

@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -27,10 +26,9 @@ from detach_core.stages.ingest import ingest
 from detach_core.stages.pack import pack
 from detach_core.stages.split import split
 from detach_core.stages.table import table
+from tests.fixtures.artifacts import make_metrics, make_windows
 
 ROOT = Path(__file__).resolve().parents[2]
-HAND_MADE = runpy.run_path(str(ROOT / "tests" / "hand_made.py"))
-make_windows, make_metrics = HAND_MADE["make_windows"], HAND_MADE["make_metrics"]
 PAGE = 4096
 JOB = """
 import importlib, json, sys

@@ -1,6 +1,3 @@
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.torch import save_file
@@ -12,9 +9,6 @@ from detach_core.settings.shared import VideoStartSettings
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
-
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy = _TOY["home"], _TOY["toy"]
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 import tracemalloc
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from detach_core.contracts.frames import VideoTiming, read_frames
 from detach_core.stages.extract_frames import extract_frames
-
-MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
+from tests.fixtures.videos import noise_in, number_of, remux, write_stamped
 
 
 @pytest.fixture
@@ -108,11 +105,11 @@ def stamped(opportunity_folder, stamps, **options):
     """A recording whose picture n carries its number and is shown at `stamps[n]`."""
     opportunity_folder.sensor_path().parent.mkdir(parents=True, exist_ok=True)
     opportunity_folder.sensor_path().touch()
-    return MAKE["write_stamped"](opportunity_folder.video_path(), stamps, **options)
+    return write_stamped(opportunity_folder.video_path(), stamps, **options)
 
 
 def numbers(stream):
-    return [MAKE["number_of"](picture) for picture in stream.rgb]
+    return [number_of(picture) for picture in stream.rgb]
 
 
 def test_another_frame_rate_is_read_and_told(opportunity_folder, run, tmp_path):
@@ -179,7 +176,7 @@ def test_an_offset_that_leaves_nothing_is_refused(opportunity_folder, run, tmp_p
 def test_damage_is_left_out_told_and_kept(opportunity_folder, run, tmp_path):
     source = stamped(opportunity_folder, [k / 10 for k in range(60)], codec="mjpeg", tick=Fraction(1, 1000))
     source = source.rename(tmp_path / "sound.mp4")
-    MAKE["remux"](source, opportunity_folder.video_path(), change=MAKE["noise_in"](20, 24))
+    remux(source, opportunity_folder.video_path(), change=noise_in(20, 24))
     stream = run(working_hz=10).streams["S1-Drill"]
     assert numbers(stream) == [*range(20), 19, 19, 24, 24, *range(24, 60)]
     assert stream.timing.damaged == 4
@@ -190,7 +187,7 @@ def test_empty_places_of_an_avi_show_the_last_picture(opportunity_folder, run):
     stamps = [k / 10 for k in range(30)] + [4 + k / 10 for k in range(20)]
     path = stamped(opportunity_folder, [0])
     path.unlink()
-    MAKE["write_stamped"](path.with_suffix(".avi"), stamps, codec="mjpeg", tick=Fraction(1, 10))
+    write_stamped(path.with_suffix(".avi"), stamps, codec="mjpeg", tick=Fraction(1, 10))
     stream = run(working_hz=10).streams["S1-Drill"]
     assert numbers(stream) == [*range(30), *[29] * 10, *range(30, 50)]
     np.testing.assert_allclose(stream.picture_s[30:40], 2.9)

@@ -1,6 +1,4 @@
 import json
-import runpy
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,8 +7,8 @@ from detach_core.contracts.history import write_history
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.windows import write_windows
 from detach_core.stages.figure import figure
+from tests.fixtures.artifacts import make_windows
 
-HAND_MADE = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))
 ROWS = [
     {"epoch": 0, "phase": "start", "change_rate": None},
     {"epoch": 1, "phase": "joint", "change_rate": 0.25},
@@ -19,7 +17,7 @@ ROWS = [
 
 
 def run(folder, *, source="simulated", draw="assignment_stability", **paths):
-    windows = HAND_MADE["make_windows"]()
+    windows = make_windows()
     write_windows(folder / "windows.h5", windows)
     inputs = {"windows": windows.provenance.artifact_id}
     provenance = make_provenance(stage="pretrain_spatial", source=source, settings={}, seed=4, inputs=inputs)

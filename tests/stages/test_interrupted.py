@@ -2,7 +2,6 @@
 
 import json
 import random
-import runpy
 import signal
 import subprocess
 import sys
@@ -15,15 +14,13 @@ import pytest
 from detach_core.contracts.history import read_history
 from detach_core.training.state_keeper import FILE_NAME
 
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy = _TOY["home"], _TOY["toy"]
-
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("seconds", "windows_per_s", "epoch_seconds")
 # What a job does, but for how often it saves.
 JOB = """
 import importlib, json, sys
 from detach_core.training import state_keeper
+from tests.fixtures.toy_home import home, toy
 stage, save_every_s, arguments = sys.argv[1:]
 state_keeper.SAVE_EVERY_S = float(save_every_s)
 run = getattr(importlib.import_module(f"detach_core.stages.{stage}"), stage)

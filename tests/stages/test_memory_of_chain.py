@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("memory_of_chain.py")
+ROOT = Path(__file__).resolve().parents[2]
 SHORT_MIN, LONG_MIN = 10, 40
 # Holding the sensors took 34 and 51 MB more for the longer recording at ingest, and 73 to 146 MB by the split.
 BOUND_BYTES = 15 << 20
@@ -16,8 +16,8 @@ BOUND_BYTES = 15 << 20
 def peaks(folder, dataset, minutes):
     """The most that the process had taken after each stage, in bytes."""
     folder.mkdir()
-    command = [sys.executable, str(SCRIPT), str(folder), dataset, str(minutes), "uneven"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SCRIPT.parents[2])
+    command = [sys.executable, "-m", "tests.stages.memory_of_chain", str(folder), dataset, str(minutes), "uneven"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return dict(zip(("ingest", "pack", "split"), json.loads(done.stdout), strict=True))
 

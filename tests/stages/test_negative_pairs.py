@@ -1,7 +1,5 @@
 import json
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +12,6 @@ from detach_core.contracts.windows import read_windows, write_windows
 from detach_core.stages.negative_pairs import negative_pairs
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
-
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy = _TOY["home"], _TOY["toy"]
 
 
 @pytest.fixture(scope="module")

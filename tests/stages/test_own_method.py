@@ -2,7 +2,6 @@
 
 import copy
 import json
-import runpy
 import sys
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
 from detach_core.training.job import read_job
 
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy, one_thread = _TOY["home"], _TOY["toy"], _TOY["one_thread"]
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "my_package.forecast:Forecast"
 SOURCE = '''
@@ -34,6 +31,7 @@ from torch import nn
 from detach_core.methods.method import Embedding, Method
 from detach_core.methods.settings import TrainedSettings
 from detach_core.settings.base import Range
+from tests.fixtures.toy_home import home, one_thread, toy
 
 
 @dataclass(frozen=True)

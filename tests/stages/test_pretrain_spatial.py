@@ -1,6 +1,3 @@
-import runpy
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -15,9 +12,6 @@ from detach_core.settings.base import to_plain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session
 from detach_core.training.state_keeper import FILE_NAME
-
-_TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
-home, toy = _TOY["home"], _TOY["toy"]
 
 
 def run(toy, home, folder, seed=0, **changes):

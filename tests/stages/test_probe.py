@@ -1,7 +1,5 @@
 import dataclasses
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +10,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.windows import write_windows
 from detach_core.stages.probe import probe
 from detach_core.stages.split import split
-
-make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
+from tests.fixtures.artifacts import make_windows
 
 PROBE = {
     "kind": "logistic",

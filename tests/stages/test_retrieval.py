@@ -1,7 +1,5 @@
 import dataclasses
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +10,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.windows import write_windows
 from detach_core.stages.retrieval import retrieval
 from detach_core.stages.split import split
-
-make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
+from tests.fixtures.artifacts import make_windows
 
 SPLIT = {"seed": 0, "pretrain": 0.5, "activation_quantile": 0.99, "folds": 3, "fold_draws": 1}
 FORMS = {"detach": "centred", "again": "centred", "statistics": "centred", "detach-z": "z"}

@@ -1,14 +1,12 @@
 import json
-import runpy
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from detach_core.contracts.metrics import write_metrics
 from detach_core.stages.significance import significance
+from tests.fixtures.artifacts import make_metrics
 
-make_metrics = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_metrics"]
 ROWS = ("statistics", "detach", "comodo")
 
 

@@ -1,6 +1,4 @@
 import json
-import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +7,7 @@ from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import write_windows
 from detach_core.signals.normalization import fit
 from detach_core.stages.split import split
-
-make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
+from tests.fixtures.artifacts import make_windows
 
 SETTINGS = {
     "name": "default",

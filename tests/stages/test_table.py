@@ -1,6 +1,4 @@
 import json
-import runpy
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,9 +7,7 @@ from detach_core.contracts.metrics import write_metrics
 from detach_core.contracts.windows import write_windows
 from detach_core.stages.split import split
 from detach_core.stages.table import table
-
-HAND_MADE = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))
-make_windows, make_metrics = HAND_MADE["make_windows"], HAND_MADE["make_metrics"]
+from tests.fixtures.artifacts import make_metrics, make_windows
 
 TABLE1 = {"rows": ["detach", "statistics"], "datasets": ["opportunity", "hwu_usp"], "splits": ["default"]}
 

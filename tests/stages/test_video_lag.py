@@ -6,9 +6,7 @@ One lamp and one switch are on in the same seconds, at places all over a recordi
 from __future__ import annotations
 
 import json
-import runpy
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,15 +16,14 @@ from detach_core.stages.extract_frames import extract_frames
 from detach_core.stages.flow import flow
 from detach_core.stages.ingest import ingest
 from detach_core.stages.pack import pack
+from tests.fixtures.native_files import OpportunityFolder, opportunity_lines
+from tests.fixtures.videos import write_stamped
 
-MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
-NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
 LENGTH_S, WORKING_HZ, OPEN_FRIDGE = 180, 5, 406520
 # Between two ticks, so that no picture is so near to an edge that its side is chance.
 EVENTS = [(start_s, start_s + 4) for start_s in (8.5, 47.5, 95.5, 133.5, 171.5)]
 SECONDS = [k / 10 for k in range(10 * LENGTH_S)]
 VARYING = np.cumsum(np.random.default_rng(3).choice([0.02, 0.05, 0.1, 0.18], 3 * LENGTH_S * 10)).round(3)
-VARYING = VARYING
 GAPS = [second for second in SECONDS if not 30 <= second < 31.7 and not 60 <= second < 66]
 PLACES, MILLISECONDS = {"tick": Fraction(1, 10)}, {"tick": Fraction(1, 1000)}
 CASES = {
@@ -51,12 +48,12 @@ CASES = {
 @pytest.fixture(scope="module")
 def sensors(tmp_path_factory):
     """The folder of the recording's sensors, and their `sensor.h5`."""
-    folder = NATIVE["OpportunityFolder"](tmp_path_factory.mktemp("lag") / "opportunity")
+    folder = OpportunityFolder(tmp_path_factory.mktemp("lag") / "opportunity")
     folder.native["video_glob"] = ["**/a.*"]
-    lines = NATIVE["opportunity_lines"](LENGTH_S, gestures=[(*event, OPEN_FRIDGE) for event in EVENTS])
+    lines = opportunity_lines(LENGTH_S, gestures=[(*event, OPEN_FRIDGE) for event in EVENTS])
     folder.sensor_path().parent.mkdir(parents=True)
     folder.sensor_path().write_text("\n".join(lines) + "\n")
-    MAKE["write_stamped"](folder.root / "a.mp4", [0])
+    write_stamped(folder.root / "a.mp4", [0])
     path = folder.root.parent / "sensor.h5"
     common = {"dataset": "opportunity", "recordings": ["S1-Drill"], "root_path": folder.root}
     ingest(settings=folder.settings(), sensor_path=path, log_path=folder.root.parent / "log", **common)
@@ -74,7 +71,7 @@ def lamp(stamp):
 def windows_of(folder, sensor_path, name, stamps, options):
     for old in folder.root.glob("a.*"):
         old.unlink()
-    MAKE["write_stamped"](folder.root / name, stamps, pictures=map(lamp, stamps), size=(32, 24), gop=50, **options)
+    write_stamped(folder.root / name, stamps, pictures=map(lamp, stamps), size=(32, 24), gop=50, **options)
     settings = json.loads(folder.settings(null_windows="keep"))
     settings["video"] |= {"working_hz": WORKING_HZ, "image_px": [16, 12]}
     settings["flow"] = {"method": "farneback", "preset": "fast", "max_px": 16.0}

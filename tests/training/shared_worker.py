@@ -5,7 +5,6 @@ OUT gets NAME.rank{r}.safetensors and .json: what each of `CASES` came to in eac
 
 import json
 import logging
-import runpy
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,8 +27,8 @@ from detach_core.settings.base import to_plain
 from detach_core.training import processes, session
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.job import TrainingJob, with_stage_1
+from tests.fixtures.toy_windows import DETACH, MACHINES, SETTINGS, SPATIAL
 
-TOY = runpy.run_path(str(Path(__file__).with_name("toy_windows.py")))
 # In two processes 15 windows are 8 and 7.
 BATCH = {"batch_size": 15}
 CASES = {
@@ -98,10 +97,10 @@ def first_spatial(windows, split, settings):
 def train(folder, name, changes, among=None):
     """A whole training: its tensors by name, and the history's rows without times."""
     windows, split = read_windows(folder / "windows.h5"), read_split(folder / "split.json")
-    settings = TOY["DETACH"] if name == "detach" else TOY["SETTINGS"][name]
+    settings = DETACH if name == "detach" else SETTINGS[name]
     batch = BATCH if hasattr(settings, "batch_size") else {}
-    job = TrainingJob(name, replace(settings, **batch, **changes), TOY["MACHINES"])
-    spatial = first_spatial(windows, split, TOY["SPATIAL"]) if METHODS.settings(name).needs_spatial else None
+    job = TrainingJob(name, replace(settings, **batch, **changes), MACHINES)
+    spatial = first_spatial(windows, split, SPATIAL) if METHODS.settings(name).needs_spatial else None
     result = session.run_session(
         with_stage_1(job, spatial),
         place="x",

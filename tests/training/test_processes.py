@@ -1,7 +1,7 @@
 """Two processes that train together come to what one comes to alone, and to the same as each other, bit for bit."""
 
-import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,18 +13,9 @@ from safetensors.torch import load_file
 from detach_core.contracts.errors import UserError
 from detach_core.settings.shared import MachinesSettings
 from detach_core.training import processes
+from tests.training import shared_worker
 
-WORKER_FILE = Path(__file__).with_name("shared_worker.py")
-
-
-def load_worker():
-    spec = importlib.util.spec_from_file_location("detach_shared_worker", WORKER_FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-WORKER = load_worker()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +32,15 @@ def shared_folder(home, tmp_path_factory):
         "--nproc-per-node",
         "2",
     ]
-    done = subprocess.run([*agent, WORKER_FILE, home, out], capture_output=True, text=True, timeout=240, check=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*agent, shared_worker.__file__, home, out],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr[-5000:]
     return out
 
@@ -58,10 +57,10 @@ def shared(shared_folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WORKER.CASES)
+@pytest.mark.parametrize("name", shared_worker.CASES)
 def test_two_processes_come_to_what_one_comes_to(home, shared, name):
-    with WORKER.in_float64():
-        expected, rows = WORKER.train(home, *WORKER.CASES[name])
+    with shared_worker.in_float64():
+        expected, rows = shared_worker.train(home, *shared_worker.CASES[name])
     tensors, shared_rows = shared(name, 0)
     assert tensors.keys() == expected.keys()
     assert any(value.dtype == torch.float64 for value in tensors.values())
@@ -76,7 +75,7 @@ def test_two_processes_come_to_what_one_comes_to(home, shared, name):
         assert "drift" not in row
 
 
-@pytest.mark.parametrize("name", [*WORKER.CASES, "dropout"])
+@pytest.mark.parametrize("name", [*shared_worker.CASES, "dropout"])
 def test_memory_queues_and_slow_copies_are_the_same_everywhere(shared, name):
     (first, first_rows), (second, second_rows) = shared(name, 0), shared(name, 1)
     assert first_rows == second_rows

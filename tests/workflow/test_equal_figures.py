@@ -1,12 +1,13 @@
 import json
-import runpy
 
 import pytest
+
+from tests.workflow import equal_figures
 
 
 @pytest.fixture
 def different_files(root):
-    return runpy.run_path(str(root / "tests" / "workflow" / "equal_figures.py"))["different_files"]
+    return equal_figures.different_files
 
 
 @pytest.fixture

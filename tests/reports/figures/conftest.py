@@ -1,6 +1,5 @@
 """Artifacts made by hand for the figures, and what every picture must satisfy."""
 
-import runpy
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -16,14 +15,14 @@ from detach_core.contracts.history import History
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
 from detach_core.reports.figures.drawing import Artifact, Artifacts
+from tests.fixtures.artifacts import make_windows
 
-HAND_MADE = runpy.run_path(str(Path(__file__).parents[2] / "hand_made.py"))
 CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1")
 
 
 def windows_of(label_unit="window", **changes):
     """72 windows in four recordings; the class names say place and action."""
-    return HAND_MADE["make_windows"](label_unit, repeats=2, **({"class_names": CLASSES} | changes))
+    return make_windows(label_unit, repeats=2, **({"class_names": CLASSES} | changes))
 
 
 def split_of(windows, *, held_out=(3,)):

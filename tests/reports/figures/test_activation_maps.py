@@ -1,4 +1,3 @@
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from detach_core.reports.figures import drawing
 from detach_core.reports.figures.activation_maps import DRAWING
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
 from detach_core.reports.figures.style import house_style, save_figure
-
-make_maps = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_maps.py"))["make_maps"]
+from tests.fixtures.maps import make_maps
 
 
 def artifacts(*maps):

@@ -1,4 +1,3 @@
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ from detach_core.reports.figures.class_separation import DRAWING, separations
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.pair_table import pair_table
 from detach_core.reports.figures.style import KIND_STYLES, house_style, save_figure
+from tests.fixtures.pairs import make_pairs
 
-make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 FALSE_WEIGHT = {0: 0.9, 1: 0.3, 2: 0.8, 3: 0.6}
 ORDER = ["Close Fridge", "Close Door 1", "Open Door 1", "Open Fridge"]
 SETTINGS = {"num_classes": 3}

@@ -1,4 +1,3 @@
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +6,7 @@ import pytest
 from detach_core.contracts.errors import ContractError, UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.pair_table import batch_note, epoch_title, epochs_of, pair_table
-
-make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
+from tests.fixtures.pairs import make_pairs
 
 
 def artifacts(*pairs):

@@ -1,4 +1,3 @@
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.phase_space import BARS, DRAWING
 from detach_core.reports.figures.style import house_style, save_figure
+from tests.fixtures.pairs import make_pairs
 
-make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 SETTINGS = {"query_class": "Close Fridge", "pair_groups": "all"}
 
 

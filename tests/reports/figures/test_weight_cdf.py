@@ -1,4 +1,3 @@
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.pair_table import pair_table
 from detach_core.reports.figures.style import house_style, save_figure
 from detach_core.reports.figures.weight_cdf import DRAWING, authors_choice
+from tests.fixtures.pairs import make_pairs
 
-make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 ALL, AUTHORS = {"pair_groups": "all"}, {"pair_groups": "authors"}
 
 

@@ -1,0 +1,1 @@
+"""Tests, and in `fixtures` what they share."""
