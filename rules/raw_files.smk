@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from detach_core.acquisition.fingerprints import Fingerprints
-from detach_core.contracts.patterns import list_files, matching_files
+from detach_core.foundation.files import list_files, matching_files
 
 FILES = Fingerprints(".snakemake/raw_fingerprints.json")
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.choice import Choice
-from detach_core.contracts.metrics import Interval, Metrics
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Choice, Interval, Metrics, Predictions
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detach_core.contracts.activation_maps import MAPS, ActivationMaps, FeatureMaps, MotionShares
+from detach_core.contracts.analysis import MAPS, ActivationMaps, FeatureMaps, MotionShares
 from detach_core.contracts.provenance import make_provenance
 
 FRAMES, HEIGHT, WIDTH = 6, 24, 32

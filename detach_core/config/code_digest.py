@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
-from detach_core.contracts.atomic import write_text
+from detach_core.foundation.files import write_text
 from detach_core.methods.registry import METHODS
 
 PACKAGE = "detach_core"

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as one line per mistake: the key's path, what it must be, what was found."""
+"""Mistakes of a configuration, one line each: the key's path, what it must be, what was found."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from detach_core.foundation.text import LONGEST, one_line, shown
 from detach_core.settings.base import Settings, derived_fields, field_types
-from detach_core.settings.one_line import LONGEST, one_line, shown
 
 _TYPES = {
     "int_type": "a whole number",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from detach_core.config.labels import refuse_no_label
+from detach_core.foundation.text import refuse_no_label
 from detach_core.settings.base import Settings, to_plain
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from detach_core.config.errors import ConfigError
 from detach_core.config.variants import merge
-from detach_core.settings.one_line import one_line
+from detach_core.foundation.text import one_line
 
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # with every alias written out: a few lines of them can stand for more than any memory holds
@@ -87,7 +87,7 @@ def _load(text: str) -> Any:
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
-    """What the file holds.
+    """Content of the file at `path`.
 
     Raises:
         ConfigError: not there, not YAML, a repeated key, no section at the top, or larger than any configuration is;

@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 
 PLANNED = ("pretrain_spatial", "pretrain", "embed", "probe")
 

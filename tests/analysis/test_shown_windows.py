@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detach_core.analysis.shown_windows import choose_windows
-from detach_core.contracts.errors import ContractError, UserError
+from detach_core.foundation.errors import ContractError, UserError
 
 _MAKE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "hand_made.py"))["make_windows"]
 

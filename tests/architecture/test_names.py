@@ -79,11 +79,22 @@ def test_each_adapter_hands_over_what_its_stage_asks_for(root):
         assert sorted(given) == sorted(argument.arg for argument in function.args.kwonlyargs), name
 
 
-def test_every_module_has_its_test(root, modules):
+def imported_modules(path):
+    """The modules of the package that a test file imports, in whatever function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_every_module_is_imported_by_a_test_of_its_room_or_has_a_test_of_its_name(root, modules):
     lacking = []
     for path in modules:
         relative = path.relative_to(root / "detach_core")
-        twin = root / "tests" / relative.with_name(f"test_{path.name}")
-        if path.name != "__init__.py" and not twin.is_file():
-            lacking.append(f"{relative} lacks {twin.relative_to(root)}")
+        room, name = relative.parts[0], ".".join(path.relative_to(root).with_suffix("").parts)
+        tests = list((root / "tests" / room).rglob("test_*.py"))
+        named = any(test.name == f"test_{path.name}" for test in tests)
+        if path.name != "__init__.py" and not named and not any(name in imported_modules(test) for test in tests):
+            lacking.append(str(relative))
     assert lacking == []

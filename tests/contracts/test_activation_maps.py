@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.activation_maps import MAPS, read_activation_maps, write_activation_maps
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.analysis import MAPS, read_activation_maps, write_activation_maps
+from detach_core.foundation.errors import ContractError
 
 make_maps = runpy.run_path(str(Path(__file__).resolve().parents[1] / "hand_made_maps.py"))["make_maps"]
 ATTRIBUTES = [

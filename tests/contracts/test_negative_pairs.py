@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.negative_pairs import NO_PAIR, read_negative_pairs, write_negative_pairs
+from detach_core.contracts.analysis import NO_PAIR, read_negative_pairs, write_negative_pairs
+from detach_core.foundation.errors import ContractError
 
 make_pairs = runpy.run_path(str(Path(__file__).parents[1] / "hand_made_pairs.py"))["make_pairs"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import check_video, inspect_video
+from detach_core.foundation.errors import BadInputError
 
 MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
 write_stamped, remux = MAKE["write_stamped"], MAKE["remux"]

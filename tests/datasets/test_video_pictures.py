@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import inspect_video
 from detach_core.datasets.video_pictures import PictureCount, read_pictures, with_held
+from detach_core.foundation.errors import BadInputError
 from detach_core.signals.frames import nearest_pictures, num_ticks
 
 MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))

@@ -12,8 +12,7 @@ import numpy as np
 from detach_core.config.load import load_config
 from detach_core.config.variants import resolve_spatial
 from detach_core.config.yaml_file import read_yaml
-from detach_core.contracts.flow import compand, create_flow
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts.frames import compand, create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Fold, Split, write_split
 from detach_core.contracts.streams import StreamSource

@@ -1,9 +1,10 @@
-"""Which file of a folder belongs to a recording: the patterns of `native.sensor_glob` and `native.video_glob`.
+"""Files found by the patterns of a recording (`native.sensor_glob`, `native.video_glob`), and files written atomically.
 
 A pattern is a path below the folder with `/` between its parts: `*`, `?` and `[...]` stay inside one part, the part
 `**` stands for any number of folders, and `{recording}` for the recording's id. Patterns are tried in order and the
 first that fits anything decides, so a later one is a fallback. Hidden files and what macOS leaves in archives are
-never seen. Standard library only: the Snakefile calls this when it loads.
+never seen. A file is
+written beside its place and then renamed, so that it is whole or absent.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from detach_core.contracts.errors import BadInputError
-from detach_core.settings.one_line import one_line
+from detach_core.foundation.errors import NO_SPACE, BadInputError, NoSpaceError
+from detach_core.foundation.text import one_line
 
 MAX_FILES = 1_000_000  # a root such as / set by mistake must end in a message, not in a walk of the whole disk
 
@@ -102,7 +104,7 @@ def match_one(
 
 
 def describe_files(files: Sequence[str], recording: str | None = None) -> str:
-    """What a folder holds, in one short phrase: counts by suffix, and the names most like the recording's."""
+    """Content of a folder in one short phrase: counts by suffix, and the names most like the recording's."""
     if not files:
         return "an empty folder"
     counts = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in files)
@@ -133,3 +135,41 @@ def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
     if pattern[0] == "**":
         return any(_fits(pattern[1:], path[skip:]) for skip in range(len(path) + 1))
     return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(pattern[1:], path[1:])
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """A temporary sibling of `path` that takes its name when the block ends well and vanishes when it does not.
+
+    Raises:
+        NoSpaceError: the disk was full, or its quota used up, before the file was whole.
+    """
+    path = Path(path)
+    # The suffix stays last: encoders and libraries choose formats by it.
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise NoSpaceError(path, error.errno) from error
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def remove(path: Path | str) -> None:
+    """Delete `path`, if it is there, and what writers of it left beside it when they were killed."""
+    path = Path(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
+        leftover.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

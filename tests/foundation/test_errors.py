@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from detach_core.contracts.errors import (
+from detach_core.contracts.checkpoint import read_tensors
+from detach_core.contracts.history import read_history
+from detach_core.contracts.json_document import JsonDocument
+from detach_core.foundation.errors import (
     UNREADABLE,
     BadInputError,
     ContractError,
@@ -13,9 +16,6 @@ from detach_core.contracts.errors import (
     UnreadableFileError,
     UserError,
 )
-from detach_core.contracts.history import read_history
-from detach_core.contracts.json_document import JsonDocument
-from detach_core.contracts.tensors import read_tensors
 
 
 def test_bad_input_is_one_sentence_with_file_place_found_expected_and_remedy():
@@ -68,7 +68,7 @@ def test_a_file_that_the_operating_system_refuses_is_not_to_be_made_anew(tmp_pat
     monkeypatch.setattr(Path, "read_text", refuse)
     # safetensors has no number, only words.
     told = SafetensorError(f"Error while deserializing: I/O error: {refusal.strerror} (os error {number})")
-    monkeypatch.setattr("detach_core.contracts.tensors.safe_open", lambda *_, **__: (_ for _ in ()).throw(told))
+    monkeypatch.setattr("detach_core.contracts.checkpoint.safe_open", lambda *_, **__: (_ for _ in ()).throw(told))
     with pytest.raises(UnreadableFileError) as found:
         read(path)
     assert f"{path}: the operating system refuses it: {UNREADABLE[number][0]}" in str(found.value)

@@ -1,4 +1,4 @@
-"""The errors that a user sees: one sentence with the file, the place, what was found and what to do."""
+"""Errors for the user: one sentence with the file, the place, what was found and what to do."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from detach_core.settings.one_line import one_line
+from detach_core.foundation.text import one_line
 
 # errno -> what it says of the disk.
 NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}
+
 
 # errno -> why the operating system refuses a file, and what to do; nothing of it is the file's own fault.
 UNREADABLE = {

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.contracts import patterns as patterns_module
-from detach_core.contracts.errors import BadInputError
-from detach_core.contracts.patterns import describe_files, list_files, match_one, matching_files, name_some
+from detach_core.foundation import files as patterns_module
+from detach_core.foundation.errors import BadInputError
+from detach_core.foundation.files import describe_files, list_files, match_one, matching_files, name_some
 
 SENSOR = ["**/{recording}_sensors_data.txt", "**/{recording}.dat"]
 
@@ -104,7 +104,7 @@ def test_long_lists_are_cut():
 
 def test_importing_the_matcher_imports_nothing_heavy():
     code = (
-        "import sys, detach_core.contracts.patterns\n"
+        "import sys, detach_core.foundation.files\n"
         "heavy = {'numpy', 'torch', 'h5py', 'requests', 'pandas', 'cv2', 'av', 'yaml'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -1,4 +1,4 @@
-"""A stage's log: the same lines in file and terminal, and one clear line where the user can mend what is wrong."""
+"""Log of a stage: the same lines in file and terminal, one clear line for what the user can mend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from detach_core.contracts.errors import NO_SPACE, UNREADABLE, UnreadableFileError, UserError
+from detach_core.foundation.errors import NO_SPACE, UNREADABLE, UnreadableFileError, UserError
 
 
 @contextmanager

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from detach_core.contracts.atomic import atomic_path, remove, write_text
-from detach_core.contracts.errors import NoSpaceError
+from detach_core.foundation.errors import NoSpaceError
+from detach_core.foundation.files import atomic_path, remove, write_text
 
 
 def test_a_finished_block_leaves_only_the_file(tmp_path):

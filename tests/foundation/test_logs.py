@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.logs import stage_log
 
 
 def test_lines_reach_the_file_and_the_terminal(tmp_path, capsys):
