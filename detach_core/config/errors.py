@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -42,30 +41,6 @@ class ConfigError(ValueError):
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
         super().__init__("\n".join(self.lines))
-
-
-def refuse(message: str) -> NoReturn:
-    """End the workflow before its first job; an error would be shown with places in files that are not the user's.
-
-    Raises:
-        SystemExit: with code 1, after `message` on stderr.
-    """
-    sys.stderr.write(f"{message}\n")
-    sys.stderr.flush()
-    raise SystemExit(1)
-
-
-def refuse_place(checkout: str) -> None:
-    """End the workflow where the path of its checkout holds braces: Snakemake fills in what stands between them.
-
-    Raises:
-        SystemExit: it does.
-    """
-    if set("{}") & set(checkout):
-        refuse(
-            f"{checkout}: found {{ or }} in the path of the checkout, expected none, since Snakemake fills in what"
-            " stands between them; move the checkout to a folder of another name"
-        )
 
 
 def join_path(*parts: str | int) -> str:

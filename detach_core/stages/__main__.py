@@ -1,6 +1,6 @@
 """Run the steps of a plan one after another, without the workflow: `python -m detach_core.stages plan.json`.
 
-A plan (`detach_core/config/plan.py`) is a list of `{stage, arguments}`. Only what the steps need is imported.
+A plan (`detach_core/workflow/plan.py`) is a list of `{stage, arguments}`. Only what the steps need is imported.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from detach_core.config.code_digest import CodeDigest
 from detach_core.config.load import ConfigError, load_config
 from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.checkpoint import read_checkpoint
@@ -18,6 +17,7 @@ from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
 from detach_core.training.job import read_job
+from detach_core.workflow.code_digest import CodeDigest
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, toy, one_thread = _TOY["home"], _TOY["toy"], _TOY["one_thread"]

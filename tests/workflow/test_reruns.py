@@ -137,9 +137,10 @@ def test_a_fresh_clone_beside_old_results_reruns_nothing(reported, tmp_path):
     there = type(reported)(clone, reported.snakemake)
     there.layers = reported.layers
     assert there.plan("results/report.html") == []
-    adapter = clone / "workflow_scripts" / "flow.py"
-    adapter.write_text(adapter.read_text() + "\n# a comment\n")
+    script, stage = clone / "workflow_scripts" / "run_stage.py", clone / "detach_core" / "stages" / "flow.py"
+    for path in (script, stage):
+        path.write_text(path.read_text() + "\n# a comment\n")
     assert there.plan() == []
-    adapter.write_text(adapter.read_text() + "\nCHANGED = True\n")
+    stage.write_text(stage.read_text() + "\nCHANGED = True\n")
     flow = [f"flow opportunity {shard}" for shard in ("S1-Drill", "S3-Drill")]
     assert there.plan() == after_pack(*flow, "pack opportunity")

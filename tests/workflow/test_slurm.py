@@ -1,14 +1,15 @@
 """Jobs of which the plugin says nothing are asked after again, until Slurm has lost them; needs no Slurm."""
 
 import asyncio
-import runpy
 from types import SimpleNamespace
 
 import pytest
 
+from detach_core.workflow.slurm import ask_slurm, keep_unsettled_jobs
+
 
 @pytest.fixture
-def executor(root):
+def executor():
     """One like the plugin's: a job whose state is None is forgotten. `answers`: the controller's, None for none."""
 
     class Executor:
@@ -42,7 +43,6 @@ def executor(root):
         made.asked.append(command)
         return made.answers.pop(0)
 
-    keep_unsettled_jobs = runpy.run_path(str(root / "rules" / "slurm.smk"))["keep_unsettled_jobs"]
     keep_unsettled_jobs(Executor, ask)
     keep_unsettled_jobs(Executor, ask)  # the Snakefile may be read twice
     made = Executor()
@@ -155,17 +155,16 @@ def test_another_clusters_jobs_are_left_alone(executor):
     assert executor.asked == []
 
 
-def test_every_job_of_the_run_is_asked_after_whatever_the_environment_filters(root, monkeypatch, executor):
+def test_every_job_of_the_run_is_asked_after_whatever_the_environment_filters(monkeypatch, executor):
     job = submit(executor, "a", "1")
     executor.answers = [["1"]]
     left(executor, job)
     (command,) = executor.asked
     assert command == ("squeue", "--all", "--states=all", "--noheader", "--format=%F", "--name=run")
-    ask_slurm = runpy.run_path(str(root / "rules" / "slurm.smk"))["ask_slurm"]
     monkeypatch.setenv("SQUEUE_PARTITION", "cpu")
     assert ask_slurm("sh", "-c", "echo 1 2; echo 3$SQUEUE_PARTITION") == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("command", [("false",), ("no-such-command",)])
-def test_no_answer_is_none(root, command):
-    assert runpy.run_path(str(root / "rules" / "slurm.smk"))["ask_slurm"](*command) is None
+def test_no_answer_is_none(command):
+    assert ask_slurm(*command) is None

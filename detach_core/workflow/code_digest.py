@@ -20,14 +20,15 @@ from detach_core.foundation.files import write_text
 from detach_core.methods.registry import METHODS
 
 PACKAGE = "detach_core"
-ADAPTERS = "workflow_scripts"
+# What runs every stage: the script of the rules, and what it imports.
+ADAPTERS = ("workflow_scripts.run_stage", f"{PACKAGE}.workflow.stage")
 REGISTRY = f"{PACKAGE}.methods.registry"
 ALL_PLUGINS = [module for name in METHODS for module in METHODS.modules(name)]
 _DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
 
 
 class _Entry(TypedDict):
-    """What the cache keeps of one source file."""
+    """Entry of the cache for one source file."""
 
     stamp: list[int]
     digest: str
@@ -50,7 +51,7 @@ class CodeDigest:
         self._changed = False
 
     def of_stage(self, stage: str, method: str | None = None) -> str:
-        """The digest of `detach_core.stages.<stage>`, all that it imports and its adapter: 16 hex digits.
+        """The digest of `detach_core.stages.<stage>`, all that it imports and what runs it: 16 hex digits.
 
         The registry of methods names them all; with `method`, only that one's modules count of those that the registry
         names, so that a change of one method leaves the others' results alone. A method from outside the package has
@@ -66,8 +67,8 @@ class CodeDigest:
         for module in (start, *own):
             if self._file(module) is None:
                 raise FileNotFoundError(f"no module {module} below {self.root}")
-        adapter = f"{ADAPTERS}.{stage}"
-        modules = sorted(self.closure(start, own if method else None)) + ([adapter] if self._file(adapter) else [])
+        modules = sorted(self.closure(start, own if method else None))
+        modules += [adapter for adapter in ADAPTERS if self._file(adapter) is not None]
         parts = [f"{module} {self._entry(module)['digest']}" for module in modules]
         self._save()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

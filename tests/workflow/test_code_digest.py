@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from detach_core.config.code_digest import CodeDigest
+from detach_core.workflow.code_digest import CodeDigest
 
 SOURCES = {
     "__init__.py": "__version__ = '1'\n",
@@ -16,7 +16,7 @@ SOURCES = {
     "stages/values.csv": "1\n",
     "stages/relative.py": "from ..losses import other\n",
 }
-ADAPTER = '"""Adapter."""\nfrom detach_core.stages.train import train\n\ntrain()\n'
+ADAPTER = '"""Adapter."""\nfrom detach_core.workflow.stage import run_stage\n\nrun_stage(snakemake)\n'
 STAGES = ("train", "table", "relative")
 
 
@@ -148,12 +148,13 @@ def test_the_closure_of_a_real_stage_holds_its_contracts(root):
     ("old", "new", "stages"),
     [
         ("Adapter", "The adapter", set()),
-        ("train()\n", "train()  # here\n", set()),
-        ("\n\ntrain()", "\n\ntrain", {"train"}),
+        ("snakemake)\n", "snakemake)  # here\n", set()),
+        ("run_stage(snakemake)", "run_stage", set(STAGES)),
     ],
 )
-def test_the_adapter_of_a_stage_counts_as_its_code(package, old, new, stages):
-    adapter = package / "workflow_scripts" / "train.py"
+@pytest.mark.parametrize("path", ["workflow_scripts/run_stage.py", "detach_core/workflow/stage.py"])
+def test_what_runs_a_stage_counts_as_its_code(package, path, old, new, stages):
+    adapter = package / path
     adapter.parent.mkdir()
     adapter.write_text(ADAPTER)
     before = digests(package, package / "cache.json")

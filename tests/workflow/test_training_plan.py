@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from detach_core.config.load import load_config
-from detach_core.config.plan import main, training_plan
 from detach_core.config.yaml_file import read_layers, read_yaml
+from detach_core.workflow.plan import main, training_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,9 +29,6 @@ def test_the_plan_holds_the_trainings_of_the_table_in_an_order_that_can_run():
 
 
 def test_paths_and_settings_are_the_workflows():
-    patterns = (ROOT / "rules" / "common.smk").read_text()
-    assert 'RUN = "results/{dataset}/{split}/{variant}/seed{seed}"' in patterns
-    assert 'SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"' in patterns
     config = load_config(read_yaml(ROOT / "config.yaml"))
     first = next(step for step in plan() if step["stage"] == "pretrain")
     assert first["arguments"]["settings"] == config.pretraining("imu2clip", "opportunity")
@@ -55,8 +52,8 @@ def test_overlays_lie_over_the_default(capsys):
 
 def test_the_module_is_a_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["plan", "table1", str(ROOT / "config.yaml")])
-    monkeypatch.delitem(sys.modules, "detach_core.config.plan")
-    runpy.run_module("detach_core.config.plan", run_name="__main__")
+    monkeypatch.delitem(sys.modules, "detach_core.workflow.plan")
+    runpy.run_module("detach_core.workflow.plan", run_name="__main__")
     assert len(json.loads(capsys.readouterr().out)) == 50
 
 
