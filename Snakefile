@@ -19,7 +19,9 @@ HOME = os.path.relpath(workflow.basedir)
 session.refuse_place(workflow.basedir)
 
 
-configfile: f"{workflow.basedir}/config.yaml"  # also found with --directory
+# Found with --directory too; later files lie over earlier ones, and those of --configfile over both.
+configfile: f"{workflow.basedir}/config/results.yaml"
+configfile: f"{workflow.basedir}/config.yaml"
 
 
 try:

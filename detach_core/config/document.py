@@ -13,8 +13,9 @@ from detach_core.config.figures import AnalysisSection, Figure
 from detach_core.config.halves import HalfSection
 from detach_core.config.reports import Table
 from detach_core.config.search import SearchSection
-from detach_core.config.section import Name, Section, Share
+from detach_core.config.section import Section
 from detach_core.config.splits import Split
+from detach_core.settings.base import Name, Share
 from detach_core.settings.shared import (
     AugmentationSettings,
     EncoderSettings,

@@ -12,6 +12,9 @@ from detach_core.config.errors import ConfigError
 from detach_core.config.variants import merge
 from detach_core.foundation.text import one_line
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Below every overlay, in this order; the Snakefile loads the same.
+DEFAULT_LAYERS = ("config/results.yaml", "config.yaml")
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # with every alias written out: a few lines of them can stand for more than any memory holds
 MAX_DEPTH = 50
@@ -125,3 +128,8 @@ def read_layers(paths: Iterable[Path | str]) -> dict[str, Any]:
     for path in paths:
         layers = merge(layers, read_yaml(path))
     return layers
+
+
+def read_default(*overlays: Path | str, checkout: Path | str = CHECKOUT) -> dict[str, Any]:
+    """The default configuration of a checkout, with `overlays` over it."""
+    return read_layers([*(Path(checkout) / layer for layer in DEFAULT_LAYERS), *overlays])

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from detach_core.config.load import Config, load_config
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.yaml_file import CHECKOUT, DEFAULT_LAYERS, read_layers
 from detach_core.workflow.stages import workflow_stages
 
 Step = dict[str, Any]
@@ -44,9 +44,11 @@ def _jobs(config: Config, variant: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the plan of a table from config files that lie one over the other."""
+    """Print the plan of a table from config files that lie one over the other, and over config/results.yaml."""
     table, *paths = arguments
-    json.dump(training_plan(load_config(read_layers(paths)), table), sys.stdout, indent=1)
+    json.dump(
+        training_plan(load_config(read_layers([CHECKOUT / DEFAULT_LAYERS[0], *paths])), table), sys.stdout, indent=1
+    )
     sys.stdout.write("\n")
 
 

@@ -2,7 +2,7 @@ import ast
 import re
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.workflow.stages import workflow_stages
 
 STAGES = {
@@ -58,7 +58,7 @@ def test_rules_stages_and_logs_share_their_names(root):
 
 
 def test_what_a_stage_depends_on_beside_its_files_is_a_param_of_its_rule(root):
-    stages = workflow_stages(load_config(read_yaml(root / "config.yaml")))
+    stages = workflow_stages(load_config(read_default(checkout=root)))
     for name, text in rules(root).items():
         assert (f'**STAGES["{name}"].triggers' in text) == bool(stages[name].triggers), name
         assert (f'**STAGES["{name}"].inputs' in text) == bool(stages[name].inputs), name

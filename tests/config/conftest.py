@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT = read_yaml(ROOT / "config.yaml")
+DEFAULT = read_default(checkout=ROOT)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def set_key(data):
         section = data
         *parents, last = path.split(".")
         for part in parents:
-            section = section[part]
+            section = section.setdefault(part, {})  # a section at its defaults may stand nowhere
         section[last] = value
         return data
 

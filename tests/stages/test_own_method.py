@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from detach_core.config.load import ConfigError, load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.metrics import read_metrics
@@ -81,7 +81,7 @@ def own(tmp_path, monkeypatch):
 @pytest.fixture
 def data():
     """The default configuration with a row of the user's."""
-    data = copy.deepcopy(read_yaml(ROOT / "config.yaml"))
+    data = copy.deepcopy(read_default(checkout=ROOT))
     data["device"] = "cpu"
     data["methods"][NAME] = {"epochs": 50, "batch_size": 16}
     data["variants"]["mine"] = {"method": NAME, "width": 24}

@@ -11,7 +11,7 @@ import numpy as np
 
 from detach_core.config.load import load_config
 from detach_core.config.variants import resolve_spatial
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.contracts.frames import compand, create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Fold, Split, write_split
@@ -43,7 +43,7 @@ def small(settings):
 
 def _of_the_configuration():
     """Method -> its settings as `config.yaml` has them, at the toy's size; a new method's come of themselves."""
-    config = load_config(read_yaml(Path(__file__).resolve().parents[2] / "config.yaml"))
+    config = load_config(read_default())
     found = {DETACH_STAGE_1: resolve_spatial(config.document, "default")}
     for name in config.document.variants:
         found.setdefault(config.variant(name).method, config.variant(name).settings)

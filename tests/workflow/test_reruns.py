@@ -8,6 +8,8 @@ import subprocess
 import pytest
 import yaml
 
+from detach_core.config.yaml_file import read_default
+
 CLONED = (
     "Snakefile",
     "config.yaml",
@@ -28,7 +30,7 @@ COMPARED_BYTES = 1_000_000
 def reported(tmp_path_factory, copied, one_home):
     """A workflow that has run to the report: two shards, both full."""
     workflow = copied(tmp_path_factory.mktemp("reported"))
-    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
+    config = read_default(checkout=workflow.folder)
     changes = one_home(config) | {"analysis": {"maps": {"classes": {"opportunity": ["Open Fridge"]}}}}
     (workflow.folder / SMALL).write_text(yaml.safe_dump(changes))
     workflow.layers = ("config.yaml", SMALL)

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.session import closing_lines, in_report, refuse, refuse_missing_files, refuse_place
 from detach_core.workflow.stages import workflow_stages
@@ -11,7 +11,7 @@ from detach_core.workflow.stages import workflow_stages
 
 @pytest.fixture
 def config(root):
-    return load_config(read_yaml(root / "config.yaml"))
+    return load_config(read_default(checkout=root))
 
 
 def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
@@ -25,7 +25,7 @@ def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
 
 def test_missing_files_of_the_users_own_end_the_workflow(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    data = read_yaml(root / "config.yaml")
+    data = read_default(checkout=root)
     refuse_missing_files(RawFiles(load_config(data)))
     data["datasets"]["hwu_usp"] |= {"source": "local", "root": "mine"}
     with pytest.raises(SystemExit):
@@ -53,7 +53,10 @@ def test_what_is_new_is_named_and_a_short_table_alone_is_shown(config, tmp_path,
 
 @pytest.mark.parametrize(
     ("stage", "shown", "name", "section", "label"),
-    [("table", "html", "table3", "Sec. 4.2", "Table 3"), ("figure", "png", "figure8_hwu_usp", "Features (Figs. 7-9)", "Figure 8")],
+    [
+        ("table", "html", "table3", "Sec. 4.2", "Table 3"),
+        ("figure", "png", "figure8_hwu_usp", "Features (Figs. 7-9)", "Figure 8"),
+    ],
 )
 def test_a_table_or_figure_stands_in_the_report_under_its_section(config, stage, shown, name, section, label):
     marks = {}

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_layers, read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.workflow.stage import expanded, filled, job_arguments
 from detach_core.workflow.stages import figure_files, workflow_stages
 
 
 @pytest.fixture(scope="module")
 def config(root):
-    return load_config(read_yaml(root / "config.yaml"))
+    return load_config(read_default(checkout=root))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_figure_gets_its_name_and_all_its_inputs():
 
 
 def test_the_probe_of_a_searched_variant_reads_every_candidate(root):
-    config = load_config(read_layers([root / "config.yaml", root / "config" / "search.yaml"]))
+    config = load_config(read_default(root / "config" / "search.yaml", checkout=root))
     wildcards = {"dataset": "opportunity", "split": "default", "variant": "detach", "seed": 0}
     found = workflow_stages(config)["probe"].arguments(**wildcards)
     runs = [f"results/opportunity/default/{run}/seed0" for run in ("detach", "detach+1", "detach+2")]
@@ -95,7 +95,7 @@ def test_a_pattern_is_expanded_with_the_last_value_fastest_and_each_path_once():
 
 
 def test_a_figure_takes_every_seed_where_its_drawing_does(root):
-    data = read_yaml(root / "config.yaml")
+    data = read_default(checkout=root)
     data["seeds"] = [0, 1]
     config = load_config(data)
     folder = "results/{}/default/spatial/default/seed{}/history.jsonl"

@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_layers, read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.workflow.plan import main, training_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def plan():
-    return training_plan(load_config(read_yaml(ROOT / "config.yaml")), "table1")
+    return training_plan(load_config(read_default(checkout=ROOT)), "table1")
 
 
 def test_the_plan_holds_the_trainings_of_the_table_in_an_order_that_can_run():
@@ -29,7 +29,7 @@ def test_the_plan_holds_the_trainings_of_the_table_in_an_order_that_can_run():
 
 
 def test_paths_and_settings_are_the_workflows():
-    config = load_config(read_yaml(ROOT / "config.yaml"))
+    config = load_config(read_default(checkout=ROOT))
     first = next(step for step in plan() if step["stage"] == "pretrain")
     assert first["arguments"]["settings"] == config.pretraining("imu2clip", "opportunity")
     assert first["arguments"]["checkpoint_path"] == "results/opportunity/default/imu2clip/seed0/checkpoint.safetensors"
@@ -58,7 +58,7 @@ def test_the_module_is_a_command(monkeypatch, capsys):
 
 
 def test_a_search_trains_every_candidate_and_probes_once():
-    config = load_config(read_layers([ROOT / "config.yaml", ROOT / "config" / "search.yaml"]))
+    config = load_config(read_default(ROOT / "config" / "search.yaml", checkout=ROOT))
     section, trained = config.document.tables["table1"], 0
     steps = training_plan(config, "table1")
     for row in section.rows:
