@@ -6,7 +6,7 @@ import time
 
 from detach_core.config.load import ConfigError, load_config
 from detach_core.config.section import canonical
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.yaml_file import in_order_of, read_default
 from detach_core.workflow import session, slurm
 from detach_core.workflow.code_digest import CodeDigest
 from detach_core.workflow.raw_files import RawFiles
@@ -25,8 +25,9 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 try:
-    read_layers(workflow.configfiles)  # refuses a key that stands twice, which Snakemake would forget
-    CONFIG = load_config(config)
+    # Refuses a key that stands twice, which Snakemake would forget.
+    layers = read_default(*workflow.configfiles, checkout=workflow.basedir)
+    CONFIG = load_config(in_order_of(config, layers))
 except ConfigError as error:
     session.refuse(f"the configuration is refused:\n{error}")
 CODE = CodeDigest(workflow.basedir, ".snakemake/code_digests.json")

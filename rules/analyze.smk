@@ -1,4 +1,4 @@
-"""Look into trained networks. Nothing here trains.
+"""Analyse trained networks. Nothing here trains.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
 Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
@@ -30,7 +30,7 @@ rule negative_pairs:
 
 
 rule activation_maps:
-    """See where in the picture the networks answer."""
+    """Map where in the picture the networks are active."""
     input:
         **STAGES["activation_maps"].inputs,
     output:

@@ -1,7 +1,7 @@
 """Embed all windows with a frozen encoder and probe the embeddings.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
-          and those of {variant}+{n}, of which the probe of {variant} chooses in each fold
+          and those of {variant}+{n}, among which the probe of {variant} selects in each fold
 Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json
 """
 

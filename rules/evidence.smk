@@ -1,4 +1,4 @@
-"""Decide what the figures are worth, and measure what the paper's tables do not show.
+"""Test the paper's claims and the differences between rows, and measure retrieval across modalities.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
           negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5

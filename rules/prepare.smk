@@ -100,7 +100,7 @@ rule pack:
 
 
 rule split:
-    """Choose who is pretrained on, evaluated on and held out, and measure what they share."""
+    """Divide windows into pretraining, downstream and held-out parts, and measure their overlap."""
     input:
         **STAGES["split"].inputs,
     output:

@@ -1,4 +1,4 @@
-"""The configuration as it is written: one class for all of `config.yaml`."""
+"""Configuration as it is written: one class for all of `config.yaml` and config/results.yaml."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from detach_core.settings.shared import (
 
 
 class Document(Section):
-    """All of `config.yaml` with its overlays."""
+    """All of `config.yaml` and config/results.yaml with their overlays."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field(
         description="one run of every variant for each"

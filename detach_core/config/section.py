@@ -1,4 +1,4 @@
-"""A section of the configuration: frozen, every key required, unknown keys refused, no number hidden in code."""
+"""Section of the configuration: frozen, every key required, unknown keys refused."""
 
 from __future__ import annotations
 

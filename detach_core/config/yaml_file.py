@@ -1,4 +1,4 @@
-"""YAML files as the configuration wants them: a key that stands twice is refused instead of forgotten."""
+"""YAML files of the configuration: a key that stands twice is refused instead of forgotten."""
 
 from __future__ import annotations
 
@@ -133,3 +133,16 @@ def read_layers(paths: Iterable[Path | str]) -> dict[str, Any]:
 def read_default(*overlays: Path | str, checkout: Path | str = CHECKOUT) -> dict[str, Any]:
     """The default configuration of a checkout, with `overlays` over it."""
     return read_layers([*(Path(checkout) / layer for layer in DEFAULT_LAYERS), *overlays])
+
+
+def in_order_of(values: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with the keys of every section in the order of `layers`; keys that those lack come last.
+
+    Snakemake merges an overlay before the files below it, so that an overlay's tables would come first on a page.
+    """
+    ordered = {key: values[key] for key in layers if key in values} | dict(values)
+    return {key: _in_order(value, layers.get(key)) for key, value in ordered.items()}
+
+
+def _in_order(value: Any, layer: Any) -> Any:
+    return in_order_of(value, layer) if isinstance(value, Mapping) and isinstance(layer, Mapping) else value
