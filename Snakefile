@@ -1,22 +1,49 @@
-"""Raw recordings of a home -> DETACH, baselines and controls -> tables. Start with ./run; `snakemake --list` names the rules."""
+"""Raw recordings of a home -> DETACH and its baselines -> tables. Start with ./run; `snakemake --list` names the rules."""
 
-from detach_core.config.errors import refuse, refuse_place
+import os
+import sys
+import time
+
 from detach_core.config.load import ConfigError, load_config
-from detach_core.config.code_digest import CodeDigest
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.section import canonical
+from detach_core.config.yaml_file import in_order_of, read_default
+from detach_core.workflow import session, slurm
+from detach_core.workflow.code_digest import CodeDigest
+from detach_core.workflow.raw_files import RawFiles
+from detach_core.workflow.slurm import more_each_attempt
+from detach_core.workflow.stages import workflow_stages
 
-refuse_place(workflow.basedir)
+STARTED_S = time.time()
+# Relative, so that a job is the same job in another clone beside the same results.
+HOME = os.path.relpath(workflow.basedir)
+session.refuse_place(workflow.basedir)
 
 
-configfile: f"{workflow.basedir}/config.yaml"  # also found with --directory
+# Found with --directory too; later files lie over earlier ones, and those of --configfile over both.
+configfile: f"{workflow.basedir}/config/results.yaml"
+configfile: f"{workflow.basedir}/config.yaml"
 
 
 try:
-    read_layers(workflow.configfiles)  # refuses a key that stands twice, which Snakemake would forget
-    CONFIG = load_config(config)
+    # Refuses a key that stands twice, which Snakemake would forget.
+    layers = read_default(*workflow.configfiles, checkout=workflow.basedir)
+    CONFIG = load_config(in_order_of(config, layers))
 except ConfigError as error:
-    refuse(f"the configuration is refused:\n{error}")
+    session.refuse(f"the configuration is refused:\n{error}")
 CODE = CodeDigest(workflow.basedir, ".snakemake/code_digests.json")
+RAW_FILES = RawFiles(CONFIG)
+STAGES = workflow_stages(
+    CONFIG,
+    RAW_FILES,
+    whole_settings=canonical(config),
+    home=HOME,
+    snakefile=os.path.relpath(workflow.main_snakefile),
+)
+THREADS, DEVICES, GPUS = CONFIG.document.threads, CONFIG.document.devices, slurm.gpus_of(CONFIG.document.device)
+if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):  # loaded wherever it is installed
+    slurm.keep_unsettled_jobs(plugin.Executor)
+if workflow.is_main_process:
+    session.refuse_missing_files(RAW_FILES)
 
 
 wildcard_constraints:
@@ -30,17 +57,13 @@ wildcard_constraints:
     figure="|".join(CONFIG.document.figures),
 
 
-include: "rules/common.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/pretrain.smk"
 include: "rules/evaluate.smk"
-include: "rules/drawings.smk"
 include: "rules/analyze.smk"
 include: "rules/report.smk"
-include: "rules/evidence_files.smk"
 include: "rules/evidence.smk"
-include: "rules/session.smk"
 
 
 localrules:
@@ -56,5 +79,5 @@ rule all:
 
 
 onsuccess:
-    for line in closing_lines():
+    for line in session.closing_lines(CONFIG, STARTED_S):
         print(line)

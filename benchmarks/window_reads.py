@@ -18,8 +18,7 @@ import h5py
 import numpy as np
 from scene import scene
 
-from detach_core.contracts.flow import compand, create_flow, flow_table
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts.frames import compand, create_flow, create_frames, flow_table
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.streams import StreamSource, open_streams
 from detach_core.signals.motion import consecutive_flow, flow_function

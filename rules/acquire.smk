@@ -8,11 +8,11 @@ Produces  data/simulated/{dataset}/ with {shard}.json, or data/downloaded/{datas
 rule simulate_home:
     """Simulate recordings of a home and write them as the dataset's native files."""
     output:
-        manifest="data/simulated/{dataset}/{shard}.json",
+        **STAGES["simulate_home"].outputs,
     log:
-        f"{SHARD}/simulate_home.log",
+        STAGES["simulate_home"].log,
     benchmark:
-        f"{SHARD}/simulate_home.benchmark.tsv"
+        STAGES["simulate_home"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -20,22 +20,20 @@ rule simulate_home:
         mem_mb=more_each_attempt(1500),
         runtime=more_each_attempt(120),
     params:
-        settings=lambda w: CONFIG.simulate_home(w.dataset),
-        recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
-        root="data/simulated/{dataset}",
+        **STAGES["simulate_home"].params,
         code=CODE.of_stage("simulate_home"),
     script:
-        "../workflow_scripts/simulate_home.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule download:
     """Fetch, verify and unpack a dataset's files."""
     output:
-        manifest="data/downloaded/{dataset}/download.json",
+        **STAGES["download"].outputs,
     log:
-        "results/{dataset}/download.log",
+        STAGES["download"].log,
     benchmark:
-        "results/{dataset}/download.benchmark.tsv"
+        STAGES["download"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -43,8 +41,7 @@ rule download:
         mem_mb=more_each_attempt(1000),
         runtime=more_each_attempt(1440),
     params:
-        settings=lambda w: CONFIG.download(w.dataset),
-        root="data/downloaded/{dataset}",
+        **STAGES["download"].params,
         code=CODE.of_stage("download"),
     script:
-        "../workflow_scripts/download.py"
+        "../workflow_scripts/run_stage.py"

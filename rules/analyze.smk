@@ -1,4 +1,4 @@
-"""Look into trained networks. Nothing here trains.
+"""Analyse trained networks. Nothing here trains.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
 Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
@@ -8,16 +8,13 @@ Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_m
 rule negative_pairs:
     """Measure similarity and weight of negative pairs at each snapshot."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        checkpoint=f"{RUN}/checkpoint.safetensors",
-        snapshots=f"{RUN}/snapshots.safetensors",
+        **STAGES["negative_pairs"].inputs,
     output:
-        pairs=f"{RUN}/negative_pairs.h5",
+        **STAGES["negative_pairs"].outputs,
     log:
-        f"{RUN}/negative_pairs.log",
+        STAGES["negative_pairs"].log,
     benchmark:
-        f"{RUN}/negative_pairs.benchmark.tsv"
+        STAGES["negative_pairs"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: THREADS
@@ -26,25 +23,22 @@ rule negative_pairs:
         runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
-        settings=lambda w: CONFIG.negative_pairs(w.variant),
+        **STAGES["negative_pairs"].params,
         code=CODE.of_stage("negative_pairs", "detach"),
     script:
-        "../workflow_scripts/negative_pairs.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule activation_maps:
-    """See where in the picture the networks answer."""
+    """Map where in the picture the networks are active."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        checkpoint=f"{RUN}/checkpoint.safetensors",
-        baseline=f"{RUN}/checkpoint.safetensors".replace("{variant}", CONFIG.document.analysis.maps.baseline),
+        **STAGES["activation_maps"].inputs,
     output:
-        maps=f"{RUN}/activation_maps.h5",
+        **STAGES["activation_maps"].outputs,
     log:
-        f"{RUN}/activation_maps.log",
+        STAGES["activation_maps"].log,
     benchmark:
-        f"{RUN}/activation_maps.benchmark.tsv"
+        STAGES["activation_maps"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: THREADS
@@ -53,7 +47,7 @@ rule activation_maps:
         runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
-        settings=lambda w: CONFIG.activation_maps(w.dataset, w.variant),
+        **STAGES["activation_maps"].params,
         code=CODE.of_stage("activation_maps"),
     script:
-        "../workflow_scripts/activation_maps.py"
+        "../workflow_scripts/run_stage.py"

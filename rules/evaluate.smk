@@ -1,7 +1,7 @@
 """Embed all windows with a frozen encoder and probe the embeddings.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
-          and those of {variant}+{n}, of which the probe of {variant} chooses in each fold
+          and those of {variant}+{n}, among which the probe of {variant} selects in each fold
 Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json
 """
 
@@ -9,15 +9,13 @@ Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json
 rule embed:
     """Embed every window with a pretrained encoder."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        checkpoint=f"{RUN}/checkpoint.safetensors",
+        **STAGES["embed"].inputs,
     output:
-        embeddings=f"{RUN}/embeddings.h5",
+        **STAGES["embed"].outputs,
     log:
-        f"{RUN}/embed.log",
+        STAGES["embed"].log,
     benchmark:
-        f"{RUN}/embed.benchmark.tsv"
+        STAGES["embed"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: THREADS
@@ -26,24 +24,22 @@ rule embed:
         runtime=more_each_attempt(60),
         gpu=GPUS,
     params:
-        settings=lambda w: CONFIG.embedding(w.variant),
+        **STAGES["embed"].params,
         code=lambda w: CODE.of_stage("embed", CONFIG.variant(w.variant).method),
     script:
-        "../workflow_scripts/embed.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule probe:
     """Train a linear classifier on frozen embeddings and measure it."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        embeddings=lambda w: [f"{RUN}/embeddings.h5".replace("{variant}", run) for run in CONFIG.candidates(w.variant)],
+        **STAGES["probe"].inputs,
     output:
-        metrics=f"{RUN}/metrics.json",
+        **STAGES["probe"].outputs,
     log:
-        f"{RUN}/probe.log",
+        STAGES["probe"].log,
     benchmark:
-        f"{RUN}/probe.benchmark.tsv"
+        STAGES["probe"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: THREADS
@@ -51,7 +47,7 @@ rule probe:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(60),
     params:
-        settings=lambda w: CONFIG.probing(w.variant),
+        **STAGES["probe"].params,
         code=CODE.of_stage("probe"),
     script:
-        "../workflow_scripts/probe.py"
+        "../workflow_scripts/run_stage.py"

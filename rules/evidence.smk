@@ -1,4 +1,4 @@
-"""Decide what the figures are worth, and measure what the paper's tables do not show.
+"""Test the paper's claims and the differences between rows, and measure retrieval across modalities.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
           negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
@@ -9,18 +9,13 @@ Produces  claims.csv, significance.csv, retrieval.csv, each with .md, .tex, .htm
 rule claims:
     """Hold each claim against its threshold."""
     input:
-        artifacts=lambda w: evidence_files(claim_keys(CONFIG)),
-        windows=lambda w: expand(WINDOWS, dataset=sorted({key.dataset for key in claim_keys(CONFIG)})),
-        splits=lambda w: [SPLIT.format(dataset=dataset, split=split) for dataset, split in claim_splits(CONFIG)],
+        **STAGES["claims"].inputs,
     output:
-        csv="results/claims.csv",
-        md="results/claims.md",
-        tex="results/claims.tex",
-        html="results/claims.html",
+        **STAGES["claims"].outputs,
     log:
-        "results/logs/claims.log",
+        STAGES["claims"].log,
     benchmark:
-        "results/logs/claims.benchmark.tsv"
+        STAGES["claims"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -28,25 +23,22 @@ rule claims:
         mem_mb=more_each_attempt(4000),
         runtime=more_each_attempt(60),
     params:
-        settings=lambda w: claim_settings(CONFIG),
+        **STAGES["claims"].params,
         code=CODE.of_stage("claims"),
     script:
-        "../workflow_scripts/claims.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule significance:
     """Compare every row with the reference on the same tested units."""
     input:
-        metrics=lambda w: evidence_files(significance_keys(CONFIG)),
+        **STAGES["significance"].inputs,
     output:
-        csv="results/significance.csv",
-        md="results/significance.md",
-        tex="results/significance.tex",
-        html="results/significance.html",
+        **STAGES["significance"].outputs,
     log:
-        "results/logs/significance.log",
+        STAGES["significance"].log,
     benchmark:
-        "results/logs/significance.benchmark.tsv"
+        STAGES["significance"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -54,27 +46,22 @@ rule significance:
         mem_mb=more_each_attempt(4000),
         runtime=more_each_attempt(60),
     params:
-        settings=lambda w: significance_settings(CONFIG),
+        **STAGES["significance"].params,
         code=CODE.of_stage("significance"),
     script:
-        "../workflow_scripts/significance.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule retrieval:
     """Search windows across modalities: the video by the sensors, the sensors by the video."""
     input:
-        windows=trained_files(WINDOWS),
-        splits=trained_files(SPLIT),
-        embeddings=trained_files(f"{RUN}/embeddings.h5"),
+        **STAGES["retrieval"].inputs,
     output:
-        csv="results/retrieval.csv",
-        md="results/retrieval.md",
-        tex="results/retrieval.tex",
-        html="results/retrieval.html",
+        **STAGES["retrieval"].outputs,
     log:
-        "results/logs/retrieval.log",
+        STAGES["retrieval"].log,
     benchmark:
-        "results/logs/retrieval.benchmark.tsv"
+        STAGES["retrieval"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -82,7 +69,7 @@ rule retrieval:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(15),
     params:
-        settings=lambda w: retrieval_settings(CONFIG),
+        **STAGES["retrieval"].params,
         code=CODE.of_stage("retrieval"),
     script:
-        "../workflow_scripts/retrieval.py"
+        "../workflow_scripts/run_stage.py"

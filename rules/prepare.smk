@@ -8,13 +8,13 @@ Produces  {dataset}/shards/{shard}/sensor.h5, frames.h5, flow.h5, {dataset}/wind
 rule ingest:
     """Read sensors and annotations of a shard's recordings."""
     input:
-        raw=raw_files("sensor", "video", "annotation"),
+        **STAGES["ingest"].inputs,
     output:
-        sensor=f"{SHARD}/sensor.h5",
+        **STAGES["ingest"].outputs,
     log:
-        f"{SHARD}/ingest.log",
+        STAGES["ingest"].log,
     benchmark:
-        f"{SHARD}/ingest.benchmark.tsv"
+        STAGES["ingest"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -22,25 +22,23 @@ rule ingest:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(60),
     params:
-        settings=lambda w: CONFIG.ingest(w.dataset),
-        recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
-        root=lambda w: CONFIG.raw_root(w.dataset),
-        raw=raw_fingerprints("sensor", "video", "annotation"),
+        **STAGES["ingest"].params,
+        **STAGES["ingest"].triggers,
         code=CODE.of_stage("ingest"),
     script:
-        "../workflow_scripts/ingest.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule extract_frames:
     """Decode a shard's videos into small frames."""
     input:
-        raw=raw_files("video"),
+        **STAGES["extract_frames"].inputs,
     output:
-        frames=f"{SHARD}/frames.h5",
+        **STAGES["extract_frames"].outputs,
     log:
-        f"{SHARD}/extract_frames.log",
+        STAGES["extract_frames"].log,
     benchmark:
-        f"{SHARD}/extract_frames.benchmark.tsv"
+        STAGES["extract_frames"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -48,25 +46,23 @@ rule extract_frames:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(240),
     params:
-        settings=lambda w: CONFIG.extract_frames(w.dataset),
-        recordings=lambda w: CONFIG.shards(w.dataset)[w.shard],
-        root=lambda w: CONFIG.raw_root(w.dataset),
-        raw=raw_fingerprints("video"),
+        **STAGES["extract_frames"].params,
+        **STAGES["extract_frames"].triggers,
         code=CODE.of_stage("extract_frames"),
     script:
-        "../workflow_scripts/extract_frames.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule flow:
     """Compute the optical flow between a shard's frames."""
     input:
-        frames=f"{SHARD}/frames.h5",
+        **STAGES["flow"].inputs,
     output:
-        flow=f"{SHARD}/flow.h5",
+        **STAGES["flow"].outputs,
     log:
-        f"{SHARD}/flow.log",
+        STAGES["flow"].log,
     benchmark:
-        f"{SHARD}/flow.benchmark.tsv"
+        STAGES["flow"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -74,24 +70,22 @@ rule flow:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(240),
     params:
-        settings=lambda w: CONFIG.flow(w.dataset),
+        **STAGES["flow"].params,
         code=CODE.of_stage("flow"),
     script:
-        "../workflow_scripts/flow.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule pack:
     """Cut a dataset's recordings into paired windows."""
     input:
-        sensors=shard_files("sensor.h5"),
-        frames=shard_files("frames.h5"),
-        flows=shard_files("flow.h5"),
+        **STAGES["pack"].inputs,
     output:
-        windows=WINDOWS,
+        **STAGES["pack"].outputs,
     log:
-        "results/{dataset}/pack.log",
+        STAGES["pack"].log,
     benchmark:
-        "results/{dataset}/pack.benchmark.tsv"
+        STAGES["pack"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -99,22 +93,22 @@ rule pack:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(60),
     params:
-        settings=lambda w: CONFIG.pack(w.dataset),
+        **STAGES["pack"].params,
         code=CODE.of_stage("pack"),
     script:
-        "../workflow_scripts/pack.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule split:
-    """Choose who is pretrained on, evaluated on and held out, and measure what they share."""
+    """Divide windows into pretraining, downstream and held-out parts, and measure their overlap."""
     input:
-        windows=WINDOWS,
+        **STAGES["split"].inputs,
     output:
-        split=SPLIT,
+        **STAGES["split"].outputs,
     log:
-        "results/{dataset}/{split}/split.log",
+        STAGES["split"].log,
     benchmark:
-        "results/{dataset}/{split}/split.benchmark.tsv"
+        STAGES["split"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -122,7 +116,7 @@ rule split:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(30),
     params:
-        settings=lambda w: CONFIG.split(w.dataset, w.split),
+        **STAGES["split"].params,
         code=CODE.of_stage("split"),
     script:
-        "../workflow_scripts/split.py"
+        "../workflow_scripts/run_stage.py"

@@ -10,57 +10,48 @@ Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors,
 rule pretrain_spatial:
     """Learn spatial features and pseudo-labels (DETACH, Stage 1)."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        weights=lambda w: CONFIG.spatial_weights(w.spatial),
+        **STAGES["pretrain_spatial"].inputs,
     output:
-        checkpoint=f"{SPATIAL}/checkpoint.safetensors",
-        history=f"{SPATIAL}/history.jsonl",
-        assignments=f"{SPATIAL}/assignments.h5",
+        **STAGES["pretrain_spatial"].outputs,
     log:
-        f"{SPATIAL}/pretrain_spatial.log",
+        STAGES["pretrain_spatial"].log,
     benchmark:
-        f"{SPATIAL}/pretrain_spatial.benchmark.tsv"
+        STAGES["pretrain_spatial"].benchmark
     conda:
         "../envs/detach.yaml"
-    threads: THREADS * CONFIG.document.devices
+    threads: THREADS * DEVICES
     resources:
-        mem_mb=more_each_attempt(2000 * CONFIG.document.devices),
+        mem_mb=more_each_attempt(2000 * DEVICES),
         runtime=more_each_attempt(720),
-        gpu=GPUS * CONFIG.document.devices,
+        gpu=GPUS * DEVICES,
     params:
-        settings=lambda w: CONFIG.spatial(w.spatial, w.dataset),
-        weights=lambda w: FILES.of_files(CONFIG.spatial_weights(w.spatial)),
+        **STAGES["pretrain_spatial"].params,
+        **STAGES["pretrain_spatial"].triggers,
         code=CODE.of_stage("pretrain_spatial", "detach_spatial"),
     script:
-        "../workflow_scripts/pretrain_spatial.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule pretrain:
     """Learn a sensor encoder from paired windows."""
     input:
-        windows=WINDOWS,
-        split=SPLIT,
-        spatial=spatial_checkpoint,
-        weights=lambda w: CONFIG.video_weights(w.variant),
+        **STAGES["pretrain"].inputs,
     output:
-        checkpoint=f"{RUN}/checkpoint.safetensors",
-        history=f"{RUN}/history.jsonl",
-        snapshots=f"{RUN}/snapshots.safetensors",
+        **STAGES["pretrain"].outputs,
     log:
-        f"{RUN}/pretrain.log",
+        STAGES["pretrain"].log,
     benchmark:
-        f"{RUN}/pretrain.benchmark.tsv"
+        STAGES["pretrain"].benchmark
     conda:
         "../envs/detach.yaml"
-    threads: THREADS * CONFIG.document.devices
+    threads: THREADS * DEVICES
     resources:
-        mem_mb=more_each_attempt(2000 * CONFIG.document.devices),
+        mem_mb=more_each_attempt(2000 * DEVICES),
         runtime=more_each_attempt(720),
-        gpu=GPUS * CONFIG.document.devices,
+        gpu=GPUS * DEVICES,
     params:
-        settings=lambda w: CONFIG.pretraining(w.variant, w.dataset),
-        weights=lambda w: FILES.of_files(CONFIG.video_weights(w.variant)),
+        **STAGES["pretrain"].params,
+        **STAGES["pretrain"].triggers,
         code=lambda w: CODE.of_stage("pretrain", CONFIG.variant(w.variant).method),
     script:
-        "../workflow_scripts/pretrain.py"
+        "../workflow_scripts/run_stage.py"

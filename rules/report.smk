@@ -5,20 +5,13 @@ Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/
 Produces  {table}.csv, {table}.md, {table}.tex, {table}.html, figures/{figure}.csv, {figure}.md, {figure}.pdf, {figure}.png, report.html
 """
 
-import os
 from pathlib import Path
 
-from detach_core.config.section import canonical
-
-
-include: "captions.smk"
+from detach_core.workflow.session import in_report
+from detach_core.workflow.stages import figure_files
 
 
 report: "../report/workflow.rst"
-
-
-# Relative, so that a job is the same job in another clone beside the same results.
-HOME = os.path.relpath(workflow.basedir)
 
 
 localrules:
@@ -30,18 +23,13 @@ localrules:
 rule table:
     """Gather a table's figures."""
     input:
-        metrics=table_files(f"{RUN}/metrics.json"),
-        windows=table_files(WINDOWS),
-        splits=table_files(SPLIT),
+        **STAGES["table"].inputs,
     output:
-        csv="results/{table}.csv",
-        md="results/{table}.md",
-        tex="results/{table}.tex",
-        html=in_report("results/{table}.html", "table"),
+        **in_report(report, CONFIG, STAGES["table"], "html"),
     log:
-        "results/logs/{table}/table.log",
+        STAGES["table"].log,
     benchmark:
-        "results/logs/{table}/table.benchmark.tsv"
+        STAGES["table"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -49,25 +37,22 @@ rule table:
         mem_mb=more_each_attempt(1000),
         runtime=more_each_attempt(15),
     params:
-        settings=lambda w: CONFIG.table(w.table),
+        **STAGES["table"].params,
         code=CODE.of_stage("table"),
     script:
-        "../workflow_scripts/table.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule figure:
     """Draw a figure, and write the numbers that it plots."""
     input:
-        unpack(figure_files),
+        unpack(lambda w: figure_files(CONFIG, w.figure)),
     output:
-        csv="results/figures/{figure}.csv",
-        md="results/figures/{figure}.md",
-        pdf="results/figures/{figure}.pdf",
-        png=in_report("results/figures/{figure}.png", "figure"),
+        **in_report(report, CONFIG, STAGES["figure"], "png"),
     log:
-        "results/logs/{figure}/figure.log",
+        STAGES["figure"].log,
     benchmark:
-        "results/logs/{figure}/figure.benchmark.tsv"
+        STAGES["figure"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -75,24 +60,23 @@ rule figure:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(15),
     params:
-        settings=lambda w: CONFIG.figure(w.figure),
+        **STAGES["figure"].params,
         code=CODE.of_stage("figure"),
     script:
-        "../workflow_scripts/figure.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule html_report:
     """Put tables, figures, the rule graph and the run's statistics into one offline page."""
     input:
-        tables=expand("results/{table}.html", table=CONFIG.document.tables),
-        figures=expand("results/figures/{figure}.png", figure=CONFIG.document.figures),
+        **STAGES["html_report"].inputs,
         captions=sorted(Path(HOME, "report").glob("*.rst")),
     output:
-        report="results/report.html",
+        **STAGES["html_report"].outputs,
     log:
-        "results/logs/html_report.log",
+        STAGES["html_report"].log,
     benchmark:
-        "results/logs/html_report.benchmark.tsv"
+        STAGES["html_report"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -100,23 +84,22 @@ rule html_report:
         mem_mb=more_each_attempt(1000),
         runtime=more_each_attempt(15),
     params:
-        settings=lambda w: canonical(config),
-        snakefile=os.path.relpath(workflow.main_snakefile),
+        **STAGES["html_report"].params,
         code=CODE.of_stage("html_report"),
     script:
-        "../workflow_scripts/html_report.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule readme_table:
     """Write the short form of Table 1 into the README."""
     input:
-        table="results/table1.md",
+        **STAGES["readme_table"].inputs,
     output:
-        done="results/readme_table.done",
+        **STAGES["readme_table"].outputs,
     log:
-        "results/logs/readme_table.log",
+        STAGES["readme_table"].log,
     benchmark:
-        "results/logs/readme_table.benchmark.tsv"
+        STAGES["readme_table"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -124,23 +107,22 @@ rule readme_table:
         mem_mb=more_each_attempt(500),
         runtime=more_each_attempt(5),
     params:
-        readme=f"{HOME}/README.md",
+        **STAGES["readme_table"].params,
         code=CODE.of_stage("readme_table"),
     script:
-        "../workflow_scripts/readme_table.py"
+        "../workflow_scripts/run_stage.py"
 
 
 rule results_page:
     """Write the tables and figures of the default run into docs/results.md."""
     input:
-        tables=expand("results/{table}.md", table=CONFIG.document.tables),
-        figures=expand("results/figures/{figure}.md", figure=CONFIG.document.figures),
+        **STAGES["results_page"].inputs,
     output:
-        done="results/results_page.done",
+        **STAGES["results_page"].outputs,
     log:
-        "results/logs/results_page.log",
+        STAGES["results_page"].log,
     benchmark:
-        "results/logs/results_page.benchmark.tsv"
+        STAGES["results_page"].benchmark
     conda:
         "../envs/detach.yaml"
     threads: 1
@@ -148,7 +130,7 @@ rule results_page:
         mem_mb=more_each_attempt(500),
         runtime=more_each_attempt(5),
     params:
-        page=f"{HOME}/docs/results.md",
+        **STAGES["results_page"].params,
         code=CODE.of_stage("results_page"),
     script:
-        "../workflow_scripts/results_page.py"
+        "../workflow_scripts/run_stage.py"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detach_core.contracts.atomic import write_text
+from detach_core.foundation.files import write_text
 from detach_core.reports.tables import markdown
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "statistics"

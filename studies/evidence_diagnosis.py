@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from detach_core.contracts.analysis import NO_PAIR, NegativePairs, read_negative_pairs
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
-from detach_core.contracts.negative_pairs import NO_PAIR, NegativePairs, read_negative_pairs
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "evidence" / "diagnosis.csv"
 Values = NDArray[np.float64]

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Predictions
 from detach_core.evaluation.paired import SplitPair, swap_test
+from detach_core.foundation.files import write_text
 from detach_core.reports.tables import markdown
 
 PATH = Path(__file__).resolve().parents[1] / "docs" / "statistics" / "permutation_false_alarms.csv"

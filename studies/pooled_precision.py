@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from detach_core.contracts.atomic import write_text
 from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
+from detach_core.foundation.files import write_text
 from detach_core.reports.tables import markdown
 from detach_core.signals.splitting import rotating_folds
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.hdf5_file import open_hdf5_file
+from detach_core.contracts.hdf5 import open_hdf5_file
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = 4

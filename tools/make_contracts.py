@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "contracts.md"
-# In the order of the workflow.
-ARTIFACTS = (
-    ("raw", "simulate_home"),
-    ("truth", "simulate_home"),
-    ("download", "download"),
-    ("recording", "ingest"),
-    ("frames", "extract_frames"),
-    ("flow", "flow"),
-    ("windows", "pack"),
-    ("split", "split"),
-    ("checkpoint", "pretrain_spatial, pretrain"),
-    ("history", "pretrain_spatial, pretrain"),
-    ("assignments", "pretrain_spatial"),
-    ("snapshots", "pretrain"),
-    ("training_state", "pretrain_spatial, pretrain"),
-    ("embeddings", "embed"),
-    ("metrics", "probe"),
-    ("negative_pairs", "negative_pairs"),
-    ("activation_maps", "activation_maps"),
-)
+# Schema without its version -> the rule that writes it; in the order of the workflow.
+ARTIFACTS = {
+    "raw": "simulate_home",
+    "truth": "simulate_home",
+    "download": "download",
+    "sensor": "ingest",
+    "frames": "extract_frames",
+    "flow": "flow",
+    "windows": "pack",
+    "split": "split",
+    "checkpoint": "pretrain_spatial, pretrain",
+    "history": "pretrain_spatial, pretrain",
+    "assignments": "pretrain_spatial",
+    "snapshots": "pretrain",
+    "training_state": "pretrain_spatial, pretrain",
+    "embeddings": "embed",
+    "metrics": "probe",
+    "negative_pairs": "negative_pairs",
+    "activation_maps": "activation_maps",
+}
 HEAD = """# Contracts
 
 What each artifact of the workflow holds, written by `tools/make_contracts.py` from `detach_core/contracts`. Every one
@@ -44,31 +45,59 @@ whole or absent.
 """
 
 
+@dataclass
+class Artifact:
+    """One artifact: its schema, its description and the dataclasses that hold it."""
+
+    schema: str
+    description: str
+    classes: list[ast.ClassDef]
+
+    @property
+    def name(self) -> str:
+        """The schema without its prefix and version."""
+        return self.schema.removeprefix("detach.").partition("/")[0]
+
+
+def artifacts() -> dict[str, Artifact]:
+    """Name -> the artifact, of all that `detach_core/contracts` has."""
+    found = [one for path in sorted((ROOT / "detach_core" / "contracts").glob("*.py")) for one in _artifacts_of(path)]
+    return {artifact.name: artifact for artifact in found}
+
+
+def _artifacts_of(path: Path) -> list[Artifact]:
+    """The artifacts of a module: each begins with its `SCHEMA`, whose docstring, or the module's, describes it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[Artifact] = []
+    waiting: list[ast.ClassDef] = []
+    for node, following in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("SCHEMA"):
+            own = following.value if isinstance(following, ast.Expr) else None
+            text = own.value if isinstance(own, ast.Constant) else ast.get_docstring(tree)
+            found.append(Artifact(ast.literal_eval(node.value), inspect.cleandoc(str(text)), waiting))
+            waiting = []
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_") and _fields(node):
+            (found[-1].classes if found else waiting).append(node)
+    return found
+
+
 def contracts_page() -> str:
     """The page."""
-    return HEAD + "".join(_section(module, rule) for module, rule in ARTIFACTS)
+    known = artifacts()
+    return HEAD + "".join(_section(known[name], rule) for name, rule in ARTIFACTS.items())
 
 
-def _section(module: str, rule: str) -> str:
-    tree = ast.parse((ROOT / "detach_core" / "contracts" / f"{module}.py").read_text(encoding="utf-8"))
-    title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
+def _section(artifact: Artifact, rule: str) -> str:
+    title, _, rest = artifact.description.partition("\n")
     name, _, summary = title.partition(": ")
     lines = [f"\n## {name}\n", f"{summary[:1].upper()}{summary[1:]}"]
     lines += [f"\n{rest.strip()}"] if rest.strip() else []
-    lines.append(f"\nSchema `{_schema(tree)}`, written by rule `{rule}`.")
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and _fields(node):
-            lines.append(f"\n`{node.name}`: {inspect.cleandoc(ast.get_docstring(node) or '').splitlines()[0]}\n")
-            lines += ["| field | type |", "|---|---|"]
-            lines += [f"| `{field}` | `{kind}` |" for field, kind in _fields(node)]
+    lines.append(f"\nSchema `{artifact.schema}`, written by rule `{rule}`.")
+    for node in artifact.classes:
+        lines.append(f"\n`{node.name}`: {inspect.cleandoc(ast.get_docstring(node) or '').splitlines()[0]}\n")
+        lines += ["| field | type |", "|---|---|"]
+        lines += [f"| `{field}` | `{kind}` |" for field, kind in _fields(node)]
     return "\n".join(lines) + "\n"
-
-
-def _schema(tree: ast.Module) -> str:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SCHEMA":
-            return str(ast.literal_eval(node.value))
-    raise ValueError("a contract without SCHEMA")
 
 
 def _fields(node: ast.ClassDef) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from detach_core.acquisition.members import Member, archive_members, member_path
-from detach_core.contracts.errors import BadInputError, UserError
+from detach_core.foundation.errors import BadInputError, UserError
 
 CHUNK = 1 << 20
 DAMAGED = (

@@ -18,7 +18,7 @@ from detach_core.acquisition.partial import Fetched, Partial, Whole, hash_file
 from detach_core.acquisition.plan import Patience, public_url
 from detach_core.acquisition.progress import byte_progress
 from detach_core.acquisition.reply import TransientError, check_answer, judge_failure, part_start, whole_of
-from detach_core.contracts.errors import BadInputError, UserError
+from detach_core.foundation.errors import BadInputError, UserError
 
 CHUNK = 1 << 18
 MAX_REDIRECTS = 5

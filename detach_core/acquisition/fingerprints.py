@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from detach_core.contracts.atomic import write_text
+from detach_core.foundation.files import write_text
 
 HASHED_BYTES = 1_000_000  # as Snakemake: a larger file that is newer reruns its readers whatever it holds
 _SETTLED_NS = 2_000_000_000  # a file changed later than that may change again within one tick of its clock

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from detach_core.acquisition.sources import origin_of
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.patterns import describe_files, list_files, matching_files, name_some
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import describe_files, list_files, matching_files, name_some
 
 KINDS = ("sensor", "video")
 LISTED = 12  # lines of a message before "and N more"

@@ -13,9 +13,9 @@ from detach_core.acquisition.opportunity_checksums import verify_opportunity
 from detach_core.acquisition.partial import Partial, hash_file
 from detach_core.acquisition.plan import Plan, RemoteFile
 from detach_core.acquisition.progress import byte_progress
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.download import DownloadedFile
-from detach_core.contracts.errors import BadInputError
+from detach_core.contracts.raw_files import DownloadedFile
+from detach_core.foundation.errors import BadInputError
+from detach_core.foundation.files import write_text
 
 RECEIPT = ".unpacked.json"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 
 TABLE_PATH = Path(__file__).with_suffix(".csv")
 

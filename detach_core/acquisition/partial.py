@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detach_core.contracts.atomic import write_text
+from detach_core.foundation.files import write_text
 
 if TYPE_CHECKING:
     from _hashlib import HASH

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from detach_core.acquisition.members import member_path
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detach_core.analysis.activation_maps import MapNetwork
 from detach_core.analysis.map_placement import Values, enlarge, min_max, placement, shrink
-from detach_core.contracts.activation_maps import MAPS, VERSIONS, FeatureMaps, MotionShares
+from detach_core.contracts.analysis import MAPS, VERSIONS, FeatureMaps, MotionShares
 from detach_core.methods.batch import WindowBatch
 
 Mask = NDArray[np.bool_]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import ContractError, UserError
 from detach_core.contracts.windows import Windows
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.signals.locations import NOWHERE
 
 Ids = NDArray[np.int64]

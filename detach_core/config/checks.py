@@ -1,4 +1,4 @@
-"""What no single key can tell: names that must exist elsewhere, values that must fit each other."""
+"""Checks across keys: names that must exist elsewhere, values that must fit each other."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _variant_mistakes(document: Document) -> Iterator[str]:
 
 
 def _method_mistakes(document: Document) -> Iterator[str]:
-    """What is wrong with the sections under `methods`, each by itself."""
+    """Mistakes in the sections under `methods`, each by itself."""
     for name, section in document.methods.items():
         key = f"methods.{name}"
         try:
@@ -118,7 +118,7 @@ def _method_mistakes(document: Document) -> Iterator[str]:
 
 
 def _candidate_mistakes(document: Document) -> Iterator[str]:
-    """What the search finds wrong; asked when every variant is right in itself."""
+    """Mistakes of the search; looked for when every variant is right in itself."""
     mistakes = list(search_mistakes(document))
     yield from mistakes
     for name in [] if mistakes else document.variants:
@@ -151,7 +151,7 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:
-    """Whether a weight file for the video does no harm: it fits the row's network, or there is none."""
+    """True where a weight file for the video does no harm: it fits the row's network, or there is none."""
     try:
         method = checked_method(document.variants[row].get("method"), row)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The configuration as it is written: one class for all of `config.yaml`."""
+"""Configuration as it is written: one class for all of `config.yaml` and config/results.yaml."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from detach_core.config.figures import AnalysisSection, Figure
 from detach_core.config.halves import HalfSection
 from detach_core.config.reports import Table
 from detach_core.config.search import SearchSection
-from detach_core.config.section import Name, Section, Share
+from detach_core.config.section import Section
 from detach_core.config.splits import Split
+from detach_core.settings.base import Name, Share
 from detach_core.settings.shared import (
     AugmentationSettings,
     EncoderSettings,
@@ -25,7 +26,7 @@ from detach_core.settings.shared import (
 
 
 class Document(Section):
-    """All of `config.yaml` with its overlays."""
+    """All of `config.yaml` and config/results.yaml with their overlays."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field(
         description="one run of every variant for each"

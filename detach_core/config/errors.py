@@ -1,17 +1,16 @@
-"""What is wrong with a configuration, as one line per mistake: the key's path, what it must be, what was found."""
+"""Mistakes of a configuration, one line each: the key's path, what it must be, what was found."""
 
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from detach_core.foundation.text import LONGEST, one_line, shown
 from detach_core.settings.base import Settings, derived_fields, field_types
-from detach_core.settings.one_line import LONGEST, one_line, shown
 
 _TYPES = {
     "int_type": "a whole number",
@@ -42,30 +41,6 @@ class ConfigError(ValueError):
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
         super().__init__("\n".join(self.lines))
-
-
-def refuse(message: str) -> NoReturn:
-    """End the workflow before its first job; an error would be shown with places in files that are not the user's.
-
-    Raises:
-        SystemExit: with code 1, after `message` on stderr.
-    """
-    sys.stderr.write(f"{message}\n")
-    sys.stderr.flush()
-    raise SystemExit(1)
-
-
-def refuse_place(checkout: str) -> None:
-    """End the workflow where the path of its checkout holds braces: Snakemake fills in what stands between them.
-
-    Raises:
-        SystemExit: it does.
-    """
-    if set("{}") & set(checkout):
-        refuse(
-            f"{checkout}: found {{ or }} in the path of the checkout, expected none, since Snakemake fills in what"
-            " stands between them; move the checkout to a folder of another name"
-        )
 
 
 def join_path(*parts: str | int) -> str:

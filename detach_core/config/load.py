@@ -1,4 +1,4 @@
-"""From what YAML files came to, to a checked configuration."""
+"""Checked configuration from the merged values of YAML files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Config", "ConfigError", "load_config"]
 
 
 def load_config(data: Mapping[str, Any]) -> Config:
-    """The checked configuration of `data`, what YAML files and overlays came to.
+    """The checked configuration of `data`, the merged values of YAML files and overlays.
 
     Raises:
         ConfigError: one line for each mistake, with the key's path.

@@ -1,4 +1,4 @@
-"""What the workflow asks the configuration: names, and each stage's own settings as canonical JSON."""
+"""Resolved configuration: names of runs, and each stage's own settings as canonical JSON."""
 
 from __future__ import annotations
 

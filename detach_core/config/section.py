@@ -1,14 +1,17 @@
-"""A section of the configuration: frozen, every key required, unknown keys refused, no number hidden in code."""
+"""Section of the configuration: frozen, every key required, unknown keys refused."""
 
 from __future__ import annotations
 
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from detach_core.config.labels import refuse_no_label
-from detach_core.settings.base import Settings, to_plain
+from detach_core.foundation.text import refuse_no_label
+from detach_core.settings.base import Name, OpenShare, Settings, Share, to_plain
+
+# `Name`, `Share` and `OpenShare` for sections that still take them from here.
+__all__ = ["Label", "Name", "OpenShare", "Section", "Share", "canonical", "plain", "refuse_braces"]
 
 
 class Section(BaseModel):
@@ -19,10 +22,6 @@ class Section(BaseModel):
 
 # What is shown as it is: any character that is seen.
 Label = Annotated[str, AfterValidator(refuse_no_label)]
-# Names become folders and wildcards of the workflow.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 def refuse_braces(path: str) -> str:

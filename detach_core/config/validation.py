@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from detach_core.config.errors import ConfigError, as_config_error, join_path
-from detach_core.settings.one_line import shown
+from detach_core.foundation.text import shown
 
 # Python writes no longer numbers as text.
 _LARGEST = 10**4000

@@ -1,4 +1,4 @@
-"""YAML files as the configuration wants them: a key that stands twice is refused instead of forgotten."""
+"""YAML files of the configuration: a key that stands twice is refused instead of forgotten."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import yaml
 
 from detach_core.config.errors import ConfigError
 from detach_core.config.variants import merge
-from detach_core.settings.one_line import one_line
+from detach_core.foundation.text import one_line
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Below every overlay, in this order; the Snakefile loads the same.
+DEFAULT_LAYERS = ("config/results.yaml", "config.yaml")
 MAX_BYTES = 1_000_000
 MAX_VALUES = 100_000  # with every alias written out: a few lines of them can stand for more than any memory holds
 MAX_DEPTH = 50
@@ -87,7 +90,7 @@ def _load(text: str) -> Any:
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
-    """What the file holds.
+    """Content of the file at `path`.
 
     Raises:
         ConfigError: not there, not YAML, a repeated key, no section at the top, or larger than any configuration is;
@@ -125,3 +128,21 @@ def read_layers(paths: Iterable[Path | str]) -> dict[str, Any]:
     for path in paths:
         layers = merge(layers, read_yaml(path))
     return layers
+
+
+def read_default(*overlays: Path | str, checkout: Path | str = CHECKOUT) -> dict[str, Any]:
+    """The default configuration of a checkout, with `overlays` over it."""
+    return read_layers([*(Path(checkout) / layer for layer in DEFAULT_LAYERS), *overlays])
+
+
+def in_order_of(values: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with the keys of every section in the order of `layers`; keys that those lack come last.
+
+    Snakemake merges an overlay before the files below it, so that an overlay's tables would come first on a page.
+    """
+    ordered = {key: values[key] for key in layers if key in values} | dict(values)
+    return {key: _in_order(value, layers.get(key)) for key, value in ordered.items()}
+
+
+def _in_order(value: Any, layer: Any) -> Any:
+    return in_order_of(value, layer) if isinstance(value, Mapping) and isinstance(layer, Mapping) else value

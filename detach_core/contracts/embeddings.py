@@ -1,4 +1,4 @@
-"""`embeddings.h5`: what a frozen method makes of every window of windows.h5, in the same order."""
+"""Features and clusters of windows: `embeddings.h5` of a frozen method, `assignments.h5` of Stage 1."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.hdf5 import create_artifact, open_artifact
+from detach_core.contracts.hdf5 import create_artifact, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.embeddings/1"
+EMBEDDINGS_SCHEMA = "detach.embeddings/1"
+"""`embeddings.h5`: features of every window of windows.h5 by a frozen method, in the same order."""
+
 FEATURES = (
     *("sensor", "sensor_spatial", "sensor_temporal", "sensor_shared"),
     *("video", "video_spatial", "video_temporal"),
 )
-RULE = "embed"
-_TEXTS = ("method", "variant", "split", "probed", "dataset", "source", "video_init")
+
+EMBEDDINGS_RULE = "embed"
+
+_EMBEDDINGS_TEXTS = ("method", "variant", "split", "probed", "dataset", "source", "video_init")
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,9 @@ class Embeddings:
 
 def write_embeddings(path: Path | str, embeddings: Embeddings) -> None:
     """Write `embeddings` to `path`, atomically."""
-    with create_artifact(path, schema=SCHEMA, provenance=embeddings.provenance) as file:
+    with create_artifact(path, schema=EMBEDDINGS_SCHEMA, provenance=embeddings.provenance) as file:
         file.attrs["seed"] = embeddings.seed
-        for name in _TEXTS:
+        for name in _EMBEDDINGS_TEXTS:
             file.attrs[name] = getattr(embeddings, name)
         for name in FEATURES:
             if name in embeddings.features:
@@ -58,7 +62,7 @@ def read_embeddings(path: Path | str) -> Embeddings:
     Raises:
         ContractError: another schema, a missing field, another type or shape, or a number that is not finite.
     """
-    with open_artifact(path, schema=SCHEMA, rule=RULE) as reader:
+    with open_artifact(path, schema=EMBEDDINGS_SCHEMA, rule=EMBEDDINGS_RULE) as reader:
         num_windows: int | None = None
         features = {}
         for name in FEATURES:
@@ -67,7 +71,67 @@ def read_embeddings(path: Path | str) -> Embeddings:
                 features[name], num_windows = np.asarray(node), len(node)
         return Embeddings(
             features=features,
-            **{name: reader.label(name) for name in _TEXTS},
+            **{name: reader.label(name) for name in _EMBEDDINGS_TEXTS},
             seed=reader.attribute("seed", int),
             provenance=reader.provenance(),
         )
+
+
+ASSIGNMENTS_SCHEMA = "detach.assignments/1"
+"""`assignments.h5`: the pseudo-label of every pretraining window after each epoch of Stage 1."""
+
+ASSIGNMENTS_RULE = "pretrain_spatial"
+
+
+@dataclass(frozen=True, eq=False)
+class Assignments:
+    """Stage 1's clusters of N windows over E epochs, the state before any step first.
+
+    Attributes:
+        window: (N,) int64, ids in windows.h5.
+        cluster: (E, N) int32, pseudo-label of each window after each epoch, 0 to `num_clusters` - 1.
+        confident: (E, N) bool, whether the window lay within its cluster's threshold then.
+        phases: E names: `start`, then the phase of each epoch.
+    """
+
+    window: NDArray[np.int64]
+    cluster: NDArray[np.int32]
+    confident: NDArray[np.bool_]
+    phases: tuple[str, ...]
+    num_clusters: int
+    provenance: Provenance
+
+    def before(self, phase: str) -> int | None:
+        """Row of the last state before the first epoch of `phase`; None where that phase never came."""
+        return self.phases.index(phase) - 1 if phase in self.phases else None
+
+
+def write_assignments(path: Path | str, assignments: Assignments) -> None:
+    """Write `assignments` to `path`, atomically."""
+    with create_artifact(path, schema=ASSIGNMENTS_SCHEMA, provenance=assignments.provenance) as file:
+        file.attrs["num_clusters"] = assignments.num_clusters
+        write_json(file, phases=list(assignments.phases))
+        file["window"] = assignments.window.astype(np.int64, copy=False)
+        file["cluster"] = assignments.cluster.astype(np.int32, copy=False)
+        file["confident"] = assignments.confident.astype(np.uint8)
+
+
+def read_assignments(path: Path | str) -> Assignments:
+    """The assignments that `write_assignments` wrote.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=ASSIGNMENTS_SCHEMA, rule=ASSIGNMENTS_RULE) as reader:
+        phases = reader.names("phases")
+        window = reader.dataset("window", dtype="int64", shape=(None,))[()]
+        shape = (len(phases), len(window))
+        cluster = reader.dataset("cluster", dtype="int32", shape=shape)[()]
+        confident = reader.dataset("confident", dtype="uint8", shape=shape)[()]
+        num_clusters = reader.attribute("num_clusters", int)
+        if cluster.size and not 0 <= cluster.min() <= cluster.max() < num_clusters:
+            found = f"{cluster.min()} to {cluster.max()}"
+            raise reader.error("cluster", expected=f"clusters 0 to {num_clusters - 1}", found=found)
+        if confident.size and confident.max() > 1:
+            raise reader.error("confident", expected="0 or 1", found=str(confident.max()))
+        return Assignments(window, cluster, confident.astype(bool), phases, num_clusters, reader.provenance())

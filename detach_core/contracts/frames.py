@@ -1,9 +1,4 @@
-"""`frames.h5`: the small frames of one shard at the working rate, each recording one contiguous, uncompressed stream.
-
-`rgb` (F, H, W, 3) u8 is the working grid, `luma` (F, 2H, 2W) u8 the grey picture at twice the grid, for
-optical flow. Row k stands for the tick `time_s[k]` = k / working_hz on the recording's clock and holds the picture
-nearest to it, shown at `picture_s[k]`. A row whose picture lies too far from its tick shows nothing of that moment.
-"""
+"""Pictures of a shard: `frames.h5`, the small frames, and `flow.h5`, the optical flow between them."""
 
 from __future__ import annotations
 
@@ -20,15 +15,24 @@ from numpy.typing import NDArray
 from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
-SCHEMA = "detach.frames/2"
+FRAMES_SCHEMA = "detach.frames/2"
+"""`frames.h5`: the small frames of one shard at the working rate, each recording one contiguous, uncompressed stream.
+
+`rgb` (F, H, W, 3) u8 is the working grid, `luma` (F, 2H, 2W) u8 the grey picture at twice the grid, for
+optical flow. Row k stands for the tick `time_s[k]` = k / working_hz on the recording's clock and holds the picture
+nearest to it, shown at `picture_s[k]`. A row whose picture lies too far from its tick shows nothing of that moment.
+"""
+
+
 # Far below a frame, far above the rounding of a time in float64.
 _EPSILON_S = 1e-6
+
 _KINDS = {"float": float, "int": int}
 
 
 @dataclass(frozen=True)
 class VideoTiming:
-    """What a video's time stamps say; times in seconds of the recording, 0 where there is no such thing.
+    """Time stamps of a video, summarised; times in seconds of the recording, 0 where there is no such thing.
 
     `rate_hz` is pictures per second from the first to the last; a gap is longer than two usual intervals; `damaged`
     pictures were left out, as were `disordered` ones, which came after a later one. `unseen` is the number of rows
@@ -126,7 +130,7 @@ def create_frames(
 ) -> Iterator[FrameWriter]:
     """A writer of `frames.h5`; the file appears when the block ends well."""
     width, height = (int(length) for length in image_px)
-    with create_artifact(path, schema=SCHEMA, provenance=provenance) as file:
+    with create_artifact(path, schema=FRAMES_SCHEMA, provenance=provenance) as file:
         file.attrs["working_hz"] = float(working_hz)
         write_json(file, image_px=[width, height])
         yield FrameWriter(file, float(working_hz), (width, height))
@@ -138,7 +142,7 @@ def read_frames(path: Path | str) -> FrameFile:
     Raises:
         ContractError: the file is not what the contract says.
     """
-    with open_artifact(path, schema=SCHEMA, rule="extract_frames") as reader:
+    with open_artifact(path, schema=FRAMES_SCHEMA, rule="extract_frames") as reader:
         working_hz = reader.attribute("working_hz", float)
         width, height = read_image_px(reader)
         streams: dict[str, FrameStream] = {}
@@ -174,3 +178,100 @@ def read_image_px(reader: ArtifactReader) -> tuple[int, int]:
     if len(size) != 2 or not all(type(length) is int and length > 0 for length in size):
         raise reader.error("/@image_px", expected="two whole numbers above 0", found=str(size)[:80])
     return size[0], size[1]
+
+
+FLOW_SCHEMA = "detach.flow/1"
+"""`flow.h5`: optical flow between consecutive working frames, one contiguous int8 stream per recording.
+
+Row i leads from frame i - 1 to frame i (row 0 is zero), (x, y) in pixels of the working grid, square-root companded:
+q = round(sign(f) sqrt(|f| / max_px) 127). Small motion keeps fine steps where a linear code would round it to zero.
+"""
+
+_STEPS = 127
+
+
+def compand(flow: NDArray[np.float32], max_px: float) -> NDArray[np.int8]:
+    """Flow in grid pixels as int8; what is beyond `max_px` is clipped to it."""
+    magnitude = np.sqrt(np.minimum(np.abs(flow), max_px) / max_px) * _STEPS
+    code: NDArray[np.int8] = np.copysign(np.rint(magnitude), flow).astype(np.int8)
+    return code
+
+
+def flow_table(max_px: float) -> NDArray[np.float32]:
+    """Flow in grid pixels of each code: (256,) f32, to be indexed with q + 128."""
+    code = np.arange(-128, 128, dtype=np.float64)
+    # compand never writes -128; it decodes as -127 so that the table stays odd-symmetric and in range.
+    code = np.maximum(code, -_STEPS)
+    return (np.sign(code) * (code / _STEPS) ** 2 * max_px).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FlowFile:
+    """All that `flow.h5` holds; streams (F, H, W, 2) i8 are mapped into memory, read-only."""
+
+    path: Path
+    max_px: float
+    working_hz: float
+    image_px: tuple[int, int]
+    method: str
+    streams: dict[str, NDArray[np.int8]]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class FlowWriter:
+    """An open `flow.h5` to which recordings are added."""
+
+    file: h5py.File
+    image_px: tuple[int, int]
+
+    def add_recording(self, recording_id: str, *, num_frames: int) -> h5py.Dataset:
+        """The empty `flow` dataset of one recording; every row must be written."""
+        width, height = self.image_px
+        group = self.file.create_group(recording_id)
+        return create_stream(group, "flow", (num_frames, height, width, 2), "int8")
+
+
+@contextmanager
+def create_flow(
+    path: Path | str,
+    *,
+    max_px: float,
+    working_hz: float,
+    image_px: Sequence[int],
+    method: str,
+    provenance: Provenance,
+) -> Iterator[FlowWriter]:
+    """A writer of `flow.h5`; the file appears when the block ends well."""
+    width, height = (int(length) for length in image_px)
+    with create_artifact(path, schema=FLOW_SCHEMA, provenance=provenance) as file:
+        file.attrs["max_px"] = float(max_px)
+        file.attrs["working_hz"] = float(working_hz)
+        file.attrs["method"] = method
+        write_json(file, image_px=[width, height])
+        yield FlowWriter(file, (width, height))
+
+
+def read_flow(path: Path | str) -> FlowFile:
+    """The flow that `create_flow` wrote, without reading a picture.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=FLOW_SCHEMA, rule="flow") as reader:
+        max_px = reader.attribute("max_px", float)
+        if max_px <= 0:
+            raise reader.error("/@max_px", expected="a number above 0", found=str(max_px))
+        width, height = read_image_px(reader)
+        streams: dict[str, NDArray[np.int8]] = {
+            name: reader.stream(f"{name}/flow", dtype="int8", shape=(None, height, width, 2)) for name in reader.file
+        }
+        return FlowFile(
+            Path(path),
+            max_px,
+            reader.attribute("working_hz", float),
+            (width, height),
+            reader.label("method"),
+            streams,
+            reader.provenance(),
+        )

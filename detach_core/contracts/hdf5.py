@@ -1,7 +1,17 @@
-"""What all HDF5 contracts share: schema and provenance attributes, checked reading, memory-mapped streams."""
+"""HDF5 artifacts: schema and provenance attributes, checked reading, memory-mapped streams.
+
+No other module opens an HDF5 file. None is ever locked: a file under its own name is whole and stays as it is, a new
+one has a name that no other process knows, and some network file systems have no locks and refuse to open what asks
+for one.
+
+HDF5 writes much of a file only when its objects are closed. h5py closes them where Python can raise nothing, prints the
+error instead, and the file passes for written with a hole in it; later the process may crash. So the file is written
+through an object of this module, which HDF5 believes to be well at all times.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +24,107 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.config.labels import LABEL, label_fault
-from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import ContractError, UnreadableFileError, UserError, raise_unreadable
-from detach_core.contracts.hdf5_file import new_hdf5_file, open_hdf5_file
-from detach_core.contracts.hdf5_storage import all_finite, storage_fault
 from detach_core.contracts.provenance import Provenance, parse_json
+from detach_core.foundation.errors import (
+    ContractError,
+    UnreadableFileError,
+    UserError,
+    open_for_reading,
+    raise_unreadable,
+)
+from detach_core.foundation.files import atomic_path
+from detach_core.foundation.text import LABEL, label_fault
+
+# HDF5 gathers less than that and writes it whenever it likes; more comes straight from a call of ours, which may fail.
+_GATHERED_BYTES = 2**16
+
+
+def open_hdf5_file(path: Path | str) -> h5py.File:
+    """The HDF5 file at `path`, open for reading.
+
+    Raises:
+        UnreadableFileError: the file is there and the operating system does not let it be read.
+        OSError: it is no HDF5 file, or cut.
+    """
+    with open_for_reading(path):
+        pass  # what the operating system has against it, in its own words; HDF5 has no number for that
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise_unreadable(path, error)
+        raise
+
+
+@contextmanager
+def new_hdf5_file(path: Path | str, *, libver: tuple[str, str]) -> Iterator[h5py.File]:
+    """A new HDF5 file at `path`, in the format of the library versions `libver`, whole when the block ends well.
+
+    Raises:
+        OSError: as the operating system said it when some of the file could not be written.
+    """
+    with _Recorder(path, "w+") as recorder:
+        try:
+            with h5py.File(recorder, "w", libver=libver, locking=False) as file:
+                yield file
+        except Exception:
+            # What HDF5 makes of a file that it cannot read back is beside the point.
+            if recorder.failure is not None:
+                raise recorder.failure from None
+            raise
+        if recorder.failure is not None:
+            raise recorder.failure
+
+
+class _Recorder(io.FileIO):
+    """A file that remembers the first error of writing, and from then on takes all that comes and writes nothing."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        left = memoryview(data).cast("B")
+        length = len(left)
+        try:
+            while len(left) and self.failure is None:
+                left = left[super().write(left) :]  # a disk that is nearly full takes a part without an error
+        except OSError as error:
+            self.failure = error
+            if length > _GATHERED_BYTES:
+                raise
+        return length
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+
+def storage_fault(node: h5py.Dataset, file: h5py.File) -> str | None:
+    """Fault of the storage of `node`, None where all is well; no value is read.
+
+    An artifact holds its values itself and uncompressed: one that promises more than its file has bytes would only fill
+    the memory, and one that points elsewhere would read a file that nobody named.
+    """
+    if node.shape is None:
+        return "a dataset without values"
+    if node.is_virtual or node.external or node.file.filename != file.filename:
+        return "values that lie in another file"
+    size = file.id.get_filesize()
+    if node.nbytes > size:
+        return f"shape {node.shape}, {node.nbytes} bytes in a file of {size}"
+    return None
+
+
+def all_finite(node: h5py.Dataset) -> bool:
+    """True where no value of `node` is NaN or infinite; read in pieces, so that large datasets need little memory."""
+    pieces = range(0, len(node), 4096)
+    return all(bool(np.all(np.isfinite(np.asarray(node[first : first + 4096], dtype=node.dtype)))) for first in pieces)
+
 
 # Virtual datasets need 1.10's format; it also lifts the 64 KiB limit of an attribute.
 LIBRARY_VERSION = ("v110", "v110")
+
 _ROWS_AT_ONCE = 64  # a single small row costs several times its copy
 
 
@@ -150,7 +252,7 @@ class ArtifactReader:
         return value
 
     def label(self, name: str, node: str = "/") -> str:
-        """The attribute `name` of `node`, a text that may be shown (`detach_core/config/labels.py`)."""
+        """The attribute `name` of `node`, a text that may be shown (`detach_core/foundation/text.py`)."""
         text: str = self.attribute(name, str, node)
         self._check_label(f"{node}@{name}", text)
         return text
@@ -181,7 +283,7 @@ class ArtifactReader:
         return tuple(values)
 
     def provenance(self) -> Provenance:
-        """Who made this artifact."""
+        """Provenance of this artifact."""
         try:
             return Provenance.from_json(self.attribute("provenance", str))
         except ValueError:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import ContractError, raise_unreadable
 from detach_core.contracts.provenance import Provenance, canonical_json, parse_json
+from detach_core.foundation.errors import ContractError, raise_unreadable
+from detach_core.foundation.files import write_text
 
 SCHEMA = "detach.history/1"
 _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
@@ -18,7 +18,7 @@ _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
 
 @dataclass(frozen=True)
 class History:
-    """What one training reported: facts of the whole run and a row per epoch."""
+    """Report of one training: facts of the whole run and a row per epoch."""
 
     run: dict[str, Any]
     epochs: list[dict[str, Any]]

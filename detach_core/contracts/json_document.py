@@ -1,4 +1,4 @@
-"""A JSON artifact read with suspicion: each value is fetched by its place, and refused by name if not as agreed."""
+"""Validating reader of JSON artifacts: each value is fetched by its place, and refused by name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.config.labels import LABEL, label_fault
-from detach_core.contracts.errors import ContractError, raise_unreadable
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.errors import ContractError, raise_unreadable
+from detach_core.foundation.text import LABEL, label_fault
 
 _BEYOND = 2**63  # ids and counts are kept in 64 bits
 Value = TypeVar("Value", str, int, float, bool, list[Any], dict[str, Any])
@@ -70,7 +70,7 @@ class JsonDocument:
         return node
 
     def label(self, place: str) -> str:
-        """The text at `place`, which may be shown (`detach_core/config/labels.py`).
+        """The text at `place`, which may be shown (`detach_core/foundation/text.py`).
 
         Raises:
             ContractError: it is missing, or no label.

@@ -1,8 +1,9 @@
-"""`metrics.json`: how well the probed features of one run classify, per protocol, with every single prediction."""
+"""`metrics.json`: figures of each protocol with their intervals, and the probe's selections and predictions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,115 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.choice import Choice, choice_node, read_choice
 from detach_core.contracts.json_document import JsonDocument
-from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.files import write_text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Selection by cross-validation inside one fold's training part: the candidate's place and C, the inverse penalty.
+
+    `inner_loss` is the mean log loss on the inner folds left out: a row a candidate, a column a value of the metrics'
+    `strengths`; empty where there was nothing to choose by.
+    """
+
+    candidate: int
+    c: float
+    inner_loss: tuple[tuple[float, ...], ...]
+
+
+def choice_node(choice: Choice) -> dict[str, Any]:
+    """`choice` as a JSON object."""
+    return asdict(choice)
+
+
+def read_choice(document: JsonDocument, place: str, *, num_candidates: int, num_strengths: int) -> Choice:
+    """The choice at `place` of `document`.
+
+    Raises:
+        ContractError: a missing field, a wrong type, a candidate that there is not, a row too few or too short.
+    """
+    candidate = document.get(f"{place}/candidate", int)
+    if not 0 <= candidate < num_candidates:
+        raise document.error(f"{place}/candidate", expected=f"a place among {num_candidates}", found=str(candidate))
+    rows = len(document.get(f"{place}/inner_loss", list))
+    if rows not in (0, num_candidates):
+        raise document.error(f"{place}/inner_loss", expected=f"{num_candidates} rows or none", found=f"{rows}")
+    losses = [document.numbers(f"{place}/inner_loss/{row}", num_strengths).tolist() for row in range(rows)]
+    return Choice(candidate, document.get(f"{place}/c", float), tuple(tuple(row) for row in losses))
+
+
+PROBABILITY_DIGITS = 6
+
+_OF_UNITS = ("unit", "instance", "label")
+
+_COLUMNS = (*_OF_UNITS, "predicted")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for each tested unit by the probes of one draw of folds, in rows.
+
+    `unit` is a window id or a recording's index; `instance` the gesture instance or sequence that intervals resample;
+    `probabilities` is (N, K), rounded to 6 digits in the file.
+    """
+
+    unit: NDArray[np.int64]
+    instance: NDArray[np.int64]
+    label: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+
+def predictions_node(draws: Sequence[Predictions]) -> list[list[dict[str, Any]]]:
+    """For each draw its predictions as JSON objects."""
+    return [_rows(one) for one in draws]
+
+
+def _rows(predictions: Predictions) -> list[dict[str, Any]]:
+    columns = [getattr(predictions, name).tolist() for name in _COLUMNS]
+    probabilities = np.round(predictions.probabilities, PROBABILITY_DIGITS).tolist()
+    return [
+        {**dict(zip(_COLUMNS, row[:-1], strict=True)), "probabilities": row[-1]}
+        for row in zip(*columns, probabilities, strict=True)
+    ]
+
+
+def read_predictions(document: JsonDocument, place: str, num_classes: int) -> tuple[Predictions, ...]:
+    """The predictions at `place` of `document`, one of each draw of folds.
+
+    Raises:
+        ContractError: a missing field, a wrong type, no draw, a class that is not one of `num_classes`, or draws that
+            test different units.
+    """
+    draws = tuple(
+        _read_draw(document, f"{place}/{draw}", num_classes) for draw in range(len(document.get(place, list)))
+    )
+    if not draws:
+        raise document.error(place, expected="the predictions of at least one draw of folds", found="none")
+    for number, one in enumerate(draws):
+        if any(not np.array_equal(getattr(one, name), getattr(draws[0], name)) for name in _OF_UNITS):
+            expected = "the units, instances and labels of the first draw"
+            raise document.error(f"{place}/{number}", expected=expected, found="others")
+    return draws
+
+
+def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predictions:
+    rows = range(len(document.get(place, list)))
+    columns = {
+        name: np.array([document.get(f"{place}/{row}/{name}", int) for row in rows], dtype=np.int64)
+        for name in _COLUMNS
+    }
+    for name in ("label", "predicted"):
+        if ((columns[name] < 0) | (columns[name] >= num_classes)).any():
+            raise document.error(place, expected=f"{name} below {num_classes}", found="another class")
+    probabilities = [document.numbers(f"{place}/{row}/probabilities", num_classes) for row in rows]
+    return Predictions(**columns, probabilities=np.array(probabilities).reshape(-1, num_classes))
+
 
 SCHEMA = "detach.metrics/3"
+
 _TEXTS = (
     "dataset",
     "variant",
@@ -29,7 +132,9 @@ _TEXTS = (
     "null_windows",
     "probe",
 )
+
 _FIGURES = ("f1_weighted", "map")
+
 _FRACTIONS = tuple(
     f"{before}{name}{after}"
     for name in _FIGURES
@@ -74,7 +179,7 @@ class ProtocolResult:
 
 @dataclass(frozen=True)
 class Interval:
-    """How the intervals were made: bootstrap resamples, confidence and seed."""
+    """Parameters of the intervals: bootstrap resamples, confidence and seed."""
 
     resamples: int
     confidence: float

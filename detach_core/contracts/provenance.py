@@ -1,4 +1,4 @@
-"""Who made an artifact: package version, commit, data source, settings, seed and the artifacts it came from."""
+"""Provenance of an artifact: package version, commit, data source, settings, seed and the artifacts it came from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def canonical_json(value: Any) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """What `text` says, numbers finite as `canonical_json` writes them.
+    """Value of the JSON `text`, its numbers finite as `canonical_json` writes them.
 
     Raises:
         ValueError: not JSON, a number that is none, or more levels than Python can follow.
@@ -64,7 +64,7 @@ def commit() -> str:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made an artifact. `inputs` maps each input artifact's role to its `artifact_id`."""
+    """Origin of an artifact. `inputs` maps each input artifact's role to its `artifact_id`."""
 
     stage: str
     source: str

@@ -1,30 +1,33 @@
+"""Recordings of a shard: `sensor.h5`, sensors and annotations, and the simulator's `truth/{recording}.h5`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
+from detach_core.contracts.provenance import Provenance
+from detach_core.contracts.rows import RowFile, Rows, blocks, open_rows
+
+SENSOR_SCHEMA = "detach.sensor/1"
 """`sensor.h5`: the recordings of one shard, with sensors in native units (NaN kept) and annotations.
 
 One group per recording. Time is in seconds on the recording's clock, 0 at the first video frame; intervals are half
 open. Arrays are written and read by rows, so that memory does not grow with a recording's length.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import h5py
-import numpy as np
-
-from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
-from detach_core.contracts.provenance import Provenance
-from detach_core.contracts.row_files import open_rows
-from detach_core.contracts.rows import Rows, blocks
-
-SCHEMA = "detach.sensor/1"
 _ANNOTATION = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("label", "i4"), ("instance", "i4")])
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What happened in [start_s, end_s): an index into the class names, or -1 for another known activity."""
+    """Annotated activity in [start_s, end_s): an index into the class names, or -1 for another known activity."""
 
     start_s: float
     end_s: float
@@ -57,7 +60,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Places:
-    """Where things happen: names, the place of each class (-1: unknown) and the channels that watch each place."""
+    """Places of actions: names, the place of each class (-1: unknown) and the channels that watch each place."""
 
     names: tuple[str, ...]
     of_class: tuple[int, ...]
@@ -89,7 +92,7 @@ def write_recordings(
     Raises:
         ValueError: a recording's arrays do not fit each other.
     """
-    with create_artifact(path, schema=SCHEMA, provenance=provenance) as file:
+    with create_artifact(path, schema=SENSOR_SCHEMA, provenance=provenance) as file:
         file.attrs["dataset"] = dataset
         write_json(file, class_names=list(class_names))
         write_json(file, place_names=places.names, class_places=places.of_class, place_channels=places.channels)
@@ -129,7 +132,7 @@ def read_recordings(path: Path | str) -> RecordingFile:
     Raises:
         ContractError: the file is not what the contract says.
     """
-    with open_artifact(path, schema=SCHEMA, rule="ingest") as reader:
+    with open_artifact(path, schema=SENSOR_SCHEMA, rule="ingest") as reader:
         class_names = reader.names("class_names")
         places = _read_places(reader)
         if len(places.of_class) != len(class_names) or len(places.channels) != len(places.names):
@@ -185,3 +188,90 @@ def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[Rows
     if any(block.min() < -1 or block.max() >= len(names) for _, block in blocks(location)):
         raise reader.error(f"{name}/location", expected=f"values -1..{len(names) - 1}", found="values outside")
     return location, names
+
+
+TRUTH_SCHEMA = "detach.truth/1"
+"""`truth/{recording}.h5`: the simulator's ground truth of a recording. Tests and monitoring read it, no result does.
+
+`location` (T,) i16 says, at the sensors' rate from time 0, which fixture is really in use (-1: none); further arrays
+are the simulator's own and pass through unchecked.
+"""
+
+TRUTH_RULE = "simulate_home"
+
+_OWN = "location"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One recording's truth: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
+
+    sensor_hz: float
+    location: NDArray[np.int16]
+    location_names: tuple[str, ...]
+    extra: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Location:
+    """The fixture in use by time: `rows` (T,) i16 at `sensor_hz` from time 0 index `names`, -1 is none."""
+
+    sensor_hz: float
+    rows: RowFile
+    names: tuple[str, ...]
+
+
+def write_truth(
+    path: Path | str,
+    *,
+    sensor_hz: float,
+    location: NDArray[np.integer[Any]],
+    location_names: Sequence[str],
+    extra: Mapping[str, NDArray[Any]],
+) -> None:
+    """Write one recording's truth.
+
+    Raises:
+        ValueError: `location` is not one-dimensional or leaves the range of the names, or an extra takes its name.
+    """
+    location = np.asarray(location)
+    if location.ndim != 1 or (location.size and (location.min() < -1 or location.max() >= len(location_names))):
+        raise ValueError(f"location must be (T,) with values -1..{len(location_names) - 1}")
+    if _OWN in extra:
+        raise ValueError(f"`{_OWN}` is the contract's own dataset")
+    with create_artifact(path, schema=TRUTH_SCHEMA, provenance=None) as file:
+        file.attrs["sensor_hz"] = float(sensor_hz)
+        write_json(file, location_names=list(location_names))
+        file[_OWN] = location.astype(np.int16)
+        for name in sorted(extra):
+            file[name] = np.asarray(extra[name])
+
+
+def read_truth(path: Path | str) -> Truth:
+    """The truth that `write_truth` wrote.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
+        location = _open_location(reader)
+        extra = {name: reader.any_dataset(name)[()] for name in reader.file if name != _OWN}
+        return Truth(location.sensor_hz, np.asarray(location.rows), location.names, extra)
+
+
+def open_location(path: Path | str) -> Location:
+    """The truth's location alone, left in the file.
+
+    Raises:
+        ContractError: the file is not what the contract says.
+    """
+    with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
+        return _open_location(reader)
+
+
+def _open_location(reader: ArtifactReader) -> Location:
+    names = reader.names("location_names")
+    rows = open_rows(reader, _OWN, dtype="int16", shape=(None,))
+    if any(block.min() < -1 or block.max() >= len(names) for _, block in blocks(rows)):
+        raise reader.error(_OWN, expected=f"values -1..{len(names) - 1}", found="values outside")
+    return Location(reader.attribute("sensor_hz", float), rows, names)

@@ -1,4 +1,4 @@
-"""`split.json`: which windows are for pretraining, for the probe and held out; the normalisation; what the parts share.
+"""`split.json`: windows for pretraining, for the probe and held out; the normalisation; the overlap of the parts.
 
 Ids are rows of `windows.h5`, in folds too: where the recording is the unit, a fold lists all windows of its recordings.
 Rotating folds are drawn `fold_draws` times, each draw testing the same windows; folds that do not rotate are listed
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.atomic import write_text
 from detach_core.contracts.json_document import JsonDocument
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.files import write_text
 
 SCHEMA = "detach.split/2"
 PARTS = ("pretrain", "downstream", "held_out")
@@ -54,7 +54,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two parts share: seconds of recording, and gesture instances (or sequences)."""
+    """Overlap of two parts: seconds of recording, and gesture instances (or sequences)."""
 
     a: str
     b: str

@@ -1,4 +1,4 @@
-"""Where the pictures of `windows.h5` lie: two streams per recording, frames and flow, stored once in the shards."""
+"""Picture streams behind `windows.h5`: frames and flow of each recording, stored once in the shards."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts import flow as flow_contract
-from detach_core.contracts import frames as frames_contract
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.frames import read_flow, read_frames
+from detach_core.foundation.errors import ContractError
 
 Stream = tuple[NDArray[np.uint8], NDArray[np.int8]]
 
@@ -47,8 +46,8 @@ def open_streams(folder: Path, sources: Sequence[StreamSource]) -> list[Stream]:
     Raises:
         ContractError: a shard is missing or no longer holds what was packed.
     """
-    frames = {name: frames_contract.read_frames(folder / name).streams for name in {item.frames for item in sources}}
-    flows = {name: flow_contract.read_flow(folder / name).streams for name in {item.flow for item in sources}}
+    frames = {name: read_frames(folder / name).streams for name in {item.frames for item in sources}}
+    flows = {name: read_flow(folder / name).streams for name in {item.flow for item in sources}}
     streams = []
     for item in sources:
         for path, rows in (

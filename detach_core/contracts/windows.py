@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from detach_core.contracts import streams as stream_contract
 from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_stream, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
-from detach_core.contracts.row_files import open_rows
-from detach_core.contracts.rows import Rows, blocks
+from detach_core.contracts.rows import Rows, blocks, open_rows
 from detach_core.contracts.streams import Stream, Streams, StreamSource
 
 SCHEMA = "detach.windows/1"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from detach_core.contracts.errors import UserError
 from detach_core.datasets.adapter import DatasetAdapter
 from detach_core.datasets.hwu_usp import HwuUsp
 from detach_core.datasets.opportunity import Opportunity
+from detach_core.foundation.errors import UserError
 
 ADAPTERS: dict[str, Callable[..., DatasetAdapter]] = {"opportunity": Opportunity, "hwu_usp": HwuUsp}
 

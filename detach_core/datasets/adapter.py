@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from detach_core.contracts.errors import BadInputError
-from detach_core.contracts.patterns import list_files, match_one, matching_files, name_some
 from detach_core.contracts.recording import Places, Recording
+from detach_core.foundation.errors import BadInputError
+from detach_core.foundation.files import list_files, match_one, matching_files, name_some
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.errors import BadInputError
-from detach_core.contracts.row_files import RowFile, Spool
-from detach_core.contracts.rows import MappedRows
+from detach_core.contracts.rows import MappedRows, RowFile, Spool
+from detach_core.foundation.errors import BadInputError
 from detach_core.signals.sample_times import typical_period
 
 _LATEST = 1e20  # no clock counts so far, in whatever unit

@@ -15,7 +15,6 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation, Places, Recording
 from detach_core.contracts.rows import MappedRows, Rows
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
@@ -24,6 +23,7 @@ from detach_core.datasets.lost_words import LOST_WORDS, LostWords
 from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
 from detach_core.datasets.text_file import open_text
+from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock
 from detach_core.signals.sample_times import sample_times, stamped_clock
 

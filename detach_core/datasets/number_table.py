@@ -12,8 +12,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.lost_words import LostWords
+from detach_core.foundation.errors import BadInputError
 
 _ALLOWED = np.zeros(256, dtype=bool)
 _ALLOWED[np.frombuffer(b"0123456789.+-eE NAna\t\r\n\v\f", dtype=np.uint8)] = True

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from detach_core.contracts.errors import UserError
 from detach_core.contracts.recording import Places, Recording
-from detach_core.contracts.row_files import Spool
-from detach_core.contracts.rows import Rows
+from detach_core.contracts.rows import Rows, Spool
 from detach_core.datasets.adapter import FileFinder, RecordingFiles
 from detach_core.datasets.lost_words import LOST_WORDS, LostWords
 from detach_core.datasets.number_table import read_number_blocks
@@ -30,6 +28,7 @@ from detach_core.datasets.opportunity_columns import (
 from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
 from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
+from detach_core.foundation.errors import UserError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock, sampling_rate_hz
 from detach_core.signals.sample_times import sample_times, stamped_clock
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Recording
 from detach_core.contracts.rows import Rows, blocks
+from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import sampling_rate_hz
 from detach_core.signals.sample_times import first_surplus, stamped_clock
 

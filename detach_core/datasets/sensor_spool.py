@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import BadInputError
-from detach_core.contracts.row_files import RowFile, Spool
+from detach_core.contracts.rows import RowFile, Spool
 from detach_core.datasets.sensor_checks import check_sizes
+from detach_core.foundation.errors import BadInputError
 
 
 class SensorSpool:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.flow import FlowFile, read_flow
-from detach_core.contracts.frames import FrameFile, read_frames
+from detach_core.contracts.frames import FlowFile, FrameFile, read_flow, read_frames
 from detach_core.contracts.recording import Recording, RecordingFile, read_recordings
+from detach_core.foundation.errors import ContractError
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.text_file import read_text
+from detach_core.foundation.errors import BadInputError
 
 _TIME = r"(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})"
 _SETTINGS = r"(?:\s+\w+:\S+)*"  # where on the screen, as some writers add

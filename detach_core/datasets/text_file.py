@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 from typing import TextIO
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 
 _PIECE_BYTES = 1 << 20
 

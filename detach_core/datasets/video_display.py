@@ -14,8 +14,8 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_pictures import Picture
+from detach_core.foundation.errors import BadInputError
 from detach_core.signals.frames import Fit, fit_picture
 
 _SQUARE = "write it with square pixels, e.g. by ffmpeg -i video.mp4 -vf setsar=1 square.mp4"

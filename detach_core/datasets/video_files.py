@@ -20,7 +20,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
-from detach_core.contracts.errors import BadInputError, raise_unreadable
+from detach_core.foundation.errors import BadInputError, raise_unreadable
 
 REPLACE = "copy or download the video again"
 # What cameras and converters write. Without the list FFmpeg also opens playlists, which name other files to read.

@@ -15,8 +15,8 @@ from typing import Any
 import av
 from av.video.frame import PictureType
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import REPLACE, VideoFile, open_video
+from detach_core.foundation.errors import BadInputError
 
 # They withhold by themselves what lacks its references, and may begin without a key picture (intra refresh).
 _WITHHOLDING = {"h264", "hevc", "vvc"}

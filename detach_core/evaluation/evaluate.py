@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detach_core.contracts.choice import Choice
-from detach_core.contracts.metrics import ClassResult, Interval, ProtocolResult
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics

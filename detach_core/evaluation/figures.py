@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Predictions
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures
 from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
-from detach_core.contracts.metrics import Interval
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Interval, Predictions
 from detach_core.evaluation.figures import FigureOf, over_draws
 from detach_core.evaluation.hierarchy import Estimate, FigureOfWeights, SplitFigures, estimate
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.windows import Windows
+from detach_core.foundation.errors import ContractError
 from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
 
 

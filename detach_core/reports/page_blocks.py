@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
+from detach_core.foundation.files import write_text
 
 
 def markers(name: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from detach_core.contracts.errors import ContractError
+from detach_core.foundation.errors import ContractError
 
 _TAGS = {
     **dict.fromkeys(

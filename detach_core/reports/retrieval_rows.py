@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.hierarchy import Estimate, estimate_of_mean
 from detach_core.evaluation.retrieval import Values
 from detach_core.evaluation.retrieval_tasks import FIGURES, Task
+from detach_core.foundation.errors import ContractError
 
 # Level, neighbours and direction.
 Key = tuple[str, str, str]

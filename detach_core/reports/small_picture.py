@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import atomic_path
 
 # Shares of a 300 dpi picture's width, from what a page shows well down to what can just be read.
 SCALES = (0.6, 0.5, 0.42, 0.36, 0.3, 0.25)

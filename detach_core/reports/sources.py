@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from detach_core.contracts.errors import ContractError
+from detach_core.foundation.errors import ContractError
 
 
 def refuse_mixed_sources(paths: Sequence[str | Path], sources: Sequence[str]) -> None:

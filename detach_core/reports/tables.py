@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from detach_core.contracts.atomic import write_text
+from detach_core.foundation.files import write_text
 from detach_core.reports.marked_text import parts, plain
 from detach_core.reports.web_table import web_table
 

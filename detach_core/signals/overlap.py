@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import Fold, Ids, Overlap
 from detach_core.contracts.windows import Windows
+from detach_core.foundation.errors import ContractError
 
 Intervals = NDArray[np.float64]
 Integers = NDArray[np.integer]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import PARTS, Fold, Ids
 from detach_core.contracts.windows import Windows
+from detach_core.foundation.errors import ContractError
 from detach_core.signals.splitting import rotating_folds, stratified_split
 
 UNITS = {"recordings": "recording", "subjects": "subject"}

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, percentile_filter
 
-from detach_core.contracts.row_files import Spool
-from detach_core.contracts.rows import LazyRows, Rows, blocks
+from detach_core.contracts.rows import LazyRows, Rows, Spool, blocks
 from detach_core.signals.median import median
 
 Times = NDArray[np.float64]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.atomic import atomic_path
+from detach_core.foundation.files import atomic_path
 from detach_core.simulation.figure import Figure
 from detach_core.simulation.home import Home
 from detach_core.simulation.lighting import Grain, Light

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from detach_core.config.simulation import HwuHomeSection
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.truth import write_truth
+from detach_core.contracts.recording import write_truth
+from detach_core.foundation.files import write_text
 from detach_core.simulation.camera import render_video
 from detach_core.simulation.clocks import hold, read_times
 from detach_core.simulation.contacts import Contact, contact_levels

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from detach_core.config.simulation import OpportunityHomeSection
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.truth import write_truth
+from detach_core.contracts.recording import write_truth
 from detach_core.datasets.opportunity_columns import DECKCHAIR, FIXTURES, fixture_of_gesture
+from detach_core.foundation.files import write_text
 from detach_core.simulation.accelerometer_faults import deckchair_force, with_faults
 from detach_core.simulation.accelerometers import true_acceleration
 from detach_core.simulation.camera import render_video

@@ -1,6 +1,6 @@
 """Run the steps of a plan one after another, without the workflow: `python -m detach_core.stages plan.json`.
 
-A plan (`detach_core/config/plan.py`) is a list of `{stage, arguments}`. Only what the steps need is imported.
+A plan (`detach_core/workflow/plan.py`) is a list of `{stage, arguments}`. Only what the steps need is imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 
 PLANNED = ("pretrain_spatial", "pretrain", "embed", "probe")
 

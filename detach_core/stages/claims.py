@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from detach_core.contracts.assignments import read_assignments
-from detach_core.contracts.embeddings import read_embeddings
-from detach_core.contracts.logs import stage_log
+from detach_core.contracts.analysis import read_negative_pairs
+from detach_core.contracts.embeddings import read_assignments, read_embeddings
 from detach_core.contracts.metrics import Interval, read_metrics
-from detach_core.contracts.negative_pairs import read_negative_pairs
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.claims.artifacts import Artifacts, Found, Key
 from detach_core.reports.claims_table import claims_caption, claims_frame, readable_claims
 from detach_core.reports.sources import refuse_mixed_sources

@@ -8,10 +8,10 @@ from pathlib import Path
 from detach_core.acquisition.local import check_local, missing_message
 from detach_core.acquisition.obtain import obtain
 from detach_core.acquisition.plan import read_plan
-from detach_core.contracts.download import write_download_manifest
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.raw_files import write_download_manifest
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.logs import stage_log
 
 
 def download(*, settings: str, root_path: Path | str, manifest_path: Path | str, log_path: Path | str) -> None:

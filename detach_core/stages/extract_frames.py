@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
 from detach_core.contracts.hdf5 import write_rows
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.datasets import build_adapter
 from detach_core.datasets.video_display import PictureFitter
 from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
 from detach_core.datasets.video_pictures import Picture, PictureCount, read_pictures, with_held
+from detach_core.foundation.errors import BadInputError
+from detach_core.foundation.logs import stage_log
 from detach_core.signals.frames import nearest_pictures, num_ticks, rgb_of_planar
 
 _RATE_DIFFERENCE = 5e-4

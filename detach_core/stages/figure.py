@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import write_text
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import heading
 from detach_core.reports.figure_captions import figure_caption
 from detach_core.reports.figures import drawing

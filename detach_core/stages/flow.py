@@ -10,11 +10,10 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from detach_core.contracts.flow import compand, create_flow
-from detach_core.contracts.frames import read_frames
+from detach_core.contracts.frames import compand, create_flow, read_frames
 from detach_core.contracts.hdf5 import write_rows
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.logs import stage_log
 from detach_core.signals.motion import consecutive_flow, flow_function
 
 

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.recording import Recording, write_recordings
+from detach_core.contracts.recording import Recording, open_location, write_recordings
 from detach_core.contracts.rows import MappedRows
-from detach_core.contracts.truth import open_location
 from detach_core.datasets import build_adapter
 from detach_core.datasets.sensor_checks import check_channels, count_lost
+from detach_core.foundation.logs import stage_log
 from detach_core.signals.windowing import first_rows
 
 

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.row_files import rows_of
-from detach_core.contracts.rows import JoinedRows
+from detach_core.contracts.rows import JoinedRows, rows_of
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows, write_windows
 from detach_core.datasets.shard import Shard, open_shards
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.signals.frames import MeanFrames
 from detach_core.signals.locations import locate_windows
 from detach_core.signals.packing import RecordingWindows, cut_windows

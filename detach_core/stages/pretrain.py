@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detach_core.contracts.snapshots import write_snapshots
+from detach_core.contracts.checkpoint import write_snapshots
 from detach_core.methods.registry import METHODS
 from detach_core.training.job import read_job
 from detach_core.training.launch import in_processes

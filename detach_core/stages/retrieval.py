@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.intervals import resampling_weights
 from detach_core.evaluation.retrieval import Values, cosine_matrix
 from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, ceiling, task_figures, tasks_of
+from detach_core.foundation.errors import ContractError, UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
 from detach_core.reports.sources import refuse_mixed_sources

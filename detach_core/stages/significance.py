@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
 from detach_core.reports.sources import refuse_mixed_sources
 from detach_core.reports.tables import write_table

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.raw import describe_files, write_raw_manifest
+from detach_core.contracts.raw_files import describe_files, write_raw_manifest
+from detach_core.foundation.logs import stage_log
 from detach_core.simulation.simulate import build_simulation
 
 

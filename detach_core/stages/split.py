@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, write_split
 from detach_core.contracts.windows import open_windows
+from detach_core.foundation.logs import stage_log
 from detach_core.signals.normalization import fit
 from detach_core.signals.overlap import audit, refuse_leaks
 from detach_core.signals.partition import build_protocols, partition

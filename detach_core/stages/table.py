@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.foundation.errors import ContractError, UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports import dataset_statistics as statistics
 from detach_core.reports import results_table as results
 from detach_core.reports.aggregate import aggregate

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 
 # Equal operations on equal devices differ by rounding at most; what lies further apart is another training.
 LARGEST_DRIFT = 1e-3

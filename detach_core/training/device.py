@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.training.memory import keep_freed_memory
 
 

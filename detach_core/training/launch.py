@@ -17,8 +17,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.settings.shared import MachinesSettings
 from detach_core.training.job import read_job
 

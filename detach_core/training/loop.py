@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows

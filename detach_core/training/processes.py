@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.method import AnyMethod
 from detach_core.training.agreement import agree

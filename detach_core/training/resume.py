@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.contracts.training_state import TrainingState
+from detach_core.contracts.checkpoint import TrainingState
 from detach_core.methods.batch import starting_with
 from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.history import write_history
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import Provenance, make_provenance
 from detach_core.contracts.split import ChannelStatistics, Normalisation, Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.logs import stage_log
 from detach_core.methods.batch import STREAMED
 from detach_core.methods.method import AnyMethod
 from detach_core.methods.registry import build_method

@@ -13,9 +13,9 @@ from typing import Self
 
 from safetensors import SafetensorError
 
-from detach_core.contracts.atomic import remove
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.training_state import TrainingState, read_training_state, write_training_state
+from detach_core.contracts.checkpoint import TrainingState, read_training_state, write_training_state
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.files import remove
 
 FILE_NAME = "training_state.safetensors"
 # A kill without warning costs so much work at most, and writing a state takes a small share of it.

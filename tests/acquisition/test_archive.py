@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detach_core.acquisition.archive import LimitError, UnpackedFile, new_folder, unpack
-from detach_core.contracts.errors import BadInputError, UserError
+from detach_core.foundation.errors import BadInputError, UserError
 
 ROOMY = {"max_bytes": 1_000_000, "max_entries": 100}
 

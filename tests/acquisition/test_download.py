@@ -10,7 +10,7 @@ from collections import namedtuple
 import pytest
 
 from detach_core.acquisition.download import fetch
-from detach_core.contracts.errors import BadInputError, UserError
+from detach_core.foundation.errors import BadInputError, UserError
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from detach_core.acquisition.local import LocalDataset, MissingFile, check_local, local_troubles, missing_message
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 
 NATIVE = {
     "sensor_glob": ["**/{recording}_sensors_data.txt", "**/{recording}.dat"],

@@ -11,8 +11,8 @@ import pytest
 from detach_core.acquisition import opportunity_checksums
 from detach_core.acquisition.obtain import obtain
 from detach_core.acquisition.plan import Plan, RemoteFile
-from detach_core.contracts.download import DownloadedFile
-from detach_core.contracts.errors import BadInputError, UserError
+from detach_core.contracts.raw_files import DownloadedFile
+from detach_core.foundation.errors import BadInputError, UserError
 
 SENSOR = b"0 1 2\n33 1 2\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from detach_core.acquisition.opportunity_checksums import opportunity_checksums, verify_opportunity
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "opportunity" / "dat_checksums.csv"
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from detach_core.acquisition.plan import public_url, read_plan
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 
 ENTRY = {"url": "https://example.org/a.zip", "path": "uci", "sha256": None, "unpack": True}
 SECTION = {

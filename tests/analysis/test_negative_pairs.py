@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from detach_core.analysis.negative_pairs import draw_windows, kinds_of_pairs, pairs_over_training
-from detach_core.contracts.negative_pairs import NO_PAIR
+from detach_core.contracts.analysis import NO_PAIR
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detach_core.analysis.shown_windows import choose_windows
-from detach_core.contracts.errors import ContractError, UserError
+from detach_core.foundation.errors import ContractError, UserError
 from tests.fixtures.artifacts import make_windows as _MAKE
 
 

@@ -1,6 +1,10 @@
 import ast
 import re
 
+from detach_core.config.load import load_config
+from detach_core.config.yaml_file import read_default
+from detach_core.workflow.stages import workflow_stages
+
 STAGES = {
     "download",
     "simulate_home",
@@ -39,15 +43,25 @@ def rules(root):
     }
 
 
-def test_rules_adapters_stages_and_logs_share_their_names(root):
-    assert stems(root / "workflow_scripts") == STAGES
+def test_rules_stages_and_logs_share_their_names(root):
+    assert stems(root / "workflow_scripts") == {"run_stage"}
     assert stems(root / "detach_core" / "stages") == STAGES
     assert set(rules(root)) == STAGES
     for name, text in rules(root).items():
-        assert f'/{name}.log"' in text
-        assert f'/{name}.benchmark.tsv"' in text
-        assert f'"../workflow_scripts/{name}.py"' in text
+        of_others = {stage for stage in re.findall(r'STAGES\["(\w+)"\]', text)} - {name}
+        assert of_others == set(), f"{name} takes something of another stage"
+        assert f'STAGES["{name}"].log' in text
+        assert f'STAGES["{name}"].benchmark' in text
+        assert f'**STAGES["{name}"].params' in text
+        assert '"../workflow_scripts/run_stage.py"' in text
         assert re.search(rf'CODE\.of_stage\("{name}"[,)]', text)
+
+
+def test_what_a_stage_depends_on_beside_its_files_is_a_param_of_its_rule(root):
+    stages = workflow_stages(load_config(read_default(checkout=root)))
+    for name, text in rules(root).items():
+        assert (f'**STAGES["{name}"].triggers' in text) == bool(stages[name].triggers), name
+        assert (f'**STAGES["{name}"].inputs' in text) == bool(stages[name].inputs), name
 
 
 def test_every_rule_has_all_that_a_rule_needs(root):
@@ -69,21 +83,22 @@ def test_every_rule_has_all_that_a_rule_needs(root):
         ), name
 
 
-def test_each_adapter_hands_over_what_its_stage_asks_for(root):
-    for name in STAGES:
-        stage = ast.parse((root / "detach_core" / "stages" / f"{name}.py").read_text(encoding="utf-8"))
-        (function,) = (node for node in stage.body if isinstance(node, ast.FunctionDef) and node.name == name)
-        assert not function.args.args, f"{name} takes keywords only"
-        adapter = ast.parse((root / "workflow_scripts" / f"{name}.py").read_text(encoding="utf-8"))
-        given = [keyword.arg for keyword in adapter.body[-1].value.keywords]
-        assert sorted(given) == sorted(argument.arg for argument in function.args.kwonlyargs), name
+def imported_modules(path):
+    """The modules of the package that a test file imports, in whatever function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
 
 
-def test_every_module_has_its_test(root, modules):
+def test_every_module_is_imported_by_a_test_of_its_room_or_has_a_test_of_its_name(root, modules):
     lacking = []
     for path in modules:
         relative = path.relative_to(root / "detach_core")
-        twin = root / "tests" / relative.with_name(f"test_{path.name}")
-        if path.name != "__init__.py" and not twin.is_file():
-            lacking.append(f"{relative} lacks {twin.relative_to(root)}")
+        room, name = relative.parts[0], ".".join(path.relative_to(root).with_suffix("").parts)
+        tests = list((root / "tests" / room).rglob("test_*.py"))
+        named = any(test.name == f"test_{path.name}" for test in tests)
+        if path.name != "__init__.py" and not named and not any(name in imported_modules(test) for test in tests):
+            lacking.append(str(relative))
     assert lacking == []

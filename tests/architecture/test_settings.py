@@ -6,7 +6,7 @@ import pytest
 
 from detach_core.config import evidence
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.methods.registry import METHODS
 from detach_core.training.job import read_job
 
@@ -54,7 +54,7 @@ def keys_read(path):
     ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
 )
 def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
-    config = load_config(read_yaml(root / "config.yaml"))
+    config = load_config(read_default(checkout=root))
     if stage in OF_EVIDENCE:
         settings = json.loads(OF_EVIDENCE[stage](config))
     else:
@@ -68,7 +68,7 @@ def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
 
 def test_a_training_gets_its_settings_typed(root):
     """What these stages read of their settings, mypy checks."""
-    config = load_config(read_yaml(root / "config.yaml"))
+    config = load_config(read_default(checkout=root))
     for text in (config.spatial("default", "hwu_usp"), config.pretraining("detach", "hwu_usp")):
         job = read_job(text)
         assert type(job.settings) is METHODS.settings(job.method)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.yaml_file import read_default
 
 LR = {"optimizer": {"lr": 3e-4}}
 SCALE = {"augmentation": {"sensor": {"scale": 0.2}}}
@@ -92,6 +92,6 @@ def test_a_probe_that_chooses_nothing_is_refused_candidates(set_key, mistakes):
 
 
 def test_the_example_searches_three_rates_a_factor_of_three_apart(root):
-    config = load_config(read_layers([root / "config.yaml", root / "config" / "search.yaml"]))
+    config = load_config(read_default(root / "config" / "search.yaml", checkout=root))
     rates = [settings_of(config, run)["optimizer"]["lr"] for run in config.candidates("primus")]
     assert [rate / rates[0] for rate in rates] == pytest.approx([1.0, 3.0, 1 / 3], rel=0.01)

@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config.errors import ConfigError, join_path, refuse, refuse_place, unknown_key
+from detach_core.config.errors import ConfigError, join_path, unknown_key
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,3 @@ def test_unknown_key_lists_what_is_known_when_nothing_is_near():
 
 def test_a_config_error_reads_as_its_lines():
     assert str(ConfigError(["a: b", "c: d"])) == "a: b\nc: d"
-
-
-def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
-    for end in (lambda: refuse("a: mend it"), lambda: refuse_place("/data/{me}/checkout")):
-        with pytest.raises(SystemExit) as stop:
-            end()
-        assert stop.value.code == 1
-    assert capsys.readouterr().err.splitlines()[0] == "a: mend it"
-    refuse_place("/data/me")

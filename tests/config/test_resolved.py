@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 
 from detach_core.config.load import load_config
+from detach_core.settings.base import to_plain
 
 STAGES = {
     "simulate_home": ["hwu_usp"],
@@ -67,7 +68,8 @@ def test_one_share_shortens_every_method_s_training_alike(set_key):
     data = set_key("datasets.hwu_usp.epoch_share", 0.3)
     config = load_config(data)
     for name in ("detach", "comodo", "cav_mae"):
-        full, found = data["methods"][name], json.loads(config.pretraining(name, "hwu_usp"))["settings"]
+        full = to_plain(config.variant(name).settings)
+        found = json.loads(config.pretraining(name, "hwu_usp"))["settings"]
         for key in {"epochs", "teacher_epochs"} & full.keys():
             assert found[key] == round(0.3 * full[key])
         assert found["paper_steps"] == full["paper_steps"]

@@ -1,7 +1,7 @@
 import pytest
 
 from detach_core.config.errors import ConfigError
-from detach_core.config.yaml_file import read_layers, read_yaml
+from detach_core.config.yaml_file import in_order_of, read_default, read_layers, read_yaml
 
 
 def write(tmp_path, text, name="a.yaml"):
@@ -68,3 +68,19 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 def test_an_overlay_that_says_nothing_changes_nothing(tmp_path, text):
     assert read_yaml(write(tmp_path, text)) == {}
     assert read_layers([write(tmp_path, "seeds: [1]\n"), write(tmp_path, text, "b.yaml")]) == {"seeds": [1]}
+
+
+def test_values_take_the_order_of_the_layers_and_keep_what_those_lack():
+    layers = {"a": 0, "tables": {"one": 0, "two": 0}, "gone": 1}
+    values = {"own": [1], "tables": {"mine": 3, "two": 2, "one": {"x": 1}}, "a": 5}
+    found = in_order_of(values, layers)
+    assert found == values
+    assert (list(found), list(found["tables"])) == (["a", "tables", "own"], ["one", "two", "mine"])
+
+
+def test_the_default_lies_below_overlays_and_its_users_file_over_the_papers(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "results.yaml").write_text("a: 1\nb: 1\nc: 1\n")
+    (tmp_path / "config.yaml").write_text("b: 2\nc: 2\n")
+    overlay = write(tmp_path, "c: 3\n", "mine.yaml")
+    assert read_default(overlay, checkout=tmp_path) == {"a": 1, "b": 2, "c": 3}

@@ -5,8 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.activation_maps import MAPS, read_activation_maps, write_activation_maps
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.analysis import MAPS, read_activation_maps, write_activation_maps
+from detach_core.foundation.errors import ContractError
 from tests.fixtures.maps import make_maps
 
 ATTRIBUTES = [

@@ -2,9 +2,9 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.assignments import Assignments, read_assignments, write_assignments
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.embeddings import Assignments, read_assignments, write_assignments
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 MADE = Assignments(
     window=np.array([4, 5, 9]),

@@ -3,10 +3,16 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from detach_core.contracts.checkpoint import SCHEMA, Checkpoint, read_checkpoint, write_checkpoint
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.checkpoint import (
+    CHECKPOINT_SCHEMA,
+    Checkpoint,
+    read_checkpoint,
+    read_tensors,
+    write_checkpoint,
+    write_tensors,
+)
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.tensors import read_tensors, write_tensors
+from detach_core.foundation.errors import ContractError
 
 HEADER_FIELDS = [field.name for field in fields(Checkpoint) if field.name != "tensors"]
 
@@ -38,7 +44,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_each_missing_field_is_named(tmp_path, field):
     path = tmp_path / "c.safetensors"
     write_checkpoint(path, make_checkpoint())
-    tensors, header = read_tensors(path, schema=SCHEMA, fields=(), rule="pretrain")
+    tensors, header = read_tensors(path, schema=CHECKPOINT_SCHEMA, fields=(), rule="pretrain")
     del header[field]
     write_tensors(path, tensors, header)
     with pytest.raises(ContractError) as caught:

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from detach_core.contracts.choice import Choice, choice_node, read_choice
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.json_document import JsonDocument
+from detach_core.contracts.metrics import Choice, choice_node, read_choice
+from detach_core.foundation.errors import ContractError
 
 CHOICE = Choice(1, 0.1, ((0.5, 0.25), (0.125, 1.5)))
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from detach_core.contracts.download import DownloadedFile, read_download_manifest, write_download_manifest
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.raw_files import DownloadedFile, read_download_manifest, write_download_manifest
+from detach_core.foundation.errors import ContractError
 
 FILES = [
     DownloadedFile(path="b/S1-ADL2.dat", bytes=3, sha256="0" * 64, url="https://example.org/a.zip"),

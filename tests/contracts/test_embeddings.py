@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings, write_embeddings
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 
 @pytest.fixture

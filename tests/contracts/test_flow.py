@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.flow import compand, create_flow, flow_table, read_flow
+from detach_core.contracts.frames import compand, create_flow, flow_table, read_flow
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="flow", source="simulated", settings={})
 FLOW = np.random.default_rng(0).integers(-127, 128, (6, 3, 4, 2)).astype(np.int8)

@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.frames import VideoTiming, create_frames, read_frames
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="extract_frames", source="simulated", settings={})
 RGB = np.random.default_rng(0).integers(0, 256, (6, 3, 4, 3)).astype(np.uint8)

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.hdf5 import all_finite, create_artifact, create_stream, open_artifact, write_json, write_rows
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 SCHEMA = "detach.test/1"
 

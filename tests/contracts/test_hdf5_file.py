@@ -11,9 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import UNREADABLE, ContractError, UnreadableFileError
-from detach_core.contracts.hdf5 import LIBRARY_VERSION, create_artifact, create_stream, open_artifact
-from detach_core.contracts.hdf5_file import new_hdf5_file
+from detach_core.contracts.hdf5 import LIBRARY_VERSION, create_artifact, create_stream, new_hdf5_file, open_artifact
+from detach_core.foundation.errors import UNREADABLE, ContractError, UnreadableFileError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,7 +99,7 @@ def test_a_file_system_without_locks_is_as_good_as_any(tmp_path):
 
 def test_no_other_module_opens_an_hdf5_file():
     users = [path.name for path in ROOT.glob("detach_core/**/*.py") if re.search(r"h5py\.File\(", path.read_text())]
-    assert users == ["hdf5_file.py"]
+    assert users == ["hdf5.py"]
 
 
 @pytest.mark.parametrize("number", sorted(UNREADABLE), ids=errno.errorcode.get)

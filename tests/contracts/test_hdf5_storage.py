@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.hdf5_storage import all_finite, storage_fault
+from detach_core.contracts.hdf5 import all_finite, storage_fault
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.history import read_history, write_history
 from detach_core.contracts.provenance import make_provenance
+from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="pretrain", source="simulated", settings={}, seed=0)
 

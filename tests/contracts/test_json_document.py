@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.json_document import JsonDocument
+from detach_core.foundation.errors import ContractError
 
 ROOT = {"schema": "detach.toy/1", "a": {"b": [1, 2.5, "x"], "flag": True, "huge": 1e400}, "ids": [3, 0], "bad": [1, -1]}
 

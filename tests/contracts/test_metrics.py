@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.metrics import read_metrics, write_metrics
+from detach_core.foundation.errors import ContractError
 
 
 @pytest.fixture

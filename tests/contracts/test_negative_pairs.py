@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.negative_pairs import NO_PAIR, read_negative_pairs, write_negative_pairs
+from detach_core.contracts.analysis import NO_PAIR, read_negative_pairs, write_negative_pairs
+from detach_core.foundation.errors import ContractError
 from tests.fixtures.pairs import make_pairs
 
 

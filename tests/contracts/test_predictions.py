@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.json_document import JsonDocument
-from detach_core.contracts.predictions import Predictions, predictions_node, read_predictions
+from detach_core.contracts.metrics import Predictions, predictions_node, read_predictions
+from detach_core.foundation.errors import ContractError
 
 
 def load(tmp_path, rows):

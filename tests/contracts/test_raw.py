@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.raw import RawFile, describe_files, read_raw_manifest, write_raw_manifest
+from detach_core.contracts.raw_files import RawFile, describe_files, read_raw_manifest, write_raw_manifest
+from detach_core.foundation.errors import ContractError
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Annotation, Places, Recording, read_recordings, write_recordings
+from detach_core.foundation.errors import ContractError
 
 PLACES = Places(names=("Fridge",), of_class=(0, -1), channels=((0,),))
 PROVENANCE = make_provenance(stage="ingest", source="simulated", settings={})

@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.hdf5 import create_artifact, create_stream, open_artifact
-from detach_core.contracts.row_files import RowFile, Spool, open_rows, rows_of
+from detach_core.contracts.rows import RowFile, Spool, open_rows, rows_of
+from detach_core.foundation.errors import ContractError
 
 VALUES = np.arange(60, dtype=np.float32).reshape(20, 3)
 

@@ -1,10 +1,9 @@
 import pytest
 import torch
 
-from detach_core.contracts.errors import ContractError
+from detach_core.contracts.checkpoint import SNAPSHOTS_SCHEMA, read_snapshots, write_snapshots, write_tensors
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.snapshots import SCHEMA, read_snapshots, write_snapshots
-from detach_core.contracts.tensors import write_tensors
+from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="pretrain", source="simulated", settings={}, seed=0)
 
@@ -25,7 +24,7 @@ def test_a_method_without_snapshots_writes_an_empty_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["5/weight", "weight"])
 def test_a_tensor_of_no_epoch_is_refused(tmp_path, name):
-    header = {"schema": SCHEMA, "epochs": [0], "num_epochs": 1, "provenance": PROVENANCE.to_json()}
+    header = {"schema": SNAPSHOTS_SCHEMA, "epochs": [0], "num_epochs": 1, "provenance": PROVENANCE.to_json()}
     write_tensors(tmp_path / "s.safetensors", {name: torch.zeros(1)}, header)
     with pytest.raises(ContractError) as caught:
         read_snapshots(tmp_path / "s.safetensors")

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import (
     ChannelStatistics,
@@ -16,6 +15,7 @@ from detach_core.contracts.split import (
     read_split,
     write_split,
 )
+from detach_core.foundation.errors import ContractError
 
 
 def ids(*values):

@@ -4,11 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.flow import create_flow
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.streams import StreamSource, load_streams, open_streams, write_virtual
+from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="test", source="simulated", settings={})
 ROWS = {"S1-Drill": 6, "S2-Drill": 4}

@@ -5,8 +5,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from detach_core.contracts.errors import ContractError, NoSpaceError
-from detach_core.contracts.tensors import read_tensors, write_tensors
+from detach_core.contracts.checkpoint import read_tensors, write_tensors
+from detach_core.foundation.errors import ContractError, NoSpaceError
 
 READ = {"schema": "detach.test/1", "fields": ("seed",), "rule": "pretrain"}
 HEADER = {"schema": "detach.test/1", "seed": 3}
@@ -74,6 +74,6 @@ def test_a_full_disk_is_told_as_such_though_safetensors_has_words_alone(tmp_path
     def refuse(*arguments, **options):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("detach_core.contracts.tensors.save_file", refuse)
+    monkeypatch.setattr("detach_core.contracts.checkpoint.save_file", refuse)
     with pytest.raises(NoSpaceError, match="no space is left"):
         write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(2)}, HEADER)

@@ -1,9 +1,15 @@
 import pytest
 import torch
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.tensors import read_tensors, write_tensors
-from detach_core.contracts.training_state import SCHEMA, TrainingState, read_training_state, write_training_state
+from detach_core.contracts.checkpoint import (
+    STATE_SCHEMA,
+    TrainingState,
+    read_tensors,
+    read_training_state,
+    write_tensors,
+    write_training_state,
+)
+from detach_core.foundation.errors import ContractError
 
 IDENTITY = {"seed": "0"}
 
@@ -52,7 +58,7 @@ def test_another_artifact_is_refused(tmp_path):
 @pytest.mark.parametrize("field", ["identity", "epoch", "rows", "values"])
 def test_a_field_that_is_missing_or_of_another_type_is_refused(tmp_path, field):
     path = write(tmp_path / "a.safetensors")
-    tensors, header = read_tensors(path, schema=SCHEMA, fields=(), rule="pretrain")
+    tensors, header = read_tensors(path, schema=STATE_SCHEMA, fields=(), rule="pretrain")
     for changed in ({name: value for name, value in header.items() if name != field}, {**header, field: "text"}):
         write_tensors(path, tensors, changed)
         with pytest.raises(ContractError) as caught:

@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.truth import open_location, read_truth, write_truth
+from detach_core.contracts.recording import open_location, read_truth, write_truth
+from detach_core.foundation.errors import ContractError
 
 LOCATION = np.array([-1, 0, 1, 1])
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from detach_core.contracts.errors import BadInputError, UserError
 from detach_core.datasets import ADAPTERS, build_adapter
 from detach_core.datasets.adapter import FileFinder
 from detach_core.datasets.hwu_usp import HwuUsp
+from detach_core.foundation.errors import BadInputError, UserError
 
 
 def test_every_adapter_reads_its_own_files_into_the_contract(opportunity_folder, hwu_folder):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.clock_text import ClockText
+from detach_core.foundation.errors import BadInputError
 
 PATH = Path("tea_s01.csv")
 EXPECTED = np.arange(20) / 50

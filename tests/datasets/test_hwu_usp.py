@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.contracts.recording import Annotation
 from detach_core.datasets.hwu_usp import HwuUsp
+from detach_core.foundation.errors import BadInputError
 
 CLASSES = ["cereals", "tea"]
 

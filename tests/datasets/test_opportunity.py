@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import BadInputError, UserError
 from detach_core.contracts.recording import Annotation
 from detach_core.datasets.opportunity import Opportunity
+from detach_core.foundation.errors import BadInputError, UserError
 
 OPEN_FRIDGE = 406520
 CLASSES = ["Open Fridge", "Close Fridge", "Open Drawer 1"]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.sensor_checks import (
     check_channels,
     check_gaps,
@@ -17,6 +16,7 @@ from detach_core.datasets.sensor_checks import (
     check_sizes,
     count_lost,
 )
+from detach_core.foundation.errors import BadInputError
 
 PATH = Path("S1-Drill.dat")
 

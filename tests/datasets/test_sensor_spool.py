@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.sensor_spool import SensorSpool
+from detach_core.foundation.errors import BadInputError
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets import text_file as module
 from detach_core.datasets.text_file import open_text, read_text
+from detach_core.foundation.errors import BadInputError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from fractions import Fraction
 import av
 import pytest
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.datasets.video_files import check_video, inspect_video
+from detach_core.foundation.errors import BadInputError
 from tests.fixtures.videos import remux, silence, write_stamped
 
 EVEN = [k / 10 for k in range(40)]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.targets import relabelled
+from detach_core.foundation.errors import ContractError
 from tests.fixtures.artifacts import make_windows
 
 NAMES = ("Open Fridge", "Open Door 1", "Close Fridge")

@@ -13,8 +13,8 @@ import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from detach_core.contracts.download import read_download_manifest
 from detach_core.contracts.provenance import canonical_json
+from detach_core.contracts.raw_files import read_download_manifest
 from detach_core.stages.download import download
 
 MAX_GB, MAX_ENTRIES = 0.001, 50

@@ -11,15 +11,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from detach_core.contracts import history, raw
-from detach_core.contracts.assignments import Assignments, write_assignments
-from detach_core.contracts.download import DownloadedFile, write_download_manifest
-from detach_core.contracts.embeddings import Embeddings, write_embeddings
-from detach_core.contracts.flow import create_flow
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts import history, raw_files
+from detach_core.contracts.embeddings import Assignments, Embeddings, write_assignments, write_embeddings
+from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings
-from detach_core.contracts.truth import write_truth
+from detach_core.contracts.raw_files import DownloadedFile, write_download_manifest
+from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings, write_truth
 from tests.contracts.test_split import make_split, write_split
 from tests.fixtures.artifacts import make_metrics, make_windows
 from tests.fixtures.maps import make_maps
@@ -216,7 +213,9 @@ def split(path):
 
 
 def raw_manifest(path):
-    raw.write_raw_manifest(path, recordings=["S1-Drill"], files=[raw.RawFile("a.dat", 1, "0" * 64)], provenance=MADE)
+    raw_files.write_raw_manifest(
+        path, recordings=["S1-Drill"], files=[raw_files.RawFile("a.dat", 1, "0" * 64)], provenance=MADE
+    )
 
 
 def download_manifest(path):

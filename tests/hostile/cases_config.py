@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
-from pathlib import Path
 
 import yaml
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default, read_yaml
 
-DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+DEFAULT = read_default()
 
 
 def load(folder):

@@ -12,11 +12,18 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
+from detach_core.contracts.checkpoint import (
+    HEADER_KEY,
+    read_checkpoint,
+    read_snapshots,
+    read_tensors,
+    read_training_state,
+    write_checkpoint,
+    write_snapshots,
+    write_tensors,
+    write_training_state,
+)
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.snapshots import read_snapshots, write_snapshots
-from detach_core.contracts.tensors import HEADER_KEY, read_tensors, write_tensors
-from detach_core.contracts.training_state import read_training_state, write_training_state
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.weight_file import read_video_weights
 from tests.contracts.test_checkpoint import make_checkpoint

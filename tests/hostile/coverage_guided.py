@@ -14,13 +14,13 @@ from tests.hostile import cases_native
 with atheris.instrument_imports(include=["detach_core"]):
     from detach_core.config.errors import ConfigError
     from detach_core.config.yaml_file import read_yaml
-    from detach_core.contracts.errors import UserError
     from detach_core.contracts.history import read_history
     from detach_core.contracts.split import read_split
     from detach_core.datasets.clock_text import ClockText
     from detach_core.datasets.hwu_usp import HwuUsp
     from detach_core.datasets.number_table import read_number_blocks
     from detach_core.datasets.opportunity_text import track_intervals
+    from detach_core.foundation.errors import UserError
 
 HERE = Path(__file__).parent
 HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,0,0,0,0,12.5" for k in range(4)]

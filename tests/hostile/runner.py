@@ -61,7 +61,7 @@ def run_child(work):
 def call(case, folder, report):
     """Make the case's call and write what came of it; the terminal's lines are kept in the report too."""
     from detach_core.config.errors import ConfigError
-    from detach_core.contracts.errors import UserError
+    from detach_core.foundation.errors import UserError
 
     terminal = (report / "terminal").open("w+", encoding="utf-8", errors="backslashreplace")
     os.dup2(terminal.fileno(), 1)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from detach_core.config.errors import ConfigError
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
-from detach_core.contracts.errors import UserError
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.datasets.clock_text import ClockText
@@ -23,6 +22,7 @@ from detach_core.datasets.number_table import read_number_blocks
 from detach_core.datasets.opportunity import Opportunity
 from detach_core.datasets.opportunity_text import track_intervals
 from detach_core.datasets.subtitles import read_captions
+from detach_core.foundation.errors import UserError
 from tests.fixtures.native_files import CLASSES, HWU_HEADER, opportunity_lines
 from tests.hostile.cases_native import hwu, opportunity
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from detach_core.contracts.tensors import read_tensors, write_tensors
+from detach_core.contracts.checkpoint import read_tensors, write_tensors
 from detach_core.methods.batch import SENSOR
 from detach_core.methods.registry import METHODS, build_method
 from detach_core.training.batches import input_shape

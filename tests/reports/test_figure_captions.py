@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.reports.captions import heading
 from detach_core.reports.figure_captions import FIGURES, figure_caption
 from detach_core.reports.figures import FIGURES as DRAWINGS
@@ -16,7 +16,7 @@ def test_every_drawing_has_a_caption_and_no_other():
 
 
 def test_every_figure_of_the_default_run_has_a_heading_of_its_own():
-    figures = load_config(read_yaml(ROOT / "config.yaml")).document.figures
+    figures = load_config(read_default(checkout=ROOT)).document.figures
     captions = {name: figure_caption(figure.model_dump()) for name, figure in figures.items()}
     assert len({heading(name, caption) for name, caption in captions.items()}) == len(figures) > 6
     for caption in captions.values():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.retrieval_tasks import FIGURES, RECALLS, tasks_of
+from detach_core.foundation.errors import ContractError
 from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 
 KEY = ("window", "kept", "sensor->video")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.small_picture import SCALES, write_small_picture
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import Fold
+from detach_core.foundation.errors import ContractError
 from detach_core.signals.overlap import audit, refuse_leaks, shared_instances, shared_seconds
 
 NONE = np.empty(0, np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import Annotation, Recording
-from detach_core.contracts.row_files import Spool
+from detach_core.contracts.rows import Spool
 from detach_core.signals.packing import cut_windows
 
 

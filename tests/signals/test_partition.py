@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError
+from detach_core.foundation.errors import ContractError
 from detach_core.signals.partition import build_protocols, partition, unit_of
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.contracts.truth import read_truth
+from detach_core.contracts.recording import read_truth
 from detach_core.datasets import build_adapter
 from detach_core.simulation.truth import active_sensor
 

@@ -28,7 +28,7 @@ def test_no_group_mixes_partitions(profile):
 
 def test_every_rule_asks_for_more_at_each_attempt(rules):
     for name, text in rules.items():
-        assert re.search(r"mem_mb=more_each_attempt\(\d+( \* CONFIG\.document\.devices)?\)", text), name
+        assert re.search(r"mem_mb=more_each_attempt\(\d+( \* DEVICES)?\)", text), name
         assert re.search(r"runtime=more_each_attempt\(\d+\)", text), name
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.flow import create_flow
-from detach_core.contracts.frames import create_frames
+from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.stages.ingest import ingest
 from detach_core.stages.pack import pack

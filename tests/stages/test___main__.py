@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from detach_core.contracts.errors import BadInputError
+from detach_core.foundation.errors import BadInputError
 from detach_core.stages.__main__ import run_plan
 
 

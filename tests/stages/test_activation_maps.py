@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from detach_core.analysis.pictures import Pictures
-from detach_core.contracts.activation_maps import read_activation_maps
+from detach_core.contracts.analysis import read_activation_maps
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from detach_core.contracts.atomic import atomic_path
+from detach_core.contracts.checkpoint import read_tensors, write_tensors
 from detach_core.contracts.embeddings import Embeddings, read_embeddings, write_embeddings
-from detach_core.contracts.errors import NoSpaceError
-from detach_core.contracts.hdf5 import LIBRARY_VERSION, create_stream
-from detach_core.contracts.hdf5_file import new_hdf5_file
+from detach_core.contracts.hdf5 import LIBRARY_VERSION, create_stream, new_hdf5_file
 from detach_core.contracts.metrics import read_metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.tensors import read_tensors, write_tensors
 from detach_core.contracts.windows import read_windows, write_windows
+from detach_core.foundation.errors import NoSpaceError
+from detach_core.foundation.files import atomic_path
 from detach_core.stages.extract_frames import extract_frames
 from detach_core.stages.flow import flow
 from detach_core.stages.ingest import ingest

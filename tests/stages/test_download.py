@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from detach_core.acquisition.plan import read_plan
-from detach_core.contracts.download import read_download_manifest
 from detach_core.contracts.provenance import canonical_json
+from detach_core.contracts.raw_files import read_download_manifest
 from detach_core.stages.download import download
 
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text())

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from detach_core.contracts.flow import flow_table, read_flow
+from detach_core.contracts.frames import flow_table, read_flow
 from detach_core.stages.extract_frames import extract_frames
 from detach_core.stages.flow import flow
 

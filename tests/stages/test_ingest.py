@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.contracts.recording import read_recordings
-from detach_core.contracts.truth import write_truth
+from detach_core.contracts.recording import read_recordings, write_truth
 from detach_core.stages.ingest import ingest
 
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
-from detach_core.contracts.negative_pairs import read_negative_pairs
-from detach_core.contracts.snapshots import read_snapshots, write_snapshots
+from detach_core.contracts.analysis import read_negative_pairs
+from detach_core.contracts.checkpoint import read_checkpoint, read_snapshots, write_checkpoint, write_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows, write_windows
 from detach_core.stages.negative_pairs import negative_pairs

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from detach_core.config.code_digest import CodeDigest
 from detach_core.config.load import ConfigError, load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.metrics import read_metrics
@@ -17,6 +16,7 @@ from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.probe import probe
 from detach_core.training.job import read_job
+from detach_core.workflow.code_digest import CodeDigest
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "my_package.forecast:Forecast"
@@ -79,7 +79,7 @@ def own(tmp_path, monkeypatch):
 @pytest.fixture
 def data():
     """The default configuration with a row of the user's."""
-    data = copy.deepcopy(read_yaml(ROOT / "config.yaml"))
+    data = copy.deepcopy(read_default(checkout=ROOT))
     data["device"] = "cpu"
     data["methods"][NAME] = {"epochs": 50, "batch_size": 16}
     data["variants"]["mine"] = {"method": NAME, "width": 24}

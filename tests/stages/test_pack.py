@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from detach_core.contracts.truth import write_truth
+from detach_core.contracts.recording import write_truth
 from detach_core.contracts.windows import read_windows
 from detach_core.stages.extract_frames import extract_frames
 from detach_core.stages.flow import flow

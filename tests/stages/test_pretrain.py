@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
+from detach_core.contracts.checkpoint import read_checkpoint, read_snapshots, write_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
 from detach_core.contracts.history import read_history
-from detach_core.contracts.snapshots import read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.stages.embed import embed

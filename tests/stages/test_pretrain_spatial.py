@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from detach_core.contracts.assignments import read_assignments
 from detach_core.contracts.checkpoint import read_checkpoint
+from detach_core.contracts.embeddings import read_assignments
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_yaml
+from detach_core.config.yaml_file import read_default
 from detach_core.reports.page_blocks import markers
 from detach_core.stages.results_page import MAX_BYTES, results_page
 
@@ -65,7 +65,7 @@ def test_a_page_without_a_place_for_a_figure_is_refused_and_left_alone(folder, c
 
 
 def test_the_page_has_a_place_and_a_reading_for_every_table_and_figure_of_the_default_run():
-    document = load_config(read_yaml(ROOT / "config.yaml")).document
+    document = load_config(read_default(checkout=ROOT)).document
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     for name in (*document.tables, *document.figures):
         assert [text.count(marker) for marker in markers(name)] == [1, 1], name

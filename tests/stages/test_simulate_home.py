@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detach_core.contracts.raw import read_raw_manifest
+from detach_core.contracts.raw_files import read_raw_manifest
 from detach_core.stages.simulate_home import simulate_home
 
 

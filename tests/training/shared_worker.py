@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import save_file
 
 from detach_core.contracts.checkpoint import Checkpoint
-from detach_core.contracts.errors import UserError
 from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.detach.settings import PlateauSettings
 from detach_core.methods.registry import METHODS, build_method

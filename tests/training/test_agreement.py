@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.training import agreement
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.training.device import choose_device, prepare
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from detach_core.contracts.flow import flow_table
+from detach_core.contracts.frames import flow_table
 from detach_core.training.input_form import channels_first, decode_differences, decode_flow, decode_frames, join_motion
 
 

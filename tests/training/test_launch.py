@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.methods.controls.settings import StatisticsSettings
 from detach_core.settings.shared import MachinesSettings
 from detach_core.training import launch

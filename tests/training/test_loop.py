@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import SENSOR
 from detach_core.methods.method import Embedding, Method
 from detach_core.methods.settings import TrainedSettings

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.settings.shared import MachinesSettings
 from detach_core.training import processes
 from tests.training import shared_worker

@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from detach_core.contracts.training_state import TrainingState, read_training_state
+from detach_core.contracts.checkpoint import TrainingState, read_training_state
 from detach_core.training import state_keeper
 from detach_core.training.state_keeper import FILE_NAME, StateKeeper
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from detach_core.config.code_digest import CodeDigest
 from detach_core.methods.registry import METHODS
+from detach_core.workflow.code_digest import CodeDigest
 
 DATASETS = ("opportunity", "hwu_usp")
 DATA = ("simulate_home", "ingest", "extract_frames", "flow", "pack", "split")

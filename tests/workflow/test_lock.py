@@ -23,7 +23,7 @@ MANIFEST = "data/simulated/hwu_usp/cereals_s01.json"
 @pytest.fixture
 def first(workflow):
     """A run that stands in the middle of its only job."""
-    (workflow.folder / "workflow_scripts" / "simulate_home.py").write_text(WAITING)
+    (workflow.folder / "workflow_scripts" / "run_stage.py").write_text(WAITING)
     command = [sys.executable, "-m", "snakemake", MANIFEST, "--cores", "1"]
     process = subprocess.Popen(
         command, cwd=workflow.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from detach_core.config.load import load_config
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.yaml_file import read_default
 
 DATA = ("simulate_home", "download", "ingest", "extract_frames", "flow", "pack", "split")
 
@@ -134,7 +134,7 @@ def test_an_overlay_for_your_own_folders_plans_when_the_files_are_there(workflow
     text = workflow.run("results/table1.csv", "-n", "--configfile", *layers, check=False)
     assert "files of this run are not in data/local/" in text
     assert "Traceback" not in text
-    fake_datasets(workflow.folder, load_config(read_layers(workflow.folder / layer for layer in layers)))
+    fake_datasets(workflow.folder, load_config(read_default(workflow.folder / layers[1], checkout=workflow.folder)))
     found = counts(workflow.plan(layers=layers))
     assert found["simulate_home"] == 0
     assert found["ingest"] > 0
@@ -227,6 +227,7 @@ def test_every_rule_says_what_it_does(fresh):
         assert len(line.split()) > 3, line
 
 
-def test_overlays_hold_what_config_yaml_lays_out(fresh):
+def test_overlays_hold_what_the_default_lays_out(fresh):
+    known = set(read_default(checkout=fresh.folder))
     for path in sorted((fresh.folder / "config").glob("*.yaml")):
-        assert set(yaml.safe_load(path.read_text())) <= set(yaml.safe_load((fresh.folder / "config.yaml").read_text()))
+        assert set(yaml.safe_load(path.read_text())) <= known

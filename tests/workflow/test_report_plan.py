@@ -5,11 +5,13 @@ from collections import Counter
 import pytest
 import yaml
 
+from detach_core.config.yaml_file import read_default
+
 
 @pytest.fixture(scope="module")
 def configured(root):
     """Number of configured tables and figures."""
-    config = yaml.safe_load((root / "config.yaml").read_text())
+    config = read_default(checkout=root)
     return {"table": len(config["tables"]), "figure": len(config["figures"])}
 
 

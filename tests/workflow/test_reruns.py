@@ -8,6 +8,8 @@ import subprocess
 import pytest
 import yaml
 
+from detach_core.config.yaml_file import read_default
+
 CLONED = (
     "Snakefile",
     "config.yaml",
@@ -28,7 +30,7 @@ COMPARED_BYTES = 1_000_000
 def reported(tmp_path_factory, copied, one_home):
     """A workflow that has run to the report: two shards, both full."""
     workflow = copied(tmp_path_factory.mktemp("reported"))
-    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
+    config = read_default(checkout=workflow.folder)
     changes = one_home(config) | {"analysis": {"maps": {"classes": {"opportunity": ["Open Fridge"]}}}}
     (workflow.folder / SMALL).write_text(yaml.safe_dump(changes))
     workflow.layers = ("config.yaml", SMALL)
@@ -137,9 +139,10 @@ def test_a_fresh_clone_beside_old_results_reruns_nothing(reported, tmp_path):
     there = type(reported)(clone, reported.snakemake)
     there.layers = reported.layers
     assert there.plan("results/report.html") == []
-    adapter = clone / "workflow_scripts" / "flow.py"
-    adapter.write_text(adapter.read_text() + "\n# a comment\n")
+    script, stage = clone / "workflow_scripts" / "run_stage.py", clone / "detach_core" / "stages" / "flow.py"
+    for path in (script, stage):
+        path.write_text(path.read_text() + "\n# a comment\n")
     assert there.plan() == []
-    adapter.write_text(adapter.read_text() + "\nCHANGED = True\n")
+    stage.write_text(stage.read_text() + "\nCHANGED = True\n")
     flow = [f"flow opportunity {shard}" for shard in ("S1-Drill", "S3-Drill")]
     assert there.plan() == after_pack(*flow, "pack opportunity")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from detach_core.contracts.errors import UserError
 from detach_core.encoders.torchvision_guard import import_torchvision
 from detach_core.encoders.video.spatial_cnn2d import TimeAverage
+from detach_core.foundation.errors import UserError
 
 # What all three saw in their own training.
 IMAGE_PX = 224

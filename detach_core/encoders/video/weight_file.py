@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from detach_core.contracts.errors import BadInputError, raise_unreadable
-from detach_core.contracts.patterns import name_some
 from detach_core.encoders.size import Size
 from detach_core.encoders.video.backbone import BACKBONES, build_backbone
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.foundation.errors import BadInputError, raise_unreadable
+from detach_core.foundation.files import name_some
 
 TRUNK = "trunk"
 _LABELS = {TRUNK: "the shared trunk", **{name: f"torchvision's {kind.label}" for name, kind in BACKBONES.items()}}

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from detach_core.contracts.metrics import Metrics
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Metrics, Predictions
 from detach_core.evaluation.figures import FigureOf, Values, f1_of
 from detach_core.evaluation.hierarchy import Estimate
 from detach_core.evaluation.metrics import f1_by_class

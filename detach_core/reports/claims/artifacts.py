@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detach_core.contracts.assignments import Assignments
-from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.errors import UserError
+from detach_core.contracts.analysis import NegativePairs
+from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.metrics import Interval, Metrics
-from detach_core.contracts.negative_pairs import NegativePairs
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
+from detach_core.foundation.errors import UserError
 
 Key = tuple[str, str, str, str, int]
 Found = Metrics | Embeddings | Assignments | NegativePairs

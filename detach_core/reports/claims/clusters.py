@@ -14,9 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from detach_core.clustering.kmeans import spherical_kmeans
-from detach_core.contracts.assignments import Assignments
-from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.errors import UserError
+from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.rows import SelectedRows, blocks
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
@@ -29,6 +27,7 @@ from detach_core.evaluation.cluster_figures import (
 )
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures, Values, estimate
 from detach_core.evaluation.intervals import instances_of
+from detach_core.foundation.errors import UserError
 from detach_core.methods.detach.stage1 import KMEANS_SEED, KMEANS_STARTS, REFINEMENT
 from detach_core.reports.claims.artifacts import Artifacts, splits_of
 from detach_core.reports.claims.line import Line

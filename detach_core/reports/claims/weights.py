@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.negative_pairs import NegativePairs
+from detach_core.contracts.analysis import NegativePairs
 from detach_core.evaluation.hierarchy import SplitFigures, Values, estimate
 from detach_core.evaluation.intervals import instances_of
 from detach_core.reports.claims.artifacts import Artifacts, splits_of

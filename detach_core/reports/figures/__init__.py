@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Drawing
 
 # Name -> module with its DRAWING, imported when asked for: a figure loads only what it draws with.

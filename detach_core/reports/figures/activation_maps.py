@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from detach_core.analysis.map_placement import enlarge, min_max, placement
-from detach_core.contracts.activation_maps import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, ActivationMaps
-from detach_core.contracts.errors import UserError
+from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, ActivationMaps
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
 from detach_core.reports.figures.style import HEAT_MAP, SMALL_PT, hide_ticks, literal, new_figure
 

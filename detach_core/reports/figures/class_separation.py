@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
 from detach_core.reports.figures.pair_table import KIND, batch_note, epochs_of, pair_table, pairs_file
 from detach_core.reports.figures.style import GREY, KIND_STYLES, LIGHT_GREY, literal, new_figure

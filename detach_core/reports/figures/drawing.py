@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from detach_core.contracts.errors import UserError
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.style import SEPARATOR
 
 # Kind of artifact -> its reader, imported when a drawing needs it.
@@ -28,8 +28,8 @@ READERS = {
     "split": "detach_core.contracts.split:read_split",
     "embeddings": "detach_core.contracts.embeddings:read_embeddings",
     "spatial_history": "detach_core.contracts.history:read_history",
-    "negative_pairs": "detach_core.contracts.negative_pairs:read_negative_pairs",
-    "activation_maps": "detach_core.contracts.activation_maps:read_activation_maps",
+    "negative_pairs": "detach_core.contracts.analysis:read_negative_pairs",
+    "activation_maps": "detach_core.contracts.analysis:read_activation_maps",
 }
 Settings = Mapping[str, Any]
 

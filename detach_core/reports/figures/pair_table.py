@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.negative_pairs import NO_PAIR, NegativePairs
+from detach_core.contracts.analysis import NO_PAIR, NegativePairs
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 
 KIND = "negative_pairs"

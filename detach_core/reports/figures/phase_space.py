@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
 from detach_core.reports.figures.pair_table import (
     KIND,

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.rcsetup import cycler
 
-from detach_core.contracts.atomic import atomic_path
+from detach_core.foundation.files import atomic_path
 
 WIDTHS_IN = {"column": 3.35, "page": 7.0}
 DPI = 300

@@ -5,9 +5,9 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from detach_core.contracts.errors import UserError
 from detach_core.encoders.video import backbone
 from detach_core.encoders.video.backbone import BackboneTrunk
+from detach_core.foundation.errors import UserError
 
 REAL = """
 import sys, torch

@@ -2,10 +2,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.encoders.video.backbone import BackboneTrunk
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.start import build_trunk, described_start, without_path
+from detach_core.foundation.errors import BadInputError
 from detach_core.settings.shared import VideoStartSettings
 
 FROM_SCRATCH = VideoStartSettings()

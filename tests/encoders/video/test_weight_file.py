@@ -5,9 +5,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.weight_file import read_video_weights
+from detach_core.foundation.errors import BadInputError
 
 
 def trunk_state(dim=16, size="small"):

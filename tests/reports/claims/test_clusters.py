@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.claims.clusters import (
     activations,
     confident_purer,

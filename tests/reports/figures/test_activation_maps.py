@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.activation_maps import DRAWING
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.class_separation import DRAWING, separations
 from detach_core.reports.figures.drawing import Artifact, Artifacts

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError, UserError
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.reports.figures.feature_map_frame import feature_map_frame
 
 SETTINGS = {"features": ["video", "sensor"], "colour": "class", "max_windows": 100, "perplexity": 5.0}

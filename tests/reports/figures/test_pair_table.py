@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.contracts.errors import ContractError, UserError
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.pair_table import batch_note, epoch_title, epochs_of, pair_table
 from tests.fixtures.pairs import make_pairs

@@ -1,0 +1,116 @@
+"""Errors for the user: one sentence with the file, the place, what was found and what to do."""
+
+from __future__ import annotations
+
+import errno
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from detach_core.foundation.text import one_line
+
+# errno -> what it says of the disk.
+NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}
+
+
+# errno -> why the operating system refuses a file, and what to do; nothing of it is the file's own fault.
+UNREADABLE = {
+    errno.EACCES: ("permission is denied", "give yourself permission for it and the folders above it"),
+    errno.EPERM: ("permission is denied", "give yourself permission for it and the folders above it"),
+    errno.EIO: ("its disk or network reports an input/output error", "look after the disk or its connection"),
+    errno.ESTALE: ("its network file system has lost it (stale handle)", "mount that file system again"),
+    errno.ETIMEDOUT: ("its network file system does not answer", "look after the connection"),
+    errno.EHOSTDOWN: ("its network file system does not answer", "look after the connection"),
+    errno.EREMOTEIO: ("its network file system reports an error", "look after the connection"),
+    errno.ENOTCONN: ("its network file system is not connected", "mount that file system again"),
+    errno.ENODEV: ("its device is gone", "look after the disk"),
+    errno.ENXIO: ("its device is gone", "look after the disk"),
+    errno.EMFILE: ("too many files are open in this process", "raise the limit (`ulimit -n`)"),
+    errno.ENFILE: ("too many files are open on this machine", "raise the machine's limit or end other programs"),
+    errno.ENOMEM: ("memory is used up", "give the job more memory or end other programs"),
+    errno.ENOLCK: (
+        "its file system knows no locks",
+        "set HDF5_USE_FILE_LOCKING=FALSE in the environment or mount it with locks",
+    ),
+    errno.EAGAIN: ("another program has locked it", "end that program"),
+    errno.ELOOP: ("links lead back to themselves", "correct the link"),
+    errno.ENAMETOOLONG: ("its path is too long", "put the checkout or the folder under a shorter one"),
+}
+
+
+class UserError(Exception):
+    """Something outside the program is wrong and the user can mend it; shown without a traceback."""
+
+
+class BadInputError(UserError):
+    """A file that the user brought cannot be read as its format says."""
+
+    def __init__(self, path: Path | str, place: str, *, found: str, expected: str, remedy: str) -> None:
+        self.path, self.place, self.found, self.expected, self.remedy = Path(path), place, found, expected, remedy
+        super().__init__(one_line(f"{path}: {place}: found {found}, expected {expected}; {remedy}"))
+
+
+class ContractError(UserError):
+    """An artifact of an earlier stage is not what its contract says."""
+
+    def __init__(self, path: Path | str, field: str, *, expected: str, found: str, remedy: str) -> None:
+        self.path, self.field, self.expected, self.found, self.remedy = Path(path), field, expected, found, remedy
+        super().__init__(one_line(f"{path}: {field}: found {found}, expected {expected}; {remedy}"))
+
+
+class NoSpaceError(UserError, OSError):
+    """A file could not be written because its disk is full; an `OSError` too, for those who go on without the file."""
+
+    def __init__(self, path: Path | str, error_number: int) -> None:
+        self.path = Path(path)
+        super().__init__(
+            one_line(
+                f"{path}: cannot be written, {NO_SPACE[error_number]}; nothing is left of the attempt and what stood "
+                "under that name before is untouched; make room and run again"
+            )
+        )
+
+
+class UnreadableFileError(UserError, OSError):
+    """The operating system refuses a file that may be sound; making it anew would not help."""
+
+    def __init__(self, path: Path | str, error_number: int) -> None:
+        self.path = Path(path)
+        cause, remedy = UNREADABLE[error_number]
+        super().__init__(
+            one_line(
+                f"{path}: the operating system refuses it: {cause} ({errno.errorcode[error_number]}); what it holds may"
+                f" be sound; {remedy} and run again"
+            )
+        )
+        self.errno = error_number
+
+
+def raise_unreadable(path: Path | str, error: BaseException) -> None:
+    """Raise `UnreadableFileError` where `error` is not of the file but of the machine; else return.
+
+    HDF5 and safetensors tell of the operating system's errors in words alone, so their number is looked for there.
+
+    Raises:
+        UnreadableFileError: the operating system refused.
+    """
+    if isinstance(error, MemoryError):
+        raise UnreadableFileError(path, errno.ENOMEM) from None
+    told = re.search(r"\b(?:errno = |os error |Errno )(\d+)", str(error))
+    for number in (getattr(error, "errno", None), int(told[1]) if told else None):
+        if number in UNREADABLE:
+            raise UnreadableFileError(path, number) from None
+
+
+def open_for_reading(path: Path | str) -> BinaryIO:
+    """The file at `path`, open for reading bytes.
+
+    Raises:
+        UnreadableFileError: the operating system does not let it be read.
+        OSError: it is not there, or is a folder.
+    """
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise_unreadable(path, error)
+        raise
