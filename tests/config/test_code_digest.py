@@ -92,6 +92,24 @@ def test_a_module_that_is_named_in_a_string_is_followed(package):
     assert changed_by(package, "losses/nce.py", "nce = 3\n") == {"train", "table"}
 
 
+def test_the_modules_of_a_plugin_are_followed(package):
+    home = package / "detach_core" / "homes"
+    home.mkdir()
+    for name in ("__init__", "settings", "recording", "other"):
+        (home / f"{name}.py").write_text("VALUE = 1\n")
+    changed_by(package, "stages/values.py", 'HOMES = {"mine": Plugin("detach_core.homes", "Mine", "recording:Home")}\n')
+    changed = {
+        name: changed_by(package, f"homes/{name}.py", "VALUE = 2\n") for name in ("settings", "recording", "other")
+    }
+    assert changed == {"settings": {"table"}, "recording": {"table"}, "other": set()}
+
+
+def test_the_simulation_is_run_anew_when_a_home_changes(root):
+    closure = CodeDigest(root).closure("detach_core.stages.simulate_home")
+    folders = ("detach_core.simulation.opportunity", "detach_core.simulation.hwu_usp")
+    assert {f"{folder}.{name}" for folder in folders for name in ("settings", "recording", "routine")} <= closure
+
+
 def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):
     closure = CodeDigest(root).closure("detach_core.stages.figure")
     assert {"detach_core.reports.figures.weight_cdf", "detach_core.contracts.negative_pairs"} <= closure
