@@ -23,12 +23,11 @@ from detach_core.methods.method import AnyMethod
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
-from detach_core.training.identity import training_identity
 from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
 from detach_core.training.loop import TrainingRun, train
 from detach_core.training.processes import Processes, alone, joined, own_rank
-from detach_core.training.seed import seed_everything
-from detach_core.training.state_keeper import StateKeeper
+from detach_core.training.randomness import seed_everything
+from detach_core.training.resume import StateKeeper, training_identity
 
 
 @dataclass(frozen=True)

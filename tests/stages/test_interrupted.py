@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from detach_core.contracts.history import read_history
-from detach_core.training.state_keeper import FILE_NAME
+from detach_core.training.resume import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, toy = _TOY["home"], _TOY["toy"]
@@ -23,9 +23,9 @@ TIMES = ("seconds", "windows_per_s", "epoch_seconds")
 # What a job does, but for how often it saves.
 JOB = """
 import importlib, json, sys
-from detach_core.training import state_keeper
+from detach_core.training import resume
 stage, save_every_s, arguments = sys.argv[1:]
-state_keeper.SAVE_EVERY_S = float(save_every_s)
+resume.SAVE_EVERY_S = float(save_every_s)
 run = getattr(importlib.import_module(f"detach_core.stages.{stage}"), stage)
 print("ready", file=sys.stderr, flush=True)
 run(**json.loads(arguments))

@@ -15,7 +15,7 @@ from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session
-from detach_core.training.state_keeper import FILE_NAME
+from detach_core.training.resume import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, sequence_home, toy = _TOY["home"], _TOY["sequence_home"], _TOY["toy"]

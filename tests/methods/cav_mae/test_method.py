@@ -12,7 +12,7 @@ from detach_core.methods.cav_mae import method as cav_mae
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 VIDEO = "video"
 # Channels, samples, height, width, side of a frame's patch; patches of the sensor, patches of a frame.

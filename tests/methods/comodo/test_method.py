@@ -11,10 +11,8 @@ from detach_core.methods.comodo.distillation import queue_distillation, target_e
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
-from detach_core.training.loop import train
-from detach_core.training.monitoring import retrieval
-from detach_core.training.optimizer import make_optimizer
-from detach_core.training.seed import seed_everything
+from detach_core.training.loop import make_optimizer, retrieval, train
+from detach_core.training.randomness import seed_everything
 
 FIRST_STUDENT = 3
 

@@ -9,7 +9,7 @@ from detach_core.methods.detach.stage1 import SpatialPhases
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 
 def build(toy, windows, split, **changes):
