@@ -15,7 +15,7 @@ import time
 
 import torch
 
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.training.batches import ByteStream, channels_first, decode_differences, decode_flow, join_motion
 from detach_core.training.device import keep_freed_memory
 

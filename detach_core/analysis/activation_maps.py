@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from detach_core.contracts.activation_maps import BASELINE, SPATIAL, TEMPORAL, FeatureMaps
 from detach_core.contracts.errors import UserError
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch, required
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.imu2clip.method import Imu2Clip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from detach_core.contracts.checkpoint import Checkpoint
-from detach_core.encoders.video.start import described_start, without_path
+from detach_core.encoders.video_weights import described_start, without_path
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import SecondStageSettings, VideoNetworkSettings
 from detach_core.settings.base import Plain, Settings, from_plain, to_plain

@@ -18,8 +18,8 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.snapshots import read_snapshots, write_snapshots
 from detach_core.contracts.tensors import HEADER_KEY, read_tensors, write_tensors
 from detach_core.contracts.training_state import read_training_state, write_training_state
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.weight_file import read_video_weights
+from detach_core.encoders.video_networks import SpatialCnn2d
+from detach_core.encoders.video_weights import read_video_weights
 
 TESTS = Path(__file__).parents[1]
 MADE = make_provenance(stage="pretrain", source="simulated", settings={}, seed=0)

@@ -16,12 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.encoders.masking import draw_mask, take
-from detach_core.encoders.patch_decoder import PatchDecoder
-from detach_core.encoders.patch_transformer import JointEncoder, PatchEncoder
-from detach_core.encoders.patches import PatchGrid
-from detach_core.encoders.positions import position_table
-from detach_core.encoders.sensor.stacked_conv_gru import resample
+from detach_core.encoders.patches import (
+    JointEncoder,
+    PatchDecoder,
+    PatchEncoder,
+    PatchGrid,
+    draw_mask,
+    position_table,
+    take,
+)
+from detach_core.encoders.sensor_baselines import resample
 from detach_core.losses.contrastive import one_way_info_nce
 from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch, required
 from detach_core.methods.cav_mae.reconstruction import masked_reconstruction

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor.channel_wise import ChannelWiseCnn
+from detach_core.encoders.sensor_baselines import ChannelWiseCnn
 from detach_core.losses.contrastive import unit_rows
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.comodo.distillation import queue_distillation, target_entropy

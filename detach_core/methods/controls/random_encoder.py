@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor.activation import Mode
+from detach_core.encoders.sensor_spatial import Mode
 from detach_core.methods.batch import InputShape, WindowsAccess
 from detach_core.methods.controls.settings import RandomEncoderSettings, SupervisedSettings
 from detach_core.methods.detach import networks

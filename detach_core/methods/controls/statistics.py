@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from detach_core.encoders.sensor.activation import upper_quantile
+from detach_core.encoders.sensor_spatial import upper_quantile
 from detach_core.methods.batch import InputShape
 from detach_core.methods.controls.settings import StatisticsSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method

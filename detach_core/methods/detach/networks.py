@@ -7,11 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor import build_sensor_encoder
-from detach_core.encoders.sensor.activation import Mode
-from detach_core.encoders.sensor.spatial import SensorSpatial
-from detach_core.encoders.video.start import build_trunk
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.sensor_spatial import Mode, SensorSpatial
+from detach_core.encoders.sensor_temporal import build_sensor_encoder
+from detach_core.encoders.video_networks import TemporalCnn3d
+from detach_core.encoders.video_weights import build_trunk
 from detach_core.losses.contrastive import cosine_logits
 from detach_core.methods.batch import (
     FRAMES,

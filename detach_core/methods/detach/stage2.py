@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.freezing import FrozenEncoder
-from detach_core.encoders.momentum import MomentumEncoder, momentum_for, share_of_start_left
+from detach_core.encoders.blocks import FrozenEncoder, MomentumEncoder, momentum_for, share_of_start_left
 from detach_core.losses.contrastive import unit_rows
 from detach_core.methods.batch import MOTION, SENSOR, InputShape, WindowBatch, WindowsAccess, required, starting_with
 from detach_core.methods.detach import networks

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.encoders.sensor.stacked_conv_gru import StackedConvGru, pad_to, resample, time_deviation
-from detach_core.encoders.temperature import LearnedTemperature
+from detach_core.encoders.blocks import LearnedTemperature
+from detach_core.encoders.sensor_baselines import StackedConvGru, pad_to, resample, time_deviation
 from detach_core.losses.contrastive import summed_info_nce
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.imu2clip.settings import Imu2ClipSettings

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor.stacked_conv_gru import StackedConvGru, resample, time_deviation
-from detach_core.encoders.temperature import LearnedTemperature
+from detach_core.encoders.blocks import LearnedTemperature
+from detach_core.encoders.sensor_baselines import StackedConvGru, resample, time_deviation
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 from detach_core.methods.primus.losses import Neighbours, Views, nearest_neighbours, primus_terms

@@ -1,4 +1,4 @@
-"""How strongly each channel was active in a window: a statistical cue of place (paper, Sec. 3.1)."""
+"""Spatial sensor encoder: the base encoder's feature plus the activation of each channel (Sec. 3.1)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from detach_core.encoders.blocks import Size
+from detach_core.encoders.sensor_temporal import CnnGru
+
 Form = Literal["centred", "z"]
+
 Mode = Literal["abs", "signed", "range"]
+
+
 # Deviations from rest span orders of magnitude between an accelerometer's tremble and a switch; the logarithm levels
 # them.
 GAIN = 3.0
@@ -100,3 +106,36 @@ def upper_quantile(value: Tensor, quantile: float) -> Tensor:
     share = max(place - below, 0.0)
     largest = value.topk(value.shape[-1] - below, dim=-1).values
     return largest[..., -1] if share == 0.0 else torch.lerp(largest[..., -1], largest[..., -2], share)
+
+
+class SensorSpatial(nn.Module):
+    """(B, C, L) -> (B, dim): E_ss(x) + P_q(activation of x), added element by element."""
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        length: int,
+        dim: int,
+        size: Size,
+        normalisation: Mapping[str, Sequence[float]] | None,
+        form: Form,
+        quantile: float,
+        mode: Mode,
+    ) -> None:
+        """Args: normalisation: this form's activation `mean` and `std` (split.json); None if a checkpoint brings them.
+
+        Raises:
+            ValueError: see `CnnGru` and `ActivationVector`.
+        """
+        super().__init__()
+        self.base = CnnGru(channels=channels, length=length, dim=dim, size=size)
+        self.activation = ActivationVector(channels, form=form, mode=mode, quantile=quantile)
+        if normalisation is not None:
+            self.activation.set_statistics(normalisation)
+        self.projection = nn.Linear(channels, dim)
+
+    def forward(self, sensor: Tensor) -> Tensor:
+        """Feature (B, dim) of windows (B, C, L) in normal form."""
+        feature: Tensor = self.base(sensor) + self.projection(self.activation(sensor))
+        return feature

@@ -1,7 +1,95 @@
+from __future__ import annotations
+
+import math
+
 import pytest
 import torch
 
-from detach_core.encoders.sensor import SENSOR_ENCODERS, build_sensor_encoder
+from detach_core.encoders.sensor_temporal import (
+    SENSOR_ENCODERS,
+    CnnGru,
+    CnnGruAttention,
+    ConvolutionTransformer,
+    SameConvolutions,
+    build_sensor_encoder,
+    convolved_length,
+    sinusoidal_positions,
+)
+
+
+def test_time_is_shortened_four_times_and_kept_in_order():
+    stack = SameConvolutions(2, (4, 5, 6), 60).eval()
+    quiet = torch.zeros(1, 2, 60)
+    late = quiet.clone()
+    late[:, :, 50:] = 1.0
+    with torch.no_grad():
+        difference = (stack(late) - stack(quiet)).abs().sum(dim=1)[0]
+    assert difference.shape == (15,)
+    assert float(difference[:6].max()) == 0.0
+    assert float(difference[12:].max()) > 0.0
+
+
+def test_windows_of_fewer_than_four_samples_are_refused():
+    with pytest.raises(ValueError, match="too short"):
+        SameConvolutions(2, (4, 5, 6), 3)
+
+
+def test_the_lengths_before_pooling_are_those_of_the_specification():
+    assert [convolved_length(length) for length in (60, 100, 128)] == [7, 17, 24]
+
+
+def test_the_shortest_window_that_fits_is_taken_and_a_shorter_one_refused():
+    assert CnnGru(channels=2, length=36, dim=4, size="paper")(torch.randn(2, 2, 36)).shape == (2, 4)
+    with pytest.raises(ValueError, match="too short"):
+        CnnGru(channels=2, length=35, dim=4, size="paper")
+
+
+def test_the_paper_size_reads_32_steps_of_64_channels():
+    encoder = CnnGru(channels=34, length=60, dim=256, size="paper")
+    assert encoder.convolutions(torch.randn(2, 34, 60)).shape == (2, 64, 32)
+    assert (encoder.recurrence.input_size, encoder.recurrence.hidden_size) == (64, 256)
+
+
+def test_the_paper_size_attends_at_width_512():
+    encoder = CnnGruAttention(channels=34, length=60, dim=256, size="paper")
+    assert encoder.query_key_value.in_features == 512
+    assert encoder.projection.in_features == 512
+    assert encoder.recurrence.bidirectional
+
+
+def test_attention_is_the_scaled_dot_product_written_out():
+    encoder = CnnGruAttention(channels=3, length=20, dim=4, size="small").eval()
+    window = torch.randn(1, 3, 20)
+    with torch.no_grad():
+        steps, _ = encoder.recurrence(encoder.normalisation(encoder.convolutions(window)).transpose(1, 2))
+        query, key, value = encoder.query_key_value(steps[0]).chunk(3, dim=-1)
+        share = (query @ key.T / query.shape[1] ** 0.5).softmax(dim=-1)
+        expected = encoder.projection((share @ value).mean(dim=0))
+        assert torch.allclose(encoder(window)[0], expected, atol=1e-5)
+
+
+def test_positions_are_sines_and_cosines_of_growing_wavelength():
+    position = sinusoidal_positions(7, 6)
+    for step in range(7):
+        for pair in range(3):
+            angle = step / 10000 ** (2 * pair / 6)
+            assert abs(float(position[step, 2 * pair]) - math.sin(angle)) < 1e-5
+            assert abs(float(position[step, 2 * pair + 1]) - math.cos(angle)) < 1e-5
+
+
+def test_training_drops_and_evaluation_does_not():
+    encoder = ConvolutionTransformer(channels=3, length=60, dim=4, size="small")
+    windows = torch.randn(4, 3, 60)
+    assert not torch.equal(encoder(windows), encoder(windows))
+    encoder.eval()
+    assert torch.equal(encoder(windows), encoder(windows))
+
+
+def test_windows_of_another_length_are_refused():
+    encoder = ConvolutionTransformer(channels=3, length=60, dim=4, size="small")
+    with pytest.raises(ValueError, match="15 steps"):
+        encoder(torch.randn(2, 3, 100))
+
 
 NAMES = sorted(SENSOR_ENCODERS)
 
