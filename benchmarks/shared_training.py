@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from detach_core.encoders.video_networks import TemporalCnn3d
-from detach_core.losses.contrastive import info_nce
+from detach_core.losses import info_nce
 from detach_core.training.batches import ByteStream, channels_first, decode_differences, decode_flow, join_motion
 from detach_core.training.device import keep_freed_memory
 from detach_core.training.processes import joined

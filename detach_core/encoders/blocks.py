@@ -9,7 +9,7 @@ from typing import Literal, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from detach_core.losses.contrastive import unit_rows
+from detach_core.losses import unit_rows
 
 Size = Literal["small", "paper"]
 

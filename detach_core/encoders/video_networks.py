@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
 from detach_core.encoders.blocks import Size, for_size
-from detach_core.losses.contrastive import unit_rows
+from detach_core.losses import unit_rows
 
 TimeAverage = Literal["pixels", "features"]
 

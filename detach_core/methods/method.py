@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch import Tensor, nn
 
 from detach_core.encoders.blocks import decomposed_feature
-from detach_core.losses.contrastive import unit_rows
+from detach_core.losses import unit_rows
 from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess
 from detach_core.settings.base import Settings
 

@@ -26,7 +26,7 @@ from detach_core.methods.batch import (
     WindowBatch,
     starting_with,
 )
-from detach_core.methods.detach.negative_kinds import split_class_names
+from detach_core.methods.detach.negatives import split_class_names
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.signals.normalization import apply_form
 from detach_core.training import randomness

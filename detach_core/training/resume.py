@@ -74,7 +74,10 @@ def code_digest() -> str:
     """The first 16 hex digits of the SHA-256 of the sources that training runs on, as they were when first asked."""
     root = Path(__file__).resolve().parents[1]
     text = hashlib.sha256()
-    for path in sorted(path for package in _PACKAGES for path in (root / package).rglob("*.py")):
+    folders = (root / name for name in _PACKAGES)
+    modules = (root / f"{name}.py" for name in _PACKAGES)
+    files = [path for folder in folders for path in folder.rglob("*.py")] + [path for path in modules if path.is_file()]
+    for path in sorted(files):
         text.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return text.hexdigest()[:16]
 

@@ -130,7 +130,7 @@ def method_digests(root):
     [
         ("primus/method", {"primus"}),
         ("primus/settings", {"primus"}),
-        ("controls/random_encoder", {"supervised", "random_encoder"}),
+        ("controls/method", {"supervised", "random_encoder"}),
         ("controls/settings", {"supervised", "random_encoder"}),
         ("registry", {"detach", "primus", "supervised", "random_encoder"}),
         ("__init__", {"detach", "primus", "supervised", "random_encoder"}),
@@ -138,11 +138,11 @@ def method_digests(root):
 )
 def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, module, changed):
     methods = package / "detach_core" / "methods"
-    modules = ("detach/stage2", "primus/method", "controls/random_encoder", "controls/supervised")
+    modules = ("detach/stage2", "primus/method", "controls/method")
     for name in (*modules, "detach/settings", "primus/settings", "controls/settings", "registry", "__init__"):
         (methods / name).parent.mkdir(parents=True, exist_ok=True)
         (methods / f"{name}.py").write_text("VALUE = 1\n")
-    (methods / "controls/supervised.py").write_text("from detach_core.methods.controls.random_encoder import VALUE\n")
+    (methods / "controls/supervised.py").write_text("from detach_core.methods.controls.method import VALUE\n")
     (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods.registry import METHODS\n")
     before = method_digests(package)
     with (methods / f"{module}.py").open("a") as file:

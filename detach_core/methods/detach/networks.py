@@ -11,7 +11,7 @@ from detach_core.encoders.sensor_spatial import Mode, SensorSpatial
 from detach_core.encoders.sensor_temporal import build_sensor_encoder
 from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.encoders.video_weights import build_trunk
-from detach_core.losses.contrastive import cosine_logits
+from detach_core.losses import cosine_logits
 from detach_core.methods.batch import (
     FRAMES,
     MEAN_FRAME,

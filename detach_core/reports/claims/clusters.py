@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detach_core.clustering.kmeans import spherical_kmeans
+from detach_core.clustering import spherical_kmeans
 from detach_core.contracts.assignments import Assignments
 from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.errors import UserError

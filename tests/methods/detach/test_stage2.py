@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from detach_core.losses.contrastive import info_nce
+from detach_core.losses import info_nce
 from detach_core.methods.batch import MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape

@@ -1,10 +1,12 @@
-"""Spatial-temporal weights of negative pairs (paper, Sec. 3.2, Eqs. 7-11).
+"""Negative pairs: their spatial-temporal weights (Sec. 3.2, Eqs. 7-11), and their true kinds for monitoring alone.
 
-Row ``i`` indexes videos, column ``j`` sensors. Similarities are cosines in [-1, 1].
+Row `i` indexes videos, column `j` sensors. Similarities are cosines in [-1, 1]. Kinds: false, of one place and one
+action; hard, of one place and different actions; easy, of different places.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
+from detach_core.methods.batch import Truth
+
 Damping = Literal["spatial", "temporal"]
+
 TemporalSimilarity = Literal["intra", "cross"]
 
 
@@ -192,3 +197,95 @@ def _check_same_shape(first: Tensor, second: Tensor) -> None:
         raise ValueError(
             f"the two similarities must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}"
         )
+
+
+NO_PAIR, EASY, HARD, FALSE = -1, 0, 1, 2
+
+KINDS = {"easy": EASY, "hard": HARD, "false": FALSE}
+
+ACTIONS = ("Open", "Close")
+
+
+def split_class_names(class_names: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Place and action of each class, as numbers: "Open Door 1" and "Close Door 1" share their place.
+
+    A class that names neither opening nor closing has -1 for both, and takes part in no pair.
+    """
+    places: list[str] = []
+    place_of, action_of = [], []
+    for name in class_names:
+        action, _, place = name.partition(" ")
+        if action not in ACTIONS or not place:
+            place_of.append(-1)
+            action_of.append(-1)
+            continue
+        if place not in places:
+            places.append(place)
+        place_of.append(places.index(place))
+        action_of.append(ACTIONS.index(action))
+    return place_of, action_of
+
+
+def negative_kinds(place: Tensor, action: Tensor, *, strict_easy: bool = False) -> Tensor:
+    """Kind of each pair, (N, N) int8; NO_PAIR on the diagonal and where a place or action is unknown (-1).
+
+    Args:
+        place: (N,) whole numbers.
+        action: (N,) whole numbers.
+        strict_easy: count as easy only pairs of equal action, as the authors' figures do.
+
+    Raises:
+        ValueError: on shapes that do not fit.
+    """
+    if place.ndim != 1 or place.shape != action.shape:
+        raise ValueError(f"place and action must both be (N,), got {tuple(place.shape)} and {tuple(action.shape)}")
+    same_place, same_action = place[:, None] == place, action[:, None] == action
+    kind = torch.full(same_place.shape, EASY, dtype=torch.int8, device=place.device)
+    kind[same_place & ~same_action] = HARD
+    kind[same_place & same_action] = FALSE
+    if strict_easy:
+        kind[~same_place & ~same_action] = NO_PAIR
+    known = (place >= 0) & (action >= 0)
+    kind[~(known[:, None] & known)] = NO_PAIR
+    return kind.fill_diagonal_(NO_PAIR)
+
+
+def mean_by_kind(value: Tensor, kind: Tensor) -> dict[str, float]:
+    """Mean of `value` (N, N) over the pairs of each kind; NaN for a kind without pairs.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if value.shape != kind.shape:
+        raise ValueError(f"value and kind must have one shape, got {tuple(value.shape)} and {tuple(kind.shape)}")
+    return {name: float(value[kind == code].double().mean()) for name, code in KINDS.items()}
+
+
+class PairMonitor:
+    """Means of pair values (spatial and temporal similarity, weight) by the true kind of the pair, over an epoch."""
+
+    def __init__(self, truth: Truth) -> None:
+        self._truth = truth
+        self._sums: dict[str, Tensor] = {}
+        self._counts: Tensor | None = None
+
+    def add(self, position: Tensor, **values: Tensor) -> None:
+        """Count the pairs of one batch: `position` (B,) in the part, each of `values` (B, B)."""
+        kind = negative_kinds(self._truth.location[position], self._truth.action[position])
+        # Sums stay on the device: a step must not wait for a figure that is read once an epoch.
+        masks = torch.stack([kind == code for code in KINDS.values()]).double()
+        counts = masks.sum(dim=(1, 2))
+        self._counts = counts if self._counts is None else self._counts + counts
+        for name, value in values.items():
+            total = (masks * value.detach().double()).sum(dim=(1, 2))
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+
+    def report(self) -> dict[str, dict[str, float]]:
+        """Value -> kind -> mean since the last report; NaN for a kind without pairs."""
+        if self._counts is None:
+            return {}
+        means = {
+            name: dict(zip(KINDS, (total / self._counts).tolist(), strict=True)) for name, total in self._sums.items()
+        }
+        self._sums, self._counts = {}, None
+        return means
