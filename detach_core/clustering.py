@@ -78,7 +78,7 @@ def settle_centres(unit: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def split_in_two(unit: Tensor, *, min_members: int) -> Tensor:
-    """Which of two halves each row belongs to, (N,) bool.
+    """Half of two to which each row belongs, (N,) bool.
 
     2-means from the two sides of the main axis. If that leaves a side with fewer than `min_members`, the rows are
     halved in their order along the axis between the two centres; rows that are all equal are thereby halved by index.

@@ -92,7 +92,7 @@ class MomentumEncoder(nn.Module):
 
 
 def share_of_start_left(momentum: float, steps: int) -> float:
-    """How much of the starting weights a momentum encoder still holds after `steps`: momentum ** steps."""
+    """Share of the starting weights in a momentum encoder after `steps`: momentum ** steps."""
     return float(momentum**steps)
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """How pictures (B, colours, height, width) are cut into patches of (patch_height, patch_width).
+    """Grid of patches (patch_height, patch_width) of pictures (B, colours, height, width).
 
     Raises:
         ValueError: for a size below 1.
@@ -60,7 +60,7 @@ class PatchGrid:
         return cells.permute(0, 2, 4, 1, 3, 5).reshape(len(pictures), self.num_patches, self.patch_size)
 
     def real(self) -> Tensor:
-        """Which numbers of each patch come from the picture and not from the filling: (num_patches, patch_size)."""
+        """Mask of numbers that come from the picture and not from the filling: (num_patches, patch_size)."""
         return self.cut(torch.ones(1, self.colours, self.height, self.width))[0] > 0
 
 
@@ -100,7 +100,7 @@ class PatchMask:
 
 
 def num_visible(num_patches: int, masked: float) -> int:
-    """How many of `num_patches` stay visible when the share `masked` is hidden: rounded down, at least one.
+    """Number of `num_patches` that stay visible when the share `masked` is hidden: rounded down, at least one.
 
     Raises:
         ValueError: for no patches or a share outside [0, 1).

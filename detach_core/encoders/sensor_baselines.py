@@ -58,7 +58,7 @@ class StackedConvGru(nn.Module):
         self.recurrence = nn.GRU(WIDTH, dim, batch_first=True)
 
     def sequence(self, sensor: Tensor) -> Tensor:
-        """What the GRU reads of windows (B, C, L): (B, steps, 32)."""
+        """Input of the GRU for windows (B, C, L): (B, steps, 32)."""
         steps: Tensor = self.convolutions(sensor).transpose(1, 2)
         return steps
 

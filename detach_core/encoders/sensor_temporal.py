@@ -225,7 +225,7 @@ def sinusoidal_positions(steps: int, width: int) -> Tensor:
 
 
 class SensorEncoderClass(Protocol):
-    """How every sensor encoder is built."""
+    """Constructor of every temporal sensor encoder."""
 
     def __call__(self, *, channels: int, length: int, dim: int, size: Size) -> nn.Module:
         """An encoder of windows with `channels` x `length` samples into `dim` numbers."""

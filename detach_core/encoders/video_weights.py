@@ -242,7 +242,7 @@ def _check_packing(path: Path) -> None:
 
 
 def _tell(path: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
-    """Which network the keys are of, and what stands before its own names."""
+    """Network of the keys, and the prefix before its own names."""
     for network, signature in _SIGNATURES.items():
         for key in sorted(tensors, key=len):
             if key == signature or key.endswith(f".{signature}"):
@@ -252,7 +252,7 @@ def _tell(path: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
 
 
 def _first_length(tensor: Tensor | None) -> int:
-    """How many rows; 1 where there are none to count, which the check of shapes then tells."""
+    """Number of rows; 1 where there are none to count, which the check of shapes then refuses."""
     return tensor.shape[0] if tensor is not None and tensor.ndim else 1
 
 

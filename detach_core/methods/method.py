@@ -1,4 +1,4 @@
-"""What the training loop knows of a method: the protocol of all methods and controls."""
+"""Protocol of all methods and controls, the only one that the training loop uses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Embedding:
 
     @property
     def in_shared_space(self) -> Tensor:
-        """What can be compared with the other modality."""
+        """Features in the other modality's space."""
         return self.whole if self.shared is None else self.shared
 
 
@@ -49,7 +49,7 @@ OwnSettings = TypeVar("OwnSettings", bound=Settings)
 
 
 class Method(nn.Module, ABC, Generic[OwnSettings]):
-    """One way to learn a sensor encoder. The loop, the rules, the probe and the tables know no more than this.
+    """A method to learn a sensor encoder. The loop, the rules, the probe and the tables use no more than this.
 
     Attributes:
         settings_type: type of its settings.
@@ -83,7 +83,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
     @abstractmethod
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """What the probe reads of normalised sensor windows (B, C, L)."""
+        """Features of normalised sensor windows (B, C, L) for the probe."""
 
     @property
     @abstractmethod
@@ -101,7 +101,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """What `embed_video` needs of a batch."""
+        """Modalities that `embed_video` needs in a batch."""
         return self.modalities - {SENSOR}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -124,12 +124,12 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         """Called after each optimiser step: momentum copies, queues."""
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """What the history gets of this epoch; epoch 0 is the state before any step."""
+        """Figures of this epoch for the history; epoch 0 is the state before any step."""
         del epoch
         return {}
 
     def epoch_trace(self) -> dict[str, Tensor]:
-        """What is kept of each epoch beside the history's row, asked after `after_epoch`; most methods keep nothing."""
+        """Tensors kept of each epoch beside the history's row, taken after `after_epoch`; most methods keep none."""
         return {}
 
     def training_state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settings that simulated homes share: ranges are what is physically plausible, and the text below a field says why.
+"""Settings that simulated homes share, with physically plausible ranges and the reason below each field.
 
 Fields in which the homes differ have no default.
 """

@@ -30,7 +30,7 @@ class SimulationJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it: of which type the home's settings are, its name says."""
+    """A job as JSON holds it; the home's name determines the type of its settings."""
 
     home: Plain
     native: Plain

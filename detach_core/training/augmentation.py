@@ -72,7 +72,7 @@ _DIFFERENCE = 2.0**0.5
 
 @dataclass(frozen=True)
 class VideoChange:
-    """What one batch draws.
+    """Changes drawn for one batch.
 
     Attributes:
         gain: (B, 3), of each colour.

@@ -69,7 +69,7 @@ class ByteStream:
         return self._mend_borders(pictures, shift[:, 1].tolist())
 
     def _mend_borders(self, pictures: Tensor, shift: list[int]) -> Tensor:
-        """Where a moved line shows its neighbour's end, its own border goes on instead."""
+        """`pictures` whose moved lines go on with their own border in place of their neighbour's end."""
         for picture, right in zip(pictures, shift, strict=True):
             if right > 0:
                 picture[..., :right, :] = picture[..., right : right + 1, :]
@@ -139,7 +139,7 @@ EVALUATION_BATCH = 128
 
 
 def input_shape(windows: Windows) -> InputShape:
-    """What methods must know of `windows`."""
+    """Shape of `windows`, from which methods build their networks."""
     return InputShape(
         channels=windows.sensor.shape[1],
         length=windows.sensor.shape[2],
@@ -202,7 +202,7 @@ class ResidentWindows:
         self._flow = ByteStream(torch.from_numpy(streams.flow).to(self.device))
 
     def random_state(self) -> dict[str, Tensor]:
-        """Where every random stream of the windows stands, and from where their pools of noise were drawn."""
+        """State of every random stream of the windows, and of the pools of noise drawn from them."""
         state = {purpose: generator.get_state() for purpose, generator in self._draws.items()}
         pools = {name: pool.state() for name, pool in self._pools().items()}
         return state | {f"{name}.{key}": value for name, pool in pools.items() for key, value in pool.items()}
@@ -219,11 +219,11 @@ class ResidentWindows:
         return {name: change.noise for name, change in changes.items() if change is not None}
 
     def num_windows(self, part: str) -> int:
-        """How many windows the part has."""
+        """Number of windows of the part."""
         return len(self._ids[part])
 
     def steps_per_epoch(self, batch_size: int, unit: str) -> int:
-        """How many full batches the pretraining windows give."""
+        """Number of full batches of the pretraining windows."""
         return randomness.steps_per_epoch(self._recording[self._ids["pretrain"]], batch_size, unit)
 
     def truth(self, part: str) -> Truth:

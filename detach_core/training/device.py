@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Every stage with torch comes by here.
+    """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Called by every stage with torch.
 
     From then on this process computes in float32 where that is asked for, also on a GPU: TF32, which keeps 10 of the
     mantissa's 23 bits and which convolutions use unless told otherwise, is off.

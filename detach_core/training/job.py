@@ -38,7 +38,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it: of which type its settings are, the method says."""
+    """A job as JSON holds it; the method determines the type of its settings."""
 
     method: str
     settings: Plain

@@ -109,7 +109,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What training leaves behind besides the method: rows of the history, facts of the run, kept weights.
+    """Results of a training besides the method: rows of the history, facts of the run, kept weights.
 
     `traces` has what the method kept of each epoch, one for each row.
     """
@@ -131,7 +131,7 @@ def train(
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
 ) -> TrainingRun:
-    """Train `method` on the pretraining windows until its last epoch or until it says that it has finished.
+    """Train `method` on the pretraining windows until its last epoch or until it is finished.
 
     Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
 
@@ -197,7 +197,7 @@ def train(
 
 
 def _start(method: AnyMethod, windows: ResidentWindows, keep: Collection[int]) -> Progress:
-    """What is reported of the state before any step."""
+    """Progress at the state before any step."""
     snapshots = {0: _snapshot(method)} if 0 in keep else {}
     row = {"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}
     return Progress([row], [method.epoch_trace()], snapshots)

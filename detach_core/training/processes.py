@@ -109,7 +109,7 @@ class Processes:
 
     @property
     def words(self) -> str:
-        """How many there are, for the log and the history; nothing to say of one."""
+        """Number of processes in words, for the log and the history; empty for one."""
         return f", {self.count} processes" if self.count > 1 else ""
 
     def share(self, method: AnyMethod) -> Callable[[WindowBatch], dict[str, Tensor]]:
@@ -130,7 +130,7 @@ class Processes:
                 rows.share(network)
 
     def decide(self, value: bool) -> bool:
-        """What the first process says: all must leave a loop together."""
+        """The first process's `value`: all must leave a loop together."""
         if self.count == 1:
             return value
         said = torch.tensor([value], dtype=torch.uint8, device=self.device)
@@ -138,7 +138,7 @@ class Processes:
         return bool(said)
 
     def check_same(self, name: str, value: int) -> None:
-        """Refuse to go on where the first process found another `value` (at least -1) of what `name` says.
+        """Refuse to go on where the first process found another `value` (at least -1) of the quantity `name`.
 
         Raises:
             UserError: it did.
@@ -176,7 +176,7 @@ def alone(device: torch.device) -> Processes:
 
 
 def own_rank(count: int) -> int:
-    """Which of `count` processes this one is; the environment of one alone says nothing of it."""
+    """Rank of this process among `count`; that of a single one is 0 without any environment."""
     return int(os.environ["RANK"]) if count > 1 else 0
 
 

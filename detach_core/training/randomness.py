@@ -27,7 +27,7 @@ def seed_everything(seed: int) -> None:
 
 
 def global_random_state(device: torch.device) -> dict[str, Tensor]:
-    """Where torch's and numpy's global generators stand, and on a GPU its own one."""
+    """State of torch's and numpy's global generators, and on a GPU of its own one."""
     _, keys, place, has_gauss, gauss = np.random.get_state(legacy=True)
     state = {
         "torch": torch.get_rng_state(),
@@ -54,7 +54,7 @@ def window_batches(num_windows: int, batch_size: int, generator: torch.Generator
 
 
 def recordings_per_batch(recording: Tensor, batch_size: int) -> int:
-    """How many whole recordings come nearest to `batch_size` windows; at least one."""
+    """Number of whole recordings nearest to `batch_size` windows; at least one."""
     num_recordings = len(torch.unique(recording))
     return max(1, min(num_recordings, round(batch_size * num_recordings / len(recording))))
 
@@ -76,7 +76,7 @@ def recording_batches(recording: Tensor, batch_size: int, generator: torch.Gener
 
 
 def steps_per_epoch(recording: Tensor, batch_size: int, unit: str) -> int:
-    """How many batches an epoch has."""
+    """Number of batches of an epoch."""
     if unit == "recording":
         return len(torch.unique(recording)) // recordings_per_batch(recording, batch_size)
     return len(recording) // batch_size
@@ -105,7 +105,7 @@ class NoisePool:
         return self._pool[start : start + size].view(shape)
 
     def state(self) -> dict[str, Tensor]:
-        """Where the generator stood when it drew the pool, and the pool's length; {} before the first draw."""
+        """State of the generator before it drew the pool, and the pool's length; {} before the first draw."""
         return {} if self._drawn_at is None else {"drawn_at": self._drawn_at, "length": torch.tensor(len(self._pool))}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

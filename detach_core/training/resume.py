@@ -84,7 +84,7 @@ def code_digest() -> str:
 
 @dataclass
 class Progress:
-    """What the epochs so far have left to report: history's rows, their traces, and kept weights by epoch."""
+    """Progress up to an epoch: history's rows, their traces, and kept weights by epoch."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Tensor]] = field(default_factory=list)

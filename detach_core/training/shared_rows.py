@@ -46,7 +46,7 @@ def gather_from_all(own: Tensor) -> Tensor:
 
 
 class Shares(Protocol):
-    """Who knows how a batch is shared."""
+    """Shares of a batch among processes."""
 
     rank: int
     sizes: list[int]
@@ -92,7 +92,7 @@ class JointBatchNorm(_BatchNorm):
 
 
 class _Normalise(torch.autograd.Function):
-    """Torch's own normalisation by given statistics, with the gradient that knows them to be the batch's."""
+    """Torch's own normalisation by given statistics, with the gradient through them, since they are the batch's own."""
 
     @staticmethod
     def forward(
@@ -166,7 +166,7 @@ def join_batch_norm(network: nn.Module, shares: Shares) -> None:
 
 
 def share_sizes(num_rows: int, count: int) -> list[int]:
-    """How many of `num_rows` each of `count` processes computes: equal numbers, the first ones one more."""
+    """Number of `num_rows` that each of `count` processes computes: equal numbers, the first ones one more."""
     each, more = divmod(num_rows, count)
     return [each + (rank < more) for rank in range(count)]
 

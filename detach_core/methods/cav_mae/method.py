@@ -180,7 +180,7 @@ class CavMae(Method[CavMaeSettings]):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Where the stream of masks and frames stands."""
+        """State of the stream of masks and frames."""
         return {"draws": self._draws.get_state()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:

@@ -255,7 +255,7 @@ class Comodo(Method[ComodoSettings]):
 
     @torch.no_grad()
     def _keep_answers(self) -> None:
-        """What the frozen teacher says of every window: it will not be asked again."""
+        """Keep the frozen teacher's embedding of every window, computed once."""
         names = (key for batch in self._windows.batches("pretrain", modalities=()) for key in _keys(batch))
         self._known = dict(zip(names, self._embedding, strict=True))
         for batch in self._windows.batches("monitor", modalities={FRAMES}):
@@ -285,7 +285,7 @@ class Comodo(Method[ComodoSettings]):
             self._queue = self._ranked[-self.queue_size :]
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """How well the teacher's views find each other, or how much its distributions say (`target_entropy`, nats)."""
+        """Retrieval between the teacher's views, or the entropy of its distributions (`target_entropy`, nats)."""
         del epoch
         row: dict[str, Any] = {"phase": self.phase}
         if self.phase == TEACHER:
@@ -298,7 +298,7 @@ class Comodo(Method[ComodoSettings]):
         return row
 
     def training_state(self) -> dict[str, Any]:
-        """The phase, and in the student's what the teacher says and the queue."""
+        """The phase, and in the student's the teacher's embeddings and the queue."""
         learned = {"embedding": self._embedding, "queue": self._queue} if self.phase == STUDENT else {}
         return {"phase": self.phase, **learned}
 
@@ -319,5 +319,5 @@ class Comodo(Method[ComodoSettings]):
 
 
 def _keys(batch: WindowBatch) -> list[tuple[int, float]]:
-    """What tells a batch's windows from all others, whatever their part."""
+    """Keys of a batch's windows, unique over all parts."""
     return list(zip(batch.recording.tolist(), batch.start_s.tolist(), strict=True))

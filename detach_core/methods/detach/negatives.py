@@ -28,7 +28,7 @@ def cosine_matrix(rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def combine_spatial_similarity(video: Tensor, sensor: Tensor) -> Tensor:
-    """Eq. 7: a pair is spatially similar if either modality says so. Range [0, 1].
+    """Eq. 7: spatial similarity of a pair, the larger of both modalities'. Range [0, 1].
 
     Args:
         video: cosines between the videos' spatial features.

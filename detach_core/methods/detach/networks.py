@@ -125,7 +125,7 @@ class SpatialVideo(nn.Module):
 
     @property
     def modality(self) -> str:
-        """What it looks at: the mean frame, or all frames where their features are averaged."""
+        """Its input: the mean frame, or all frames where their features are averaged."""
         return MEAN_FRAME if self.averages_pixels else FRAMES
 
     def feature(self, batch: WindowBatch) -> Tensor:

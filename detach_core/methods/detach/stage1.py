@@ -61,7 +61,7 @@ class DetachSpatial(Method[SpatialSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """What the video looks at in the phases that ask it."""
+        """The video's input in the phases that use it."""
         return frozenset({self.video.modality})
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
@@ -173,7 +173,7 @@ class DetachSpatial(Method[SpatialSettings]):
         return {"cluster": self.memory.label.cpu().clone(), "confident": self._confident.cpu()}
 
     def training_state(self) -> dict[str, Any]:
-        """The video's votes and the change rates; what a frozen video says comes back as its phase is entered."""
+        """The video's votes and the change rates; a frozen video's logits are computed anew."""
         return {"vote": self._vote, "rates": self.rates}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
@@ -262,7 +262,7 @@ def agreement_row(label: Tensor, truth: Truth, confident: Tensor) -> dict[str, A
 
 
 def reference_agreement(activation: Tensor, label: Tensor, truth: Truth, *, starts: int, seed: int) -> dict[str, Any]:
-    """What the clusters are to be compared with: k-means on the activation vector, and the same clusters shuffled."""
+    """References for the clusters: k-means on the activation vector, and the same clusters shuffled."""
     kmeans, _ = spherical_kmeans(activation, int(label.max()) + 1, num_starts=starts, seed=seed)
     order = torch.randperm(len(label), generator=torch.Generator().manual_seed(seed)).to(label.device)
     return {
@@ -273,7 +273,7 @@ def reference_agreement(activation: Tensor, label: Tensor, truth: Truth, *, star
 
 
 def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> dict[str, Any]:
-    """How often the video's vote is the sensor's cluster, how good it is, and whether the votes have collapsed.
+    """Agreement of the video's votes with the sensor's clusters and with the truth, and signs of a collapse.
 
     Args:
         vote: (N,) cluster that the video names, -1 where it was not asked.
@@ -302,7 +302,7 @@ def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> di
 def unseen_accuracy(
     classify: Callable[[WindowBatch], Tensor], clusters: Iterable[tuple[WindowBatch, Tensor, Tensor]]
 ) -> dict[str, Any]:
-    """How often the video names the sensor's cluster of confident windows that training has not seen.
+    """Accuracy of the video for the sensor's clusters of confident windows outside training.
 
     Args:
         classify: the video's cluster logits (B, K) of a batch.

@@ -15,7 +15,7 @@ from detach_core.methods.batch import Truth, WindowBatch
 
 
 class Views(NamedTuple):
-    """What is contrasted, each (B, D): one row per window.
+    """Views of a batch that are contrasted, each (B, D): one row per window.
 
     Attributes:
         mmcl: the unchanged sensor window, by the head that meets the video.
@@ -156,12 +156,12 @@ class NeighbourQueue:
         self._entries: QueueEntries | None = None
 
     def __len__(self) -> int:
-        """How many entries it has."""
+        """Number of entries."""
         return 0 if self._entries is None else len(self._entries.position)
 
     @property
     def entries(self) -> QueueEntries:
-        """What it holds.
+        """Its entries.
 
         Raises:
             ValueError: nothing yet.

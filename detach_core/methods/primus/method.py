@@ -220,7 +220,7 @@ class Primus(Method[PrimusSettings]):
         return {"temperature": temperatures, "neighbours": self._neighbours.report()}
 
     def training_state(self) -> dict[str, Any]:
-        """Where the stream of the changed views stands, and the queue."""
+        """State of the stream of the changed views, and the queue."""
         return {"draws": self._draws.get_state(), **self.queue.entries._asdict()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
