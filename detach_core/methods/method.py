@@ -7,11 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
+from detach_core.contracts.errors import UserError
 from detach_core.encoders.blocks import decomposed_feature
 from detach_core.losses import unit_rows
-from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess
+from detach_core.methods.batch import (
+    FRAME,
+    FRAMES,
+    MEAN_FRAME,
+    MOTION,
+    SENSOR,
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    required,
+)
 from detach_core.settings.base import Settings
 
 # Per-channel `mean` and `std` of the pretraining windows' activation vector; None where a checkpoint brings them.
@@ -156,3 +168,49 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
 
 AnyMethod = Method[Any]
+
+
+@torch.no_grad()
+def check_widths(method: AnyMethod) -> None:
+    """Embed one window of zeros by a method as it was built, in evaluation mode, and compare the features' widths.
+
+    Raises:
+        UserError: the features do not fit each other or `embedding_dim`, or a window does not fit the networks.
+    """
+    name, was_training = type(method).__name__, method.training
+    method.eval()
+    batch = _empty_window(method)
+    try:
+        sensor, video = method.embed_sensor(required(batch.sensor)), method.embed_video(batch)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{name}: a window of {method.shape} does not fit its networks ({str(error).splitlines()[0]}); correct the"
+            " widths of its layers"
+        ) from error
+    method.train(was_training)
+    if sensor.whole.shape != (1, method.embedding_dim):
+        raise UserError(
+            f"{name}: the sensor's feature has shape {tuple(sensor.whole.shape)} for one window, expected"
+            f" (1, {method.embedding_dim}) by its `embedding_dim`; correct either of them"
+        )
+    if video is not None and video.in_shared_space.shape != sensor.in_shared_space.shape:
+        raise UserError(
+            f"{name}: the video's feature has shape {tuple(video.in_shared_space.shape)} for one window, expected"
+            f" {tuple(sensor.in_shared_space.shape)} as the sensor's in their shared space; give both one width"
+        )
+
+
+def _empty_window(method: AnyMethod) -> WindowBatch:
+    """A batch of one window of zeros, with all that the method may read."""
+    shape, picture = method.shape, (method.shape.height, method.shape.width)
+    read = len(range(0, shape.frames, method.settings.input.frames_every))
+    sizes = {
+        SENSOR: (shape.channels, shape.length),
+        MEAN_FRAME: (3, *picture),
+        FRAME: (3, *picture),
+        FRAMES: (3, read, *picture),
+        MOTION: (5, shape.frames - 1, *picture),
+    }
+    zeros = {name: torch.zeros(1, *sizes[name]) for name in {SENSOR} | (method.modalities | method.video_modalities)}
+    index = torch.zeros(1, dtype=torch.int64)
+    return WindowBatch(position=index, recording=index, start_s=index.double(), **zeros)

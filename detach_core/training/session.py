@@ -19,7 +19,7 @@ from detach_core.contracts.provenance import Provenance, make_provenance
 from detach_core.contracts.split import ChannelStatistics, Normalisation, Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.methods.batch import STREAMED
-from detach_core.methods.method import AnyMethod
+from detach_core.methods.method import AnyMethod, check_widths
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
@@ -165,6 +165,7 @@ def run_session(
     )
     if spatial is not None:
         method.load_spatial(spatial.tensors)
+    check_widths(method)
     method.to(device)
     processes.share_rows(method)
     resident = ResidentWindows(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from detach_core.encoders.sensor_spatial import Mode, upper_quantile
+from detach_core.encoders.sensor_networks import Mode, upper_quantile
 from detach_core.methods.batch import InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.controls.settings import RandomEncoderSettings, StatisticsSettings, SupervisedSettings
 from detach_core.methods.detach import networks

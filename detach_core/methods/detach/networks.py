@@ -7,8 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor_spatial import Mode, SensorSpatial
-from detach_core.encoders.sensor_temporal import build_sensor_encoder
+from detach_core.encoders.sensor_networks import Mode, SensorSpatial, build_sensor_encoder
 from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.encoders.video_weights import build_trunk
 from detach_core.losses import cosine_logits

@@ -20,7 +20,7 @@ from detach_core.contracts.errors import UserError
 from detach_core.contracts.rows import SelectedRows, blocks
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.encoders.sensor_spatial import ActivationVector
+from detach_core.encoders.sensor_networks import ActivationVector
 from detach_core.evaluation.cluster_figures import (
     contingency,
     hungarian_accuracies,

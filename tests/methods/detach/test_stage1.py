@@ -8,7 +8,7 @@ import torch
 
 from detach_core.losses import cosine_logits
 from detach_core.methods.batch import Truth
-from detach_core.methods.detach import stage1_monitor as monitor
+from detach_core.methods.detach import stage1 as monitor
 from detach_core.methods.detach.settings import PlateauSettings, SpatialSettings
 from detach_core.methods.detach.stage1 import SpatialPhases
 from detach_core.methods.registry import build_method
