@@ -18,12 +18,11 @@ import time
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
-from detach_core.losses.contrastive import info_nce
-from detach_core.training.input_form import channels_first, decode_differences, decode_flow, join_motion
-from detach_core.training.memory import keep_freed_memory
+from detach_core.encoders.video_networks import TemporalCnn3d
+from detach_core.losses import info_nce
+from detach_core.training.batches import ByteStream, channels_first, decode_differences, decode_flow, join_motion
+from detach_core.training.device import keep_freed_memory
 from detach_core.training.processes import joined
-from detach_core.training.streams import ByteStream
 
 BATCH, FRAMES, HEIGHT, WIDTH, LENGTH, DIM = 128, 10, 48, 64, 2000, 64
 

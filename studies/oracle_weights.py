@@ -25,8 +25,7 @@ from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.evaluation.figures import f1_of
 from detach_core.evaluation.paired import difference
 from detach_core.methods.batch import WindowBatch, WindowsAccess
-from detach_core.methods.detach.negative_kinds import FALSE, HARD, negative_kinds
-from detach_core.methods.detach.negative_weights import PairFeatures
+from detach_core.methods.detach.negatives import FALSE, HARD, PairFeatures, negative_kinds
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.reports.claims.accuracy import paired
 from detach_core.settings.base import to_plain

@@ -18,10 +18,9 @@ from torch.nn.functional import cross_entropy
 
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
 from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
-from detach_core.methods.detach.negative_kinds import split_class_names
+from detach_core.methods.detach.negatives import split_class_names
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.training.batches import ResidentWindows
 

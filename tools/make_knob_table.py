@@ -8,54 +8,48 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from detach_core.config.section import Section
-from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
+from detach_core.config.schema import settings_schema
 from detach_core.config.yaml_file import read_yaml
+from detach_core.simulation.registry import HOMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "simulation.md"
 BEGIN, END = "<!-- knobs: begin -->", "<!-- knobs: end -->"
-HOMES: dict[str, type[Section]] = {"opportunity": OpportunityHomeSection, "hwu_usp": HwuHomeSection}
 
 
 def table() -> str:
     """All knobs of both homes in Markdown."""
     datasets = read_yaml(ROOT / "config.yaml")["datasets"]
     lines = []
-    for dataset, section in HOMES.items():
+    for dataset in HOMES:
         lines += [
             f"### `datasets.{dataset}.home`",
             "",
             "| knob | value | range | what and why |",
             "| --- | --- | --- | --- |",
         ]
-        lines += rows(section, datasets[dataset]["home"], "")
+        schema = settings_schema(HOMES.settings(dataset))
+        lines += rows(schema, datasets[dataset]["home"], "", schema["$defs"])
         lines.append("")
     return "\n".join(lines)
 
 
-def rows(section: type[Section], values: dict[str, Any], prefix: str) -> list[str]:
-    """One line for each knob of `section`."""
+def rows(schema: dict[str, Any], values: dict[str, Any], prefix: str, inner: dict[str, Any]) -> list[str]:
+    """One line for each knob of a settings class's `schema`; `inner` are the schemas that it refers to."""
     lines = []
-    for name, field in section.model_fields.items():
-        value = values[name]
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, Section):
-            lines += rows(inner, value, f"{prefix}{name}.")
-            continue
-        lines.append(f"| `{prefix}{name}` | {value} | {limits(field.metadata)} | {field.description or ''} |")
+    for name, knob in schema["properties"].items():
+        section = inner.get(knob.get("$ref", "").rpartition("/")[2])
+        value = values.get(name, knob.get("default", {}))
+        if section is None:
+            lines.append(f"| `{prefix}{name}` | {value} | {limits(knob)} | {knob.get('description', '')} |")
+        else:
+            lines += rows(section, value, f"{prefix}{name}.", inner)
     return lines
 
 
-def limits(metadata: list[Any]) -> str:
-    """The range that a field's metadata allow."""
-    bounds = {
-        key: getattr(one, key)
-        for one in metadata
-        for key in ("ge", "gt", "le", "lt")
-        if getattr(one, key, None) is not None
-    }
-    low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
+def limits(knob: dict[str, Any]) -> str:
+    """The range that a knob's schema allows."""
+    low, high = knob.get("minimum", knob.get("exclusiveMinimum")), knob.get("maximum", knob.get("exclusiveMaximum"))
     return f"{low} to {high}" if low is not None and high is not None else (f"from {low}" if low is not None else "")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "paper_map.md"
-MATH = ("losses", "methods/detach", "encoders")
+MATH = ("methods/detach", "encoders")
 NOTE = "Note (differs from paper): "
 HEAD = """# From the paper to the code
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detach_core.contracts.analysis import BASELINE, SPATIAL, TEMPORAL, FeatureMaps
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch, required
 from detach_core.methods.detach.stage2 import Detach

@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from detach_core.config.section import Label, Name, Section, Share, refuse_braces
-from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
 from detach_core.config.windowing import FlowSection, MissingSection, VideoSection, WindowSection
+from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
+from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
 
 Source = Literal["simulated", "local", "download"]
 Globs = Annotated[list[str], Field(min_length=1)]
@@ -137,7 +138,7 @@ class OpportunityDataset(DatasetSection):
 
     adapter: Literal["opportunity"]
     native: OpportunityNative
-    home: OpportunityHomeSection
+    home: OpportunityHomeSettings
 
 
 class HwuDataset(DatasetSection):
@@ -147,7 +148,7 @@ class HwuDataset(DatasetSection):
 
     adapter: Literal["hwu_usp"]
     native: HwuNative
-    home: HwuHomeSection
+    home: HwuHomeSettings
 
 
 Dataset = Annotated[OpportunityDataset | HwuDataset, Field(discriminator="adapter")]

@@ -1,17 +1,18 @@
-"""Pictures cut into patches; those at the right and lower edge are filled with zeros up to the full size."""
+"""Masked autoencoding of patches: grids, positions, masks, Transformer encoders and the decoder (CAV-MAE)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn.functional import pad
+from torch import Tensor, nn
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """How pictures (B, colours, height, width) are cut into patches of (patch_height, patch_width).
+    """Grid of patches (patch_height, patch_width) of pictures (B, colours, height, width).
 
     Raises:
         ValueError: for a size below 1.
@@ -59,5 +60,231 @@ class PatchGrid:
         return cells.permute(0, 2, 4, 1, 3, 5).reshape(len(pictures), self.num_patches, self.patch_size)
 
     def real(self) -> Tensor:
-        """Which numbers of each patch come from the picture and not from the filling: (num_patches, patch_size)."""
+        """Mask of numbers that come from the picture and not from the filling: (num_patches, patch_size)."""
         return self.cut(torch.ones(1, self.colours, self.height, self.width))[0] > 0
+
+
+LONGEST = 10_000.0
+
+
+def position_table(grid: Sequence[int], width: int) -> Tensor:
+    """Position of each cell of `grid`, (cells, width) float32, the last axis of the grid running fastest.
+
+    Each axis has an equal part of the columns: sines, then cosines, of wavelengths from 2 pi to nearly 10000 * 2 pi
+    cells.
+
+    Args:
+        grid: cells along each axis, e.g. (rows, columns).
+        width: columns, a multiple of twice the number of axes.
+
+    Raises:
+        ValueError: for an empty grid or a width that cannot be shared out.
+    """
+    if not grid or min(grid) < 1:
+        raise ValueError(f"a grid needs at least one cell along each axis, got {tuple(grid)}")
+    if width < 1 or width % (2 * len(grid)):
+        raise ValueError(f"width must be a multiple of {2 * len(grid)} for {len(grid)} axes, got {width}")
+    half = width // len(grid) // 2
+    rate = LONGEST ** -(torch.arange(half, dtype=torch.float64) / half)
+    axes = torch.meshgrid(*(torch.arange(cells, dtype=torch.float64) for cells in grid), indexing="ij")
+    angles = [place.reshape(-1, 1) * rate for place in axes]
+    return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=1).float()
+
+
+@dataclass(frozen=True)
+class PatchMask:
+    """Indices of each window's patches in random order: `visible` (B, V) and `hidden` (B, N - V), int64."""
+
+    visible: Tensor
+    hidden: Tensor
+
+
+def num_visible(num_patches: int, masked: float) -> int:
+    """Number of `num_patches` that stay visible when the share `masked` is hidden: rounded down, at least one.
+
+    Raises:
+        ValueError: for no patches or a share outside [0, 1).
+    """
+    if num_patches < 1 or not 0.0 <= masked < 1.0:
+        raise ValueError(f"masked must be within [0, 1) of at least one patch, got {masked} of {num_patches}")
+    # 10 * (1 - 0.9) is a little less than 1 in floating point.
+    return max(1, int(num_patches * (1.0 - masked) + 1e-6))
+
+
+def draw_mask(
+    batch: int, num_patches: int, masked: float, *, generator: torch.Generator, device: torch.device
+) -> PatchMask:
+    """A mask for each of `batch` windows, drawn from a CPU generator, on `device`.
+
+    Raises:
+        ValueError: as `num_visible`.
+    """
+    count = num_visible(num_patches, masked)
+    order = torch.rand(batch, num_patches, generator=generator).argsort(dim=1).to(device)
+    return PatchMask(order[:, :count], order[:, count:])
+
+
+def take(tokens: Tensor, index: Tensor) -> Tensor:
+    """Rows `index` (B, K) of each window's `tokens` (B, N, D): (B, K, D)."""
+    return tokens.gather(1, index[:, :, None].expand(-1, -1, tokens.shape[2]))
+
+
+FEED_FORWARD = 4
+
+
+# Deviation of learned tokens at the start.
+TOKEN_SCALE = 0.02
+
+
+class TransformerLayer(nn.Module):
+    """Attention and a feed-forward network, each behind a LayerNorm of its own for every kind of input."""
+
+    def __init__(self, *, width: int, heads: int, kinds: Sequence[str]) -> None:
+        """Args: width: of a token; heads: of the attention; kinds: names of the sets of LayerNorms.
+
+        Raises:
+            ValueError: where the heads do not divide the width.
+        """
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"heads must divide the width of a token, got {heads} heads and width {width}")
+        self.heads = heads
+        self.attention_norm = nn.ModuleDict({kind: nn.LayerNorm(width) for kind in kinds})
+        self.feed_forward_norm = nn.ModuleDict({kind: nn.LayerNorm(width) for kind in kinds})
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, FEED_FORWARD * width), nn.GELU(), nn.Linear(FEED_FORWARD * width, width)
+        )
+        self.apply(_initialise)
+
+    def forward(self, tokens: Tensor, kind: str, *, last: int | None = None) -> Tensor:
+        """Tokens (B, N, width) of a `kind` after the layer; with `last` only so many from the end, (B, last, width)."""
+        batch, count, width = tokens.shape
+        parts = self.query_key_value(self.attention_norm[kind](tokens))
+        query, key, value = parts.view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if last is not None:
+            query, tokens = query[:, :, count - last :], tokens[:, count - last :]
+        attended = scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(batch, -1, width)
+        tokens = tokens + self.projection(attended)
+        after: Tensor = tokens + self.feed_forward(self.feed_forward_norm[kind](tokens))
+        return after
+
+
+class PatchEncoder(nn.Module):
+    """The layers of one modality alone: patches, their places and a token of the modality -> (B, K, width)."""
+
+    position: Tensor
+
+    def __init__(self, *, patch_size: int, position: Tensor, heads: int, layers: int) -> None:
+        """Args: patch_size: numbers in a patch; position: (N, width) of all places; heads, layers: of the Transformer.
+
+        Raises:
+            ValueError: where the heads do not divide the width.
+        """
+        super().__init__()
+        width = position.shape[1]
+        # Rebuilt from the size of the windows and never learned, so it is no part of a checkpoint.
+        self.register_buffer("position", position, persistent=False)
+        self.patch = nn.Linear(patch_size, width)
+        self.modality = nn.Parameter(TOKEN_SCALE * torch.randn(width))
+        self.layers = nn.ModuleList(TransformerLayer(width=width, heads=heads, kinds=["own"]) for _ in range(layers))
+        _initialise(self.patch)
+
+    def forward(self, patches: Tensor, place: Tensor) -> Tensor:
+        """Tokens (B, K, width) of patches (B, K, patch_size) at rows `place` (B, K) or (K,) of the position table."""
+        tokens: Tensor = self.patch(patches) + self.position[place] + self.modality
+        for layer in self.layers:
+            tokens = layer(tokens, "own")
+        return tokens
+
+
+class JointEncoder(nn.Module):
+    """Layers for tokens of any modality, alone or together; each kind of input has LayerNorms of its own."""
+
+    def __init__(self, *, width: int, heads: int, layers: int, kinds: Sequence[str]) -> None:
+        """Args: width: of a token; heads, layers: of the Transformer; kinds: names of the sets of LayerNorms.
+
+        Raises:
+            ValueError: where the heads do not divide the width.
+        """
+        super().__init__()
+        self.layers = nn.ModuleList(TransformerLayer(width=width, heads=heads, kinds=kinds) for _ in range(layers))
+        self.norm = nn.ModuleDict({kind: nn.LayerNorm(width) for kind in kinds})
+
+    def forward(self, tokens: Tensor, kind: str) -> Tensor:
+        """Tokens (B, N, width) after all layers and the last norm of their kind."""
+        for layer in self.layers:
+            tokens = layer(tokens, kind)
+        normed: Tensor = self.norm[kind](tokens)
+        return normed
+
+
+def _initialise(module: nn.Module) -> None:
+    """Uniform weights by fan-in and fan-out, no bias: as masked autoencoders start."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+class PatchDecoder(nn.Module):
+    """A small Transformer over the encoded visible tokens and a learned token at each hidden place.
+
+    Note (differs from the official code): tokens are not put back into the order of the picture. Their places are in
+    their positions, and nothing else in a Transformer depends on the order. The last layer asks for hidden places only,
+    because the loss looks at no others.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder_width: int,
+        heads: int,
+        layers: int,
+        positions: Mapping[str, Tensor],
+        patch_sizes: Mapping[str, int],
+    ) -> None:
+        """Args: encoder_width: of the encoded tokens; heads, layers: of the decoder.
+
+        positions: (N, width) of each modality's places; patch_sizes: numbers in a patch of each modality.
+
+        Raises:
+            ValueError: where the heads do not divide the width.
+        """
+        super().__init__()
+        width = next(iter(positions.values())).shape[1]
+        self.modalities = tuple(positions)
+        for name, position in positions.items():
+            self.register_buffer(f"position_{name}", position, persistent=False)
+        self.narrow = nn.Linear(encoder_width, width)
+        self.hidden = nn.Parameter(TOKEN_SCALE * torch.randn(width))
+        self.modality = nn.ParameterDict(
+            {name: nn.Parameter(TOKEN_SCALE * torch.randn(width)) for name in self.modalities}
+        )
+        self.layers = nn.ModuleList(TransformerLayer(width=width, heads=heads, kinds=["all"]) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.patch = nn.ModuleDict({name: nn.Linear(width, patch_sizes[name]) for name in self.modalities})
+
+    def forward(
+        self, tokens: Tensor, *, visible: Mapping[str, Tensor], hidden: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Predicted patches (B, M, patch_size) at each modality's hidden places.
+
+        Args:
+            tokens: (B, V, encoder_width), the modalities one after another as in `positions`.
+            visible: (B, V of the modality) places of `tokens`.
+            hidden: (B, M of the modality) places to predict.
+        """
+        known = self.narrow(tokens) + self._places(visible)
+        asked = self.hidden + self._places(hidden)
+        count = asked.shape[1]
+        mixed = torch.cat([known, asked], dim=1)
+        for layer in self.layers[:-1]:
+            mixed = layer(mixed, "all")
+        found = self.norm(self.layers[-1](mixed, "all", last=count))
+        split = found.split([hidden[name].shape[1] for name in self.modalities], dim=1)
+        return {name: self.patch[name](part) for name, part in zip(self.modalities, split, strict=True)}
+
+    def _places(self, places: Mapping[str, Tensor]) -> Tensor:
+        parts = [getattr(self, f"position_{name}")[places[name]] + self.modality[name] for name in self.modalities]
+        return torch.cat(parts, dim=1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from detach_core.contracts.windows import Windows
 from detach_core.foundation.errors import ContractError
-from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
+from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 
 
 def relabelled(windows: Windows, target: str) -> Windows:

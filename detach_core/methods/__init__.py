@@ -1,1 +1,1 @@
-"""Methods and controls, each in a folder of its own, and the protocol that training knows them by."""
+"""Methods and controls, each in a folder of its own, and the protocol that they share."""

@@ -1,4 +1,4 @@
-"""What a method may know of its windows: batches without file formats, and without names unless it asks for them.
+"""Batches of windows as methods get them: without file formats, and without class names unless requested.
 
 Names of classes reach a method only as `label` in its batches if it `uses_labels`; `Truth` is for monitoring alone.
 """
@@ -19,7 +19,7 @@ STREAMED = frozenset({MOTION, FRAMES, FRAME})
 
 @dataclass(frozen=True)
 class InputShape:
-    """What a method must know of its windows to build its networks."""
+    """Shape of a method's windows, from which it builds its networks."""
 
     channels: int
     length: int
@@ -63,13 +63,13 @@ class WindowBatch:
     label: Tensor | None = None
 
     def __len__(self) -> int:
-        """How many windows."""
+        """Number of windows."""
         return len(self.position)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is really in each window of a part. For monitoring only: no loss may see it.
+    """True places and actions of each window of a part. For monitoring only: no loss may see them.
 
     Attributes:
         location: (N,) int64, the fixture in use, -1 unknown.
@@ -83,10 +83,10 @@ class Truth:
 
 
 class WindowsAccess(Protocol):
-    """What `before_training` gets: the pretraining windows (part `pretrain`) and those to monitor on (`monitor`)."""
+    """Access to the pretraining windows (part `pretrain`) and those to monitor on (`monitor`)."""
 
     def num_windows(self, part: str) -> int:
-        """How many windows the part has."""
+        """Number of windows of the part."""
 
     def truth(self, part: str) -> Truth:
         """Places and classes of the part, for monitoring only."""

@@ -1,4 +1,4 @@
-"""What the training loop knows of a method: the protocol of all methods and controls."""
+"""Protocol of all methods and controls, the only one that the training loop uses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.decomposition import decomposed_feature
-from detach_core.losses.contrastive import unit_rows
-from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess
+from detach_core.encoders.blocks import decomposed_feature
+from detach_core.foundation.errors import UserError
+from detach_core.losses import unit_rows
+from detach_core.methods.batch import (
+    FRAME,
+    FRAMES,
+    MEAN_FRAME,
+    MOTION,
+    SENSOR,
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    required,
+)
 from detach_core.settings.base import Settings
 
 # Per-channel `mean` and `std` of the pretraining windows' activation vector; None where a checkpoint brings them.
@@ -36,7 +48,7 @@ class Embedding:
 
     @property
     def in_shared_space(self) -> Tensor:
-        """What can be compared with the other modality."""
+        """Features in the other modality's space."""
         return self.whole if self.shared is None else self.shared
 
 
@@ -49,7 +61,7 @@ OwnSettings = TypeVar("OwnSettings", bound=Settings)
 
 
 class Method(nn.Module, ABC, Generic[OwnSettings]):
-    """One way to learn a sensor encoder. The loop, the rules, the probe and the tables know no more than this.
+    """A method to learn a sensor encoder. The loop, the rules, the probe and the tables use no more than this.
 
     Attributes:
         settings_type: type of its settings.
@@ -83,7 +95,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
     @abstractmethod
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """What the probe reads of normalised sensor windows (B, C, L)."""
+        """Features of normalised sensor windows (B, C, L) for the probe."""
 
     @property
     @abstractmethod
@@ -101,7 +113,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """What `embed_video` needs of a batch."""
+        """Modalities that `embed_video` needs in a batch."""
         return self.modalities - {SENSOR}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
@@ -124,12 +136,12 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         """Called after each optimiser step: momentum copies, queues."""
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """What the history gets of this epoch; epoch 0 is the state before any step."""
+        """Figures of this epoch for the history; epoch 0 is the state before any step."""
         del epoch
         return {}
 
     def epoch_trace(self) -> dict[str, Tensor]:
-        """What is kept of each epoch beside the history's row, asked after `after_epoch`; most methods keep nothing."""
+        """Tensors kept of each epoch beside the history's row, taken after `after_epoch`; most methods keep none."""
         return {}
 
     def training_state(self) -> dict[str, Any]:
@@ -156,3 +168,49 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
 
 
 AnyMethod = Method[Any]
+
+
+@torch.no_grad()
+def check_widths(method: AnyMethod) -> None:
+    """Embed one window of zeros by a method as it was built, in evaluation mode, and compare the features' widths.
+
+    Raises:
+        UserError: the features do not fit each other or `embedding_dim`, or a window does not fit the networks.
+    """
+    name, was_training = type(method).__name__, method.training
+    method.eval()
+    batch = _empty_window(method)
+    try:
+        sensor, video = method.embed_sensor(required(batch.sensor)), method.embed_video(batch)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{name}: a window of {method.shape} does not fit its networks ({str(error).splitlines()[0]}); correct the"
+            " widths of its layers"
+        ) from error
+    method.train(was_training)
+    if sensor.whole.shape != (1, method.embedding_dim):
+        raise UserError(
+            f"{name}: the sensor's feature has shape {tuple(sensor.whole.shape)} for one window, expected"
+            f" (1, {method.embedding_dim}) by its `embedding_dim`; correct either of them"
+        )
+    if video is not None and video.in_shared_space.shape != sensor.in_shared_space.shape:
+        raise UserError(
+            f"{name}: the video's feature has shape {tuple(video.in_shared_space.shape)} for one window, expected"
+            f" {tuple(sensor.in_shared_space.shape)} as the sensor's in their shared space; give both one width"
+        )
+
+
+def _empty_window(method: AnyMethod) -> WindowBatch:
+    """A batch of one window of zeros, with all that the method may read."""
+    shape, picture = method.shape, (method.shape.height, method.shape.width)
+    read = len(range(0, shape.frames, method.settings.input.frames_every))
+    sizes = {
+        SENSOR: (shape.channels, shape.length),
+        MEAN_FRAME: (3, *picture),
+        FRAME: (3, *picture),
+        FRAMES: (3, read, *picture),
+        MOTION: (5, shape.frames - 1, *picture),
+    }
+    zeros = {name: torch.zeros(1, *sizes[name]) for name in {SENSOR} | (method.modalities | method.video_modalities)}
+    index = torch.zeros(1, dtype=torch.int64)
+    return WindowBatch(position=index, recording=index, start_s=index.double(), **zeros)

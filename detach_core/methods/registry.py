@@ -22,11 +22,9 @@ METHODS: Registry[AnyMethod] = Registry(
         "primus": Plugin("detach_core.methods.primus", "PrimusSettings", "method:Primus"),
         "comodo": Plugin("detach_core.methods.comodo", "ComodoSettings", "method:Comodo"),
         "cav_mae": Plugin("detach_core.methods.cav_mae", "CavMaeSettings", "method:CavMae"),
-        "random_encoder": Plugin(
-            "detach_core.methods.controls", "RandomEncoderSettings", "random_encoder:RandomEncoder"
-        ),
-        "statistics": Plugin("detach_core.methods.controls", "StatisticsSettings", "statistics:Statistics"),
-        "supervised": Plugin("detach_core.methods.controls", "SupervisedSettings", "supervised:Supervised"),
+        "random_encoder": Plugin("detach_core.methods.controls", "RandomEncoderSettings", "method:RandomEncoder"),
+        "statistics": Plugin("detach_core.methods.controls", "StatisticsSettings", "method:Statistics"),
+        "supervised": Plugin("detach_core.methods.controls", "SupervisedSettings", "method:Supervised"),
     },
 )
 

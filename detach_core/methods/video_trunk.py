@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from detach_core.encoders.video.start import build_trunk
+from detach_core.encoders.video_weights import build_trunk
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import FRAMES, WindowBatch, required
 from detach_core.settings.shared import SCRATCH, EncoderSettings, VideoStartSettings

@@ -28,6 +28,11 @@ class Plugin:
         """Settings and implementation, each as `module:Class`."""
         return f"{self.folder}.settings:{self.settings}", f"{self.folder}.{self.implementation}"
 
+    @property
+    def modules(self) -> list[str]:
+        """The modules of both, without importing them."""
+        return [place.partition(":")[0] for place in self.places]
+
 
 class Registry(Generic[Implementation]):
     """Plug-ins of one kind by name.
@@ -78,7 +83,7 @@ class Registry(Generic[Implementation]):
 
     def modules(self, name: str) -> list[str]:
         """The modules of this package's plug-in `name`, without importing them."""
-        return [place.partition(":")[0] for place in self._plugins[name].places]
+        return self._plugins[name].modules
 
     def _imported(self, name: str) -> type[Implementation]:
         module, _, attribute = name.partition(":")

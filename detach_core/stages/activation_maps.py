@@ -25,7 +25,7 @@ from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import initial_method, rebuild
 from detach_core.training.job import settings_of
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 
 def activation_maps(

@@ -26,7 +26,7 @@ from detach_core.methods.registry import METHODS
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import rebuild
-from detach_core.training.seed import derived_seed
+from detach_core.training.randomness import derived_seed
 from detach_core.training.session import normalisation_from_dict
 
 

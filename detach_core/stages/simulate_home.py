@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +14,39 @@ from tqdm import tqdm
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.raw_files import describe_files, write_raw_manifest
 from detach_core.foundation.logs import stage_log
-from detach_core.simulation.simulate import build_simulation
+from detach_core.settings.base import Plain, Settings, from_plain
+from detach_core.simulation.registry import build_simulation, home_settings
+from detach_core.simulation.settings import HomeSettings, NativeFiles, native_files
+
+
+@dataclass(frozen=True)
+class SimulationJob:
+    """Settings of the stage: the home's own, the properties of the native files, and the classes."""
+
+    home: HomeSettings
+    native: NativeFiles
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _PlainJob(Settings):
+    """A job as JSON holds it; the home's name determines the type of its settings."""
+
+    home: Plain
+    native: Plain
+    classes: tuple[str, ...]
+    source: str = "simulated"
+
+
+def read_simulation_job(home: str, text: str) -> SimulationJob:
+    """The settings that the stage's JSON holds for the simulated home `home`.
+
+    Raises:
+        LookupError: an unknown home.
+        TypeError: settings that the home does not know.
+    """
+    plain = from_plain(_PlainJob, json.loads(text))
+    return SimulationJob(home_settings(home, plain.home), native_files(plain.native), plain.classes)
 
 
 def simulate_home(
@@ -39,8 +72,8 @@ def simulate_home(
     """
     root = Path(root_path)
     with stage_log(log_path, "simulate_home") as log:
-        values = json.loads(settings)
-        simulation = build_simulation(dataset, values)
+        job = read_simulation_job(dataset, settings)
+        simulation = build_simulation(dataset, settings=job.home, native=job.native, classes=job.classes)
         simulation.write_shared(root)
         written: list[Path] = []
         for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc=f"simulate {shard}"):
@@ -51,8 +84,8 @@ def simulate_home(
         provenance = make_provenance(
             stage="simulate_home",
             source="simulated",
-            settings=[values, dataset, list(recordings)],
-            seed=values["home"]["seed"],
+            settings=[json.loads(settings), dataset, list(recordings)],
+            seed=job.home.seed,
         )
         write_raw_manifest(manifest_path, recordings=recordings, files=files, provenance=provenance)
         log.info("%s: %d files, %.1f MB, in %s", shard, len(files), sum(file.bytes for file in files) / 1e6, root)

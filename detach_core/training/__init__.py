@@ -1,1 +1,1 @@
-"""Training: windows in memory, augmentation, and one loop that knows a method only by its protocol."""
+"""Training: windows in memory, augmentation, and one loop over any method of the protocol."""

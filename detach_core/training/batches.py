@@ -1,6 +1,7 @@
-"""Windows in memory: sensor in its normal form, video as bytes, decoded and augmented batch by batch.
+"""Batches of windows in memory: sensor in its normal form, video as bytes, decoded and augmented batch by batch.
 
-Everything lies on the training device, so a GPU gathers from its own memory and no loader process is needed.
+Everything lies on the training device, so a GPU gathers from its own memory and no loader process is needed. Decoded
+video is channels-last in memory: (B, F, H, W, C) underneath, handed out as (B, C, F, H, W).
 """
 
 from __future__ import annotations
@@ -25,23 +26,120 @@ from detach_core.methods.batch import (
     WindowBatch,
     starting_with,
 )
-from detach_core.methods.detach.negative_kinds import split_class_names
+from detach_core.methods.detach.negatives import split_class_names
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.signals.normalization import apply_form
-from detach_core.training import order
-from detach_core.training.augmentation_sensor import SensorAugmentation
-from detach_core.training.augmentation_video import VideoAugmentation, VideoChange
-from detach_core.training.input_form import channels_first, decode_differences, decode_flow, decode_frames, join_motion
-from detach_core.training.noise import NoisePool
-from detach_core.training.seed import make_generator
-from detach_core.training.streams import ByteStream
+from detach_core.training import randomness
+from detach_core.training.augmentation import SensorAugmentation, VideoAugmentation, VideoChange
+from detach_core.training.randomness import NoisePool, make_generator
+
+
+class ByteStream:
+    """A stream of pictures (T, H, W, C) uint8 or int8 on one device."""
+
+    def __init__(self, stream: Tensor) -> None:
+        if stream.ndim != 4:
+            raise ValueError(f"expected (T, H, W, C), got {tuple(stream.shape)}")
+        self.height, self.width, self.channels = stream.shape[1:]
+        self._size = self.width * self.channels
+        # A line's width of padding before and after, so that a moved first or last line can be read as well.
+        flat = stream.new_zeros(stream.numel() + 2 * self._size)
+        flat[self._size : -self._size] = stream.reshape(-1)
+        self._from = flat.unfold(0, self._size, 1)
+
+    def gather(self, first: Tensor, num_frames: int, shift: Tensor | None = None, *, step: int = 1) -> Tensor:
+        """`num_frames` pictures from each row of `first` on, every `step`-th, (B, F, H, W, C) in the stream's type.
+
+        Args:
+            first: (B,) int64, row of each window's first picture.
+            num_frames: F.
+            shift: (B, 2) int64 on the CPU, pixels by which the picture moves down and right; its border goes on. None:
+                not at all.
+            step: 2 leaves out every other picture.
+        """
+        batch = len(first)
+        shift = torch.zeros(batch, 2, dtype=torch.int64) if shift is None else shift
+        frame = first.cpu()[:, None] + step * torch.arange(num_frames)
+        row = (torch.arange(self.height) - shift[:, :1]).clamp_(0, self.height - 1)
+        line = frame[:, :, None] * self.height + row[:, None, :]
+        # A line read from some pixels earlier on is a line moved right: no pixel is copied twice.
+        start = (line + 1) * self._size - shift[:, 1, None, None] * self.channels
+        lines = self._from.index_select(0, start.flatten().to(self._from.device))
+        pictures = lines.view(batch, num_frames, self.height, self.width, self.channels)
+        return self._mend_borders(pictures, shift[:, 1].tolist())
+
+    def _mend_borders(self, pictures: Tensor, shift: list[int]) -> Tensor:
+        """`pictures` whose moved lines go on with their own border in place of their neighbour's end."""
+        for picture, right in zip(pictures, shift, strict=True):
+            if right > 0:
+                picture[..., :right, :] = picture[..., right : right + 1, :]
+            elif right < 0:
+                picture[..., right:, :] = picture[..., right - 1 : right, :]
+        return pictures
+
+
+FLOW_UNIT_PX = 4.0
+
+FLOW_LIMIT = 4.0
+
+CODE_RANGE = 127.0
+
+
+def decode_frames(rgb: Tensor) -> Tensor:
+    """RGB in [0, 1], (..., H, W, 3) float32, from bytes of that shape."""
+    return rgb.to(torch.float32).mul_(1.0 / 255.0)
+
+
+def decode_flow(code: Tensor, max_px: float) -> Tensor:
+    """Flow in units of four pixels, clipped to [-4, 4], from its square-root companded int8 code.
+
+    The same values as `contracts.flow.flow_table` over four pixels; computed, because a table look-up needs
+    eight bytes of index for one byte of code.
+    """
+    value = code.to(torch.float32).mul_((max_px / FLOW_UNIT_PX) ** 0.5 / CODE_RANGE)
+    value = value.abs().mul_(value)
+    # The companding never exceeds max_px, so at the usual range there is nothing to clip.
+    return value if max_px <= FLOW_UNIT_PX * FLOW_LIMIT else value.clamp_(-FLOW_LIMIT, FLOW_LIMIT)
+
+
+def decode_differences(rgb: Tensor) -> Tensor:
+    """RGB of each frame minus that of the frame before, (B, F-1, H, W, 3) in [-1, 1], from bytes (B, F, H, W, 3).
+
+    Raises:
+        ValueError: fewer than two frames, or another shape.
+    """
+    if rgb.ndim != 5 or rgb.shape[1] < 2:
+        raise ValueError(f"expected (B, F >= 2, H, W, 3), got {tuple(rgb.shape)}")
+    value = decode_frames(rgb)
+    return value[:, 1:] - value[:, :-1]
+
+
+def join_motion(differences: Tensor, flow: Tensor) -> Tensor:
+    """Motion (B, F-1, H, W, 5): differences of frames, then the flow between the same frames.
+
+    Args:
+        differences: (B, F-1, H, W, 3).
+        flow: (B, F, H, W, 2), into each frame; what led into the first frame lies outside the window.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if flow.ndim != 5 or flow[:, 1:].shape[:4] != differences.shape[:4]:
+        raise ValueError(f"expected flow of one frame more than {tuple(differences.shape)}, got {tuple(flow.shape)}")
+    return torch.cat([differences, flow[:, 1:]], dim=-1)
+
+
+def channels_first(video: Tensor) -> Tensor:
+    """The view (B, C, ..., H, W) of (B, ..., H, W, C); memory stays channels-last, which convolutions want."""
+    return video.movedim(-1, 1)
+
 
 # Enough to fill the machine without augmentation or gradients; the result does not depend on it.
 EVALUATION_BATCH = 128
 
 
 def input_shape(windows: Windows) -> InputShape:
-    """What methods must know of `windows`."""
+    """Shape of `windows`, from which methods build their networks."""
     return InputShape(
         channels=windows.sensor.shape[1],
         length=windows.sensor.shape[2],
@@ -104,7 +202,7 @@ class ResidentWindows:
         self._flow = ByteStream(torch.from_numpy(streams.flow).to(self.device))
 
     def random_state(self) -> dict[str, Tensor]:
-        """Where every random stream of the windows stands, and from where their pools of noise were drawn."""
+        """State of every random stream of the windows, and of the pools of noise drawn from them."""
         state = {purpose: generator.get_state() for purpose, generator in self._draws.items()}
         pools = {name: pool.state() for name, pool in self._pools().items()}
         return state | {f"{name}.{key}": value for name, pool in pools.items() for key, value in pool.items()}
@@ -121,12 +219,12 @@ class ResidentWindows:
         return {name: change.noise for name, change in changes.items() if change is not None}
 
     def num_windows(self, part: str) -> int:
-        """How many windows the part has."""
+        """Number of windows of the part."""
         return len(self._ids[part])
 
     def steps_per_epoch(self, batch_size: int, unit: str) -> int:
-        """How many full batches the pretraining windows give."""
-        return order.steps_per_epoch(self._recording[self._ids["pretrain"]], batch_size, unit)
+        """Number of full batches of the pretraining windows."""
+        return randomness.steps_per_epoch(self._recording[self._ids["pretrain"]], batch_size, unit)
 
     def truth(self, part: str) -> Truth:
         """Places and actions of the part, for monitoring only."""
@@ -138,8 +236,8 @@ class ResidentWindows:
         """Positions of the pretraining windows in a new random order, in full batches."""
         ids = self._ids["pretrain"]
         if unit == "recording":
-            return order.recording_batches(self._recording[ids], batch_size, self._draws["order"])
-        return order.window_batches(len(ids), batch_size, self._draws["order"])
+            return randomness.recording_batches(self._recording[ids], batch_size, self._draws["order"])
+        return randomness.window_batches(len(ids), batch_size, self._draws["order"])
 
     def batches(self, part: str, *, modalities: Collection[str], limit: int | None = None) -> Iterator[WindowBatch]:
         """All windows of a part in order, unaugmented, or the `limit` that are evenly spread over it."""

@@ -1,15 +1,34 @@
-"""Where training runs: the device, its threads and its determinism."""
+"""Device of a training: its threads, its determinism and the memory that it keeps.
+
+A batch of video is tens of megabytes. The C library hands blocks of that size back to the system at once, so that every
+step has them mapped and zeroed anew, page by page; here memory that a step frees is kept for the next one.
+"""
 
 from __future__ import annotations
+
+import ctypes
 
 import torch
 
 from detach_core.foundation.errors import UserError
-from detach_core.training.memory import keep_freed_memory
+
+# From glibc's malloc.h: from how much free memory at the top on it is handed back; how many blocks are mapped singly.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+
+_NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep what it frees; False where the C library has no such switch. No figure depends on it."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_MAX, 0))
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Every stage with torch comes by here.
+    """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Called by every stage with torch.
 
     From then on this process computes in float32 where that is asked for, also on a GPU: TF32, which keeps 10 of the
     mantissa's 23 bits and which convolutions use unless told otherwise, is off.

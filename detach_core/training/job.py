@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from detach_core.contracts.checkpoint import Checkpoint
-from detach_core.encoders.video.start import described_start, without_path
+from detach_core.encoders.video_weights import described_start, without_path
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import SecondStageSettings, VideoNetworkSettings
 from detach_core.settings.base import Plain, Settings, from_plain, to_plain
@@ -38,7 +38,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it: of which type its settings are, the method says."""
+    """A job as JSON holds it; the method determines the type of its settings."""
 
     method: str
     settings: Plain

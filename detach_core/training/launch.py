@@ -82,7 +82,7 @@ def launch(stage: str, arguments: Mapping[str, Any]) -> None:
 
 
 def slurm_command(machines: MachinesSettings, plan: str) -> list[str]:
-    """What starts an agent on each node of this Slurm job.
+    """Command that starts an agent on each node of this Slurm job.
 
     Raises:
         UserError: this is no Slurm job, or one of another number of nodes.
@@ -105,13 +105,13 @@ def slurm_command(machines: MachinesSettings, plan: str) -> list[str]:
 
 
 def _num_nodes(job: str) -> str:
-    """How many nodes a Slurm job has. Snakemake's executor takes the variable that says so out of the environment."""
+    """Number of nodes of a Slurm job. Snakemake's executor removes the variable that holds it from the environment."""
     asked = ["squeue", "--noheader", f"--jobs={job}", "--format=%D"]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown size"
 
 
 def run_agent(arguments: Sequence[str]) -> int:
-    """Run torchrun, without its own words on what a process has told already; returns its exit code."""
+    """Run torchrun without its own messages on failures that a process has reported; returns its exit code."""
     # Imported late: it takes a second, and most trainings are of one process.
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException

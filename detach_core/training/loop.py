@@ -1,31 +1,115 @@
-"""The training loop. It knows a method only by its protocol; a new method needs no line here."""
+"""Training loop over any method of the protocol, its optimiser and its monitoring by retrieval."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from detach_core.foundation.errors import UserError
-from detach_core.methods.batch import WindowBatch
+from detach_core.methods.batch import SENSOR, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import AnyMethod
+from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import ResidentWindows
-from detach_core.training.monitoring import retrieval
-from detach_core.training.optimizer import learning_rate_of_run, make_optimizer
 from detach_core.training.processes import Processes, alone
-from detach_core.training.resume import Progress, restore_state, take_state
-from detach_core.training.state_keeper import StateKeeper
+from detach_core.training.resume import Progress, StateKeeper, restore_state, take_state
+
+
+def scaled_learning_rate(lr: float, *, max_lr: float, num_steps: int, paper_steps: int | None) -> float:
+    """The rate that keeps lr x steps of the paper's run, at most `max_lr`; `lr` itself without `paper_steps`.
+
+    Raises:
+        ValueError: no steps.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be positive, got {num_steps}")
+    if paper_steps is None:
+        return lr
+    return min(max_lr, lr * paper_steps / num_steps)
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], *, lr: float, settings: OptimizerSettings) -> torch.optim.AdamW:
+    """AdamW over what is trainable, at `lr`, with the configured weight decay."""
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    # One kernel for all tensors: these networks have many small ones, and a step would be mostly overhead.
+    return torch.optim.AdamW(trainable, lr=lr, weight_decay=settings.weight_decay, fused=True)
+
+
+class HasLearningRate(Protocol):
+    """Settings of a training; a method without `paper_steps` (Stage 1) keeps its rate."""
+
+    @property
+    def lr(self) -> float | None:
+        """The method's own rate."""
+
+    @property
+    def paper_steps(self) -> int | None:
+        """Steps of the paper's run."""
+
+    @property
+    def optimizer(self) -> OptimizerSettings:
+        """The common optimiser."""
+
+
+def learning_rate_of_run(settings: HasLearningRate, num_steps: int) -> float:
+    """The rate of a run of `num_steps`; a method's own `lr` goes before the optimiser's."""
+    optimizer = settings.optimizer
+    return scaled_learning_rate(
+        optimizer.lr if settings.lr is None else settings.lr,
+        max_lr=optimizer.max_lr,
+        num_steps=num_steps,
+        paper_steps=settings.paper_steps,
+    )
+
+
+# The gallery. Retrieval gets harder with it, so it is one for all methods and parts.
+GALLERY = 128
+
+RANKS = (1, 5)
+
+
+def recall_at(similarity: Tensor, ranks: tuple[int, ...] = RANKS) -> dict[str, float]:
+    """Share of rows whose own column is among the `rank` most similar: `r1`, `r5`; ties count against the row."""
+    own = similarity.diagonal()[:, None]
+    better = (similarity >= own).sum(dim=1) - 1
+    return {f"r{rank}": float((better < rank).double().mean()) for rank in ranks}
+
+
+@torch.no_grad()
+def retrieval(method: AnyMethod, windows: WindowsAccess, part: str) -> dict[str, Any]:
+    """Recall of sensor-to-video retrieval and back over evenly spread windows of `part`; {} without a common space."""
+    modalities = method.video_modalities | {SENSOR}
+    was_training = method.training
+    method.eval()
+    sensors, videos = [], []
+    for batch in windows.batches(part, modalities=modalities, limit=GALLERY):
+        video = method.embed_video(batch)
+        if video is None:
+            break
+        sensors.append(method.embed_sensor(required(batch.sensor)).in_shared_space)
+        videos.append(video.in_shared_space)
+    method.train(was_training)
+    if not videos:
+        return {}
+    similarity = normalize(torch.cat(sensors), dim=1) @ normalize(torch.cat(videos), dim=1).T
+    return {
+        "gallery": len(similarity),
+        "sensor_to_video": recall_at(similarity),
+        "video_to_sensor": recall_at(similarity.T),
+    }
+
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What training leaves behind besides the method: rows of the history, facts of the run, kept weights.
+    """Results of a training besides the method: rows of the history, facts of the run, kept weights.
 
     `traces` has what the method kept of each epoch, one for each row.
     """
@@ -47,7 +131,7 @@ def train(
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
 ) -> TrainingRun:
-    """Train `method` on the pretraining windows until its last epoch or until it says that it has finished.
+    """Train `method` on the pretraining windows until its last epoch or until it is finished.
 
     Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
 
@@ -113,7 +197,7 @@ def train(
 
 
 def _start(method: AnyMethod, windows: ResidentWindows, keep: Collection[int]) -> Progress:
-    """What is reported of the state before any step."""
+    """Progress at the state before any step."""
     snapshots = {0: _snapshot(method)} if 0 in keep else {}
     row = {"epoch": 0, **method.after_epoch(0), **_monitor(method, windows)}
     return Progress([row], [method.epoch_trace()], snapshots)

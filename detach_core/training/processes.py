@@ -1,14 +1,15 @@
-"""The processes that share a training, each on a device of its own; torchrun's environment says which one this is.
+"""Processes that share a training, each on a device of its own, and their agreement after each epoch.
 
-All of them hold all windows, draw the same random numbers and compute the same losses of whole batches; only the rows
-that their networks see are shared out (`shared_rows.py`). So memory, centroids, queues and slow copies are each
-process's own and equal, and a batch means what it means in a single process.
+Torchrun's environment states which one this is. All of them hold all windows, draw the same random numbers and compute
+the same losses of whole batches; only the rows that their networks see are shared out (`shared_rows.py`). So memory,
+centroids, queues and slow copies are each process's own and equal, and a batch means what it means in a single process.
 """
 
 from __future__ import annotations
 
 import ctypes
 import inspect
+import math
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -24,14 +25,65 @@ from torch.nn.parallel import DistributedDataParallel
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.method import AnyMethod
-from detach_core.training.agreement import agree
 from detach_core.training.device import choose_device
 from detach_core.training.shared_rows import SharedRows
 
+# Equal operations on equal devices differ by rounding at most; what lies further apart is another training.
+LARGEST_DRIFT = 1e-3
+
 _MAIN = 0
+
+
+@torch.no_grad()
+def agree(tensors: Mapping[str, Tensor], *, device: torch.device, count: int) -> dict[str, float]:
+    """Set `tensors` to those of the first process, in place; by how much each that differed anywhere did, at most.
+
+    All processes call it together and get the same answer. On the CPU nothing differs. A GPU may sum in another order
+    from run to run.
+
+    Args:
+        tensors: of the same names and shapes everywhere.
+        device: on which the processes are connected.
+        count: how many they are.
+
+    Raises:
+        UserError: more than rounding differs, so some process computes something else; in every process.
+    """
+    found = torch.tensor([_take_over(tensor, device) for tensor in tensors.values()], dtype=torch.float64).to(device)
+    dist.all_reduce(found, dist.ReduceOp.MAX)
+    drift = {name: each for name, each in zip(tensors, found.tolist(), strict=True) if each[0]}
+    for name, (largest, is_refused) in drift.items():
+        if is_refused:
+            raise UserError(
+                f"the {count} processes of the training differ by {largest:.2g} in `{name}`, more than rounding; give"
+                " the training devices of one kind, or set `devices: 1` and `nodes: 1`"
+            )
+    return {name: largest for name, (largest, _) in drift.items()}
+
+
+def _take_over(tensor: Tensor, device: torch.device) -> tuple[float, bool]:
+    """Set `tensor` to the first process's: the largest difference, and whether it is more than rounding."""
+    # Not every backend knows booleans.
+    said = tensor.to(device, torch.uint8 if tensor.dtype == torch.bool else tensor.dtype, copy=True)
+    dist.broadcast(said := said.contiguous(), _MAIN)
+    said = said.to(tensor)
+    if torch.equal(said, tensor):
+        return 0.0, False
+    difference = float((said.double() - tensor.double()).abs().max())
+    difference = difference if math.isfinite(difference) else math.inf
+    scale = max(1.0, float(said.double().abs().max()))
+    # Labels may flip by rounding. Bytes are where a random stream stands: copies, which setting would not move.
+    is_far = tensor.is_floating_point() and not difference <= LARGEST_DRIFT * scale
+    tensor.copy_(said)
+    return difference, is_far or tensor.dtype == torch.uint8
+
+
 # Buffers are each process's own and equal; torch has renamed the switch.
 _NEW_SWITCH = "forward_sync_buffers" in inspect.signature(DistributedDataParallel.__init__).parameters
+
 _BUFFERS_STAY: dict[str, Any] = {"forward_sync_buffers" if _NEW_SWITCH else "broadcast_buffers": False}
+
+
 # From the kernel's prctl.h.
 _SIGNAL_ON_PARENTS_DEATH = 1
 
@@ -57,7 +109,7 @@ class Processes:
 
     @property
     def words(self) -> str:
-        """How many there are, for the log and the history; nothing to say of one."""
+        """Number of processes in words, for the log and the history; empty for one."""
         return f", {self.count} processes" if self.count > 1 else ""
 
     def share(self, method: AnyMethod) -> Callable[[WindowBatch], dict[str, Tensor]]:
@@ -78,7 +130,7 @@ class Processes:
                 rows.share(network)
 
     def decide(self, value: bool) -> bool:
-        """What the first process says: all must leave a loop together."""
+        """The first process's `value`: all must leave a loop together."""
         if self.count == 1:
             return value
         said = torch.tensor([value], dtype=torch.uint8, device=self.device)
@@ -86,7 +138,7 @@ class Processes:
         return bool(said)
 
     def check_same(self, name: str, value: int) -> None:
-        """Refuse to go on where the first process found another `value` (at least -1) of what `name` says.
+        """Refuse to go on where the first process found another `value` (at least -1) of the quantity `name`.
 
         Raises:
             UserError: it did.
@@ -124,7 +176,7 @@ def alone(device: torch.device) -> Processes:
 
 
 def own_rank(count: int) -> int:
-    """Which of `count` processes this one is; the environment of one alone says nothing of it."""
+    """Rank of this process among `count`; that of a single one is 0 without any environment."""
     return int(os.environ["RANK"]) if count > 1 else 0
 
 

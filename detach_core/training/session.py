@@ -19,16 +19,15 @@ from detach_core.contracts.windows import Windows, read_windows
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.methods.batch import STREAMED
-from detach_core.methods.method import AnyMethod
+from detach_core.methods.method import AnyMethod, check_widths
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.device import choose_device, prepare
-from detach_core.training.identity import training_identity
 from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
 from detach_core.training.loop import TrainingRun, train
 from detach_core.training.processes import Processes, alone, joined, own_rank
-from detach_core.training.seed import seed_everything
-from detach_core.training.state_keeper import StateKeeper
+from detach_core.training.randomness import seed_everything
+from detach_core.training.resume import StateKeeper, training_identity
 
 
 @dataclass(frozen=True)
@@ -166,6 +165,7 @@ def run_session(
     )
     if spatial is not None:
         method.load_spatial(spatial.tensors)
+    check_widths(method)
     method.to(device)
     processes.share_rows(method)
     resident = ResidentWindows(

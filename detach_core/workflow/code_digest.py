@@ -18,6 +18,7 @@ from typing import Any, TypedDict
 
 from detach_core.foundation.files import write_text
 from detach_core.methods.registry import METHODS
+from detach_core.settings.registry import Plugin
 
 PACKAGE = "detach_core"
 # What runs every stage: the script of the rules, and what it imports.
@@ -86,7 +87,8 @@ class CodeDigest:
             if name in found or name == PACKAGE or self._file(name) is None:
                 continue
             found.add(name)
-            waiting += self._entry(name)["imports"]
+            imports = self._entry(name)["imports"]
+            waiting += [one for one in imports if one not in ALL_PLUGINS] if name == REGISTRY else imports
             if name == REGISTRY:
                 waiting += ALL_PLUGINS if plugins is None else plugins
             waiting.append(name.rpartition(".")[0])
@@ -127,6 +129,7 @@ class CodeDigest:
             code.update((path.parent / name).read_bytes())
         # A registry that imports when asked names its modules, or `module:attribute`, in strings.
         named = {text.partition(":")[0] for text in texts if text.startswith(f"{PACKAGE}.")}
+        named |= {module for node in nodes for module in _plugin_modules(node)}
         imports = sorted({name for node in nodes for name in self._imported(node, path)} | self._modules(named))
         return _Entry(stamp=self._stamp(path, data), digest=code.hexdigest()[:16], imports=imports, data=data)
 
@@ -168,6 +171,14 @@ class CodeDigest:
         with suppress(OSError):
             write_text(self.cache_path, json.dumps(self._entries))
         self._changed = False
+
+
+def _plugin_modules(node: ast.AST) -> list[str]:
+    """The modules of a call `Plugin(folder, settings, "module:Class")`, by which a registry names a plug-in."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Plugin"):
+        return []
+    texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    return Plugin(*texts).modules if len(texts) == 3 else []
 
 
 def _strip_docstrings(tree: ast.AST) -> None:

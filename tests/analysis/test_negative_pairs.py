@@ -13,7 +13,7 @@ from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1", "Close Door 1", "Clean Table")
 

@@ -1,7 +1,9 @@
+import ast
 import re
 
 import pytest
 
+from detach_core.workflow.code_digest import CodeDigest
 from tools import make_contracts, make_paper_map
 
 PAGES = {"paper_map": make_paper_map.paper_map_page, "contracts": make_contracts.contracts_page}
@@ -36,3 +38,37 @@ def test_every_module_that_the_map_names_exists(root):
     paths = re.findall(r"detach_core/[\w/]+\.py", text)
     assert len(paths) >= 13
     assert [path for path in paths if not (root / path).is_file()] == []
+
+
+def names_used(node):
+    """Names and attributes inside a definition: what it may call."""
+    return {
+        one.id if isinstance(one, ast.Name) else one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name | ast.Attribute)
+    }
+
+
+def reached_from(stages, root):
+    """Names of functions that the stages reach by calls, with what torch calls itself (`forward`, constructors)."""
+    modules = set().union(*(CodeDigest(root).closure(f"detach_core.stages.{stage}") for stage in stages))
+    files = [root.joinpath(*name.split(".")).with_suffix(".py") for name in modules]
+    uses = {}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
+            if isinstance(node, ast.FunctionDef):
+                uses.setdefault(node.name, set()).update(names_used(node))
+    found, waiting = set(), [*stages, "forward", "__init__"]
+    while waiting:
+        name = waiting.pop()
+        if name in uses and name not in found:
+            found.add(name)
+            waiting += uses[name]
+    return found
+
+
+def test_every_equation_is_computed_by_a_stage(paper_map, root):
+    """A function that only tests call would describe the paper and not the program."""
+    found = reached_from(["pretrain_spatial", "pretrain"], root)
+    functions = {place.rpartition(": ")[2] for places in paper_map["equations"]().values() for place, _ in places}
+    assert functions - found == set()

@@ -31,7 +31,7 @@ def test_imports_go_down_only(root):
 def test_torchvision_is_imported_in_one_guarded_place(root):
     places = [*root.glob("detach_core/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("workflow_scripts/*.py")]
     users = {path.name for path in places for name in imported(path) if name.split(".")[0] == "torchvision"}
-    assert users <= {"torchvision_guard.py"}
+    assert users <= {"video_weights.py"}
 
 
 def test_the_stages_of_the_data_side_load_no_torch(root):

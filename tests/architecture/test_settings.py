@@ -8,6 +8,8 @@ from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
 from detach_core.methods.registry import METHODS
+from detach_core.simulation.registry import HOMES
+from detach_core.stages.simulate_home import read_simulation_job
 from detach_core.training.job import read_job
 
 ARGUMENTS = {
@@ -51,7 +53,7 @@ def keys_read(path):
 
 @pytest.mark.parametrize(
     "stage",
-    ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
+    ["download", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
 )
 def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
     config = load_config(read_default(checkout=root))
@@ -75,7 +77,16 @@ def test_a_training_gets_its_settings_typed(root):
         assert job.to_plain() == json.loads(text)
 
 
-@pytest.mark.parametrize("package", ["methods", "training", "encoders"])
+def test_a_simulation_gets_its_settings_typed(root):
+    """What the stage reads of its settings, mypy checks."""
+    config = load_config(read_default(checkout=root))
+    for dataset in config.document.datasets:
+        job = read_simulation_job(dataset, config.simulate_home(dataset))
+        assert type(job.home) is HOMES.settings(dataset)
+        assert job.home == config.document.datasets[dataset].home
+
+
+@pytest.mark.parametrize("package", ["methods", "training", "encoders", "simulation"])
 def test_no_setting_is_looked_up_by_a_text(root, package):
     found = [
         f"{path.relative_to(root)}:{number}"

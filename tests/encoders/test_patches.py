@@ -1,11 +1,27 @@
 """Pictures cut into patches."""
 
+from __future__ import annotations
+
+import math
+
 import pytest
 import torch
+from torch import nn
 
-from detach_core.encoders.patches import PatchGrid
+from detach_core.encoders.patches import (
+    JointEncoder,
+    PatchDecoder,
+    PatchEncoder,
+    PatchGrid,
+    TransformerLayer,
+    draw_mask,
+    num_visible,
+    position_table,
+    take,
+)
 
 SENSOR = [(6, 1, (6, 8)), (34, 5, (7, 8)), (37, 5, (8, 8))]
+
 FRAMES = [
     (48, 64, 8, (6, 8)),
     (48, 64, 16, (3, 4)),
@@ -51,3 +67,226 @@ def test_pictures_of_another_size_are_refused():
 def test_a_grid_without_patches_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         PatchGrid(3, 48, 64, 8, 0)
+
+
+def oracle(grid, width):
+    """Sines, then cosines, of each axis, spelled out."""
+    sizes = grid if len(grid) == 2 else (1, *grid)
+    part = width // len(grid)
+    rows = []
+    for row in range(sizes[0]):
+        for column in range(sizes[1]):
+            line = []
+            for place in (row, column)[-len(grid) :]:
+                rates = [1.0 / 10000.0 ** (index / (part / 2)) for index in range(part // 2)]
+                line += [math.sin(place * rate) for rate in rates] + [math.cos(place * rate) for rate in rates]
+            rows.append(line)
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "grid", [(1,), (7,), (400,), (1, 1), (7, 8), (6, 8), (8, 8), (5, 3), (1, 9), (14, 14)], ids=str
+)
+@pytest.mark.parametrize("width", [4, 16, 96])
+def test_it_equals_a_loop_for_any_size(grid, width):
+    table = position_table(grid, width)
+    assert table.dtype == torch.float32
+    torch.testing.assert_close(table.double(), oracle(grid, width), atol=1e-6, rtol=0)
+
+
+def test_every_place_is_its_own():
+    table = position_table((16, 20), 32)
+    apart = torch.cdist(table, table).fill_diagonal_(torch.inf)
+    assert float(apart.min()) > 0.05
+
+
+@pytest.mark.parametrize("grid", [(), (0,), (3, 0)], ids=str)
+def test_an_empty_grid_is_refused(grid):
+    with pytest.raises(ValueError, match="at least one cell"):
+        position_table(grid, 16)
+
+
+@pytest.mark.parametrize(("grid", "width"), [((3,), 7), ((3, 3), 6), ((3,), 0)])
+def test_a_width_that_cannot_be_shared_out_is_refused(grid, width):
+    with pytest.raises(ValueError, match="width must be a multiple of"):
+        position_table(grid, width)
+
+
+def draw(batch=50, count=56, masked=0.75, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return draw_mask(batch, count, masked, generator=generator, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("count", "masked", "visible"),
+    [
+        (56, 0.75, 14),
+        (48, 0.75, 12),
+        (64, 0.75, 16),
+        (35, 0.75, 8),
+        (10, 0.9, 1),
+        (7, 0.9, 1),
+        (1, 0.75, 1),
+        (9, 0.0, 9),
+    ],
+)
+def test_every_window_shows_exactly_the_same_number(count, masked, visible):
+    assert num_visible(count, masked) == visible
+    mask = draw(count=count, masked=masked)
+    assert mask.visible.shape == (50, visible)
+    assert mask.hidden.shape == (50, count - visible)
+    both = torch.cat([mask.visible, mask.hidden], dim=1).sort(dim=1).values
+    assert torch.equal(both, torch.arange(count).expand(50, -1))
+
+
+def test_windows_hide_different_patches_and_each_patch_as_often():
+    mask = draw(batch=4000, count=8)
+    often = torch.bincount(mask.visible.flatten(), minlength=8) / 4000
+    assert float((often - 0.25).abs().max()) < 0.03
+
+
+def test_equal_seeds_hide_the_same():
+    assert torch.equal(draw().visible, draw().visible)
+    assert not torch.equal(draw().visible, draw(seed=1).visible)
+
+
+def test_rows_are_taken_window_by_window():
+    tokens, index = torch.randn(3, 5, 4), torch.tensor([[4, 0], [1, 1], [2, 3]])
+    expected = torch.stack([tokens[window, index[window]] for window in range(3)])
+    assert torch.equal(take(tokens, index), expected)
+
+
+@pytest.mark.parametrize(("count", "masked"), [(0, 0.5), (5, 1.0), (5, -0.1)])
+def test_nothing_to_show_is_refused(count, masked):
+    with pytest.raises(ValueError, match="masked must be"):
+        num_visible(count, masked)
+
+
+def torch_layer(layer, kind):
+    """torch's pre-norm layer with the same weights."""
+    width = layer.projection.in_features
+    twin = nn.TransformerEncoderLayer(
+        width, layer.heads, 4 * width, 0.0, activation="gelu", batch_first=True, norm_first=True
+    )
+    pairs = [
+        (twin.self_attn.in_proj_weight, layer.query_key_value.weight),
+        (twin.self_attn.in_proj_bias, layer.query_key_value.bias),
+        (twin.self_attn.out_proj.weight, layer.projection.weight),
+        (twin.self_attn.out_proj.bias, layer.projection.bias),
+        (twin.linear1.weight, layer.feed_forward[0].weight),
+        (twin.linear1.bias, layer.feed_forward[0].bias),
+        (twin.linear2.weight, layer.feed_forward[2].weight),
+        (twin.linear2.bias, layer.feed_forward[2].bias),
+        (twin.norm1.weight, layer.attention_norm[kind].weight),
+        (twin.norm1.bias, layer.attention_norm[kind].bias),
+        (twin.norm2.weight, layer.feed_forward_norm[kind].weight),
+        (twin.norm2.bias, layer.feed_forward_norm[kind].bias),
+    ]
+    with torch.no_grad():
+        for theirs, ours in pairs:
+            theirs.copy_(ours)
+    return twin
+
+
+def disturbed(module):
+    """All weights moved off their start, where norms and biases would look alike."""
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    return module
+
+
+@pytest.mark.parametrize("kind", ["first", "second"])
+def test_it_is_torch_s_pre_norm_layer_with_the_norms_of_its_kind(kind):
+    layer = disturbed(TransformerLayer(width=16, heads=4, kinds=["first", "second"]))
+    tokens = torch.randn(3, 7, 16)
+    torch.testing.assert_close(layer(tokens, kind), torch_layer(layer, kind)(tokens), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("last", [0, 1, 5, 7])
+def test_asking_for_the_last_tokens_gives_the_end_of_all(last):
+    layer = disturbed(TransformerLayer(width=16, heads=2, kinds=["only"]))
+    tokens = torch.randn(3, 7, 16)
+    torch.testing.assert_close(layer(tokens, "only", last=last), layer(tokens, "only")[:, 7 - last :])
+
+
+def test_kinds_share_all_but_their_norms():
+    joint = JointEncoder(width=16, heads=4, layers=2, kinds=["joint", "sensor", "video"])
+    of_kind = [name for name, _ in joint.named_parameters() if ".sensor." in name or name.startswith("norm.sensor")]
+    assert len(of_kind) == 2 * (2 * 2) + 2
+    assert all("norm" in name for name in of_kind)
+    tokens = torch.randn(2, 5, 16)
+    assert torch.equal(joint(tokens, "sensor"), joint(tokens, "video"))
+    disturbed(joint)
+    assert not torch.allclose(joint(tokens, "sensor"), joint(tokens, "video"))
+
+
+def test_a_patch_is_known_by_its_place_and_not_by_its_order():
+    encoder = disturbed(PatchEncoder(patch_size=6, position=position_table((4, 3), 16), heads=4, layers=2))
+    patches, place = torch.randn(2, 5, 6), torch.tensor([[0, 3, 7, 11, 2], [1, 2, 3, 4, 5]])
+    order = torch.tensor([4, 2, 0, 1, 3])
+    tokens = encoder(patches, place)
+    torch.testing.assert_close(encoder(patches[:, order], place[:, order]), tokens[:, order], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(encoder(patches, place.flip(1)), tokens, atol=1e-3)
+
+
+def test_positions_are_rebuilt_and_not_learned_or_stored():
+    encoder = PatchEncoder(patch_size=6, position=position_table((4, 3), 16), heads=4, layers=1)
+    assert not any("position" in name for name in encoder.state_dict())
+    assert not encoder.position.requires_grad
+
+
+def test_heads_that_do_not_divide_the_width_are_refused():
+    with pytest.raises(ValueError, match="heads must divide the width"):
+        TransformerLayer(width=16, heads=3, kinds=["only"])
+
+
+@pytest.fixture
+def decoder():
+    positions = {"sensor": position_table((7, 8), 16), "video": position_table((6, 8), 16)}
+    decoder = PatchDecoder(
+        encoder_width=32, heads=2, layers=2, positions=positions, patch_sizes={"sensor": 80, "video": 192}
+    )
+    with torch.no_grad():
+        for weight in decoder.parameters():
+            weight.add_(0.2 * torch.randn_like(weight))
+    return decoder
+
+
+@pytest.fixture
+def places():
+    order = {name: torch.rand(3, count).argsort(dim=1) for name, count in (("sensor", 56), ("video", 48))}
+    visible = {name: index[:, : index.shape[1] // 4] for name, index in order.items()}
+    hidden = {name: index[:, index.shape[1] // 4 :] for name, index in order.items()}
+    return visible, hidden
+
+
+def test_each_hidden_patch_of_each_modality_is_predicted(decoder, places):
+    found = decoder(torch.randn(3, 26, 32), visible=places[0], hidden=places[1])
+    assert {name: part.shape for name, part in found.items()} == {"sensor": (3, 42, 80), "video": (3, 36, 192)}
+
+
+def test_predictions_follow_their_places(decoder, places):
+    visible, hidden = places
+    tokens = torch.randn(3, 26, 32)
+    found = decoder(tokens, visible=visible, hidden=hidden)
+    turned = decoder(tokens, visible=visible, hidden={name: index.flip(1) for name, index in hidden.items()})
+    for name, part in found.items():
+        torch.testing.assert_close(turned[name].flip(1), part, atol=1e-4, rtol=1e-4)
+        assert float(part.detach().diff(dim=1).abs().max()) > 1e-3
+
+
+def test_each_modality_is_predicted_from_the_other_s_tokens_too(decoder, places):
+    visible, hidden = places
+    tokens = torch.randn(3, 26, 32)
+    changed = tokens.clone()
+    changed[:, 14:] += 1.0
+    first, second = (decoder(value, visible=visible, hidden=hidden) for value in (tokens, changed))
+    assert float((first["sensor"] - second["sensor"]).detach().abs().max()) > 1e-3
+
+
+def test_all_its_weights_get_a_gradient(decoder, places):
+    found = decoder(torch.randn(3, 26, 32), visible=places[0], hidden=places[1])
+    sum(part.square().sum() for part in found.values()).backward()
+    assert all(float(weight.grad.abs().sum()) > 0 for weight in decoder.parameters())
+    assert not any("position" in name for name in decoder.state_dict())

@@ -24,8 +24,8 @@ from detach_core.contracts.checkpoint import (
     write_training_state,
 )
 from detach_core.contracts.provenance import make_provenance
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.weight_file import read_video_weights
+from detach_core.encoders.video_networks import SpatialCnn2d
+from detach_core.encoders.video_weights import read_video_weights
 from tests.contracts.test_checkpoint import make_checkpoint
 from tests.contracts.test_training_state import IDENTITY, make_state
 

@@ -1,8 +1,11 @@
 import pytest
 import torch
+from torch import nn
 
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import InputShape, WindowBatch
-from detach_core.methods.method import Embedding, Method, join_halves
+from detach_core.methods.method import Embedding, Method, check_widths, join_halves
+from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import MethodSettings
 
 SHAPE = InputShape(2, 60, 10, 24, 32, 30.0, 5.0, 3, "window")
@@ -53,3 +56,51 @@ def test_what_is_probed_is_compared_unless_the_method_says_otherwise():
     whole, other = torch.ones(2, 3), torch.zeros(2, 4)
     assert Embedding(whole).in_shared_space is whole
     assert Embedding(whole, shared=other).in_shared_space is other
+
+
+class TwoWidths(Method):
+    """A method whose video network is as wide as it is told."""
+
+    modalities, embedding_dim = frozenset({"sensor", "frames"}), 8
+
+    def __init__(self, settings, shape, *, sensor=8, video=8, declared=8, taken=3):
+        super().__init__(settings, shape, None)
+        self.sensor, self.video = nn.Linear(shape.channels, sensor), nn.Linear(taken, video)
+        self.norm, self.embedding_dim = nn.BatchNorm1d(sensor), declared
+
+    def embed_sensor(self, sensor):
+        return Embedding(self.norm(self.sensor(sensor.mean(dim=2))))
+
+    def embed_video(self, batch):
+        return Embedding(self.video(batch.frames.mean(dim=(2, 3, 4))))
+
+
+def test_widths_that_fit_change_neither_the_method_nor_the_random_streams():
+    method = TwoWidths(MethodSettings(), SHAPE)
+    before, drawn = {name: value.clone() for name, value in method.state_dict().items()}, torch.get_rng_state()
+    check_widths(method)
+    assert method.training
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [
+        ({"video": 12}, r"TwoWidths: the video's feature has shape \(1, 12\) for one window, expected \(1, 8\) as the"),
+        ({"declared": 16}, r"TwoWidths: the sensor's feature has shape \(1, 8\) for one window, expected \(1, 16\)"),
+        (
+            {"taken": 5},
+            r"TwoWidths: a window of InputShape\(channels=2, .*\) does not fit its networks \(mat1 and mat2",
+        ),
+    ],
+)
+def test_widths_that_do_not_fit_are_refused_in_one_sentence(widths, message):
+    with pytest.raises(UserError, match=message) as refused:
+        check_widths(TwoWidths(MethodSettings(), SHAPE, **widths))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_the_widths_of_every_method_fit(name, toy):
+    check_widths(METHODS.implementation(name)(toy.SETTINGS[name], SHAPE, None))

@@ -8,7 +8,7 @@ from detach_core.methods.batch import SENSOR
 from detach_core.methods.registry import METHODS, build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 
 @pytest.fixture(params=METHODS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import FRAMES
 from detach_core.methods.video_trunk import VideoTrunk, refuse_weights

@@ -9,29 +9,32 @@ import numpy as np
 import pytest
 import yaml
 
-from detach_core.config.simulation import HwuHomeSection, OpportunityHomeSection
+from detach_core.settings.base import from_plain
 from detach_core.simulation.home import Box, Camera, Fixture, Home
-from detach_core.simulation.simulate_hwu_usp import HwuSimulation
-from detach_core.simulation.simulate_opportunity import OpportunitySimulation
+from detach_core.simulation.hwu_usp.recording import HwuSimulation
+from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
+from detach_core.simulation.opportunity.recording import OpportunitySimulation
+from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
+from detach_core.simulation.settings import CameraSettings, native_files
 from detach_core.simulation.trace import Person, Trace
 
-QUIET = {
-    "noise_sd": 0.0,
-    "flicker": 0.0,
-    "light_drift": 0.0,
-    "exposure_wobble": 0.0,
-    "daylight": 0.0,
-    "curtain": 1.0,
-    "plant": 1.0,
-    "passer_by": 0.6,
-    "blur_px": 0.0,
-    "qscale": 2,
-}
+QUIET = CameraSettings(
+    noise_sd=0.0,
+    flicker=0.0,
+    light_drift=0.0,
+    exposure_wobble=0.0,
+    daylight=0.0,
+    curtain=1.0,
+    plant=1.0,
+    passer_by=0.6,
+    blur_px=0.0,
+    qscale=2,
+)
 
 
 @pytest.fixture
 def quiet_knobs():
-    return dict(QUIET)
+    return QUIET
 
 
 @pytest.fixture
@@ -89,6 +92,12 @@ def demo_datasets():
     return yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))["datasets"]
 
 
+@pytest.fixture
+def homes(demo_datasets):
+    """The section `home` of each dataset of config.yaml, to be changed at will."""
+    return {name: copy.deepcopy(section["home"]) for name, section in demo_datasets.items()}
+
+
 @pytest.fixture(scope="session")
 def make_opportunity(demo_datasets):
     """An Opportunity simulation of the demo, with changes given as section=dict(knob=value)."""
@@ -98,8 +107,10 @@ def make_opportunity(demo_datasets):
         home = copy.deepcopy(section["home"])
         for name, values in changes.items():
             home[name] = home[name] | values if isinstance(values, dict) else values
-        knobs = OpportunityHomeSection.model_validate(home)
-        return OpportunitySimulation(knobs, native=section["native"], classes=classes or section["classes"])
+        knobs = from_plain(OpportunityHomeSettings, home)
+        return OpportunitySimulation(
+            knobs, native=native_files(section["native"]), classes=classes or section["classes"]
+        )
 
     return make
 
@@ -132,8 +143,8 @@ def make_hwu(demo_datasets):
         home = copy.deepcopy(section["home"])
         for name, values in changes.items():
             home[name] = home[name] | values if isinstance(values, dict) else values
-        knobs = HwuHomeSection.model_validate(home)
-        return HwuSimulation(knobs, native=section["native"], classes=section["classes"])
+        knobs = from_plain(HwuHomeSettings, home)
+        return HwuSimulation(knobs, native=native_files(section["native"]), classes=section["classes"])
 
     return make
 

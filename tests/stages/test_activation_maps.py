@@ -15,7 +15,7 @@ from detach_core.methods.registry import build_method
 from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps
 from detach_core.training.batches import input_shape
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 from detach_core.training.session import normalisation_as_dict
 
 CLASSES = ["Open Place 0", "Close Place 2", "Open Place 3"]

@@ -4,7 +4,7 @@ from safetensors.torch import save_file
 
 from detach_core.contracts.checkpoint import read_checkpoint, write_checkpoint
 from detach_core.contracts.embeddings import read_embeddings
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.settings.shared import VideoStartSettings
 from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain

@@ -12,17 +12,17 @@ import psutil
 import pytest
 
 from detach_core.contracts.history import read_history
-from detach_core.training.state_keeper import FILE_NAME
+from detach_core.training.resume import FILE_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("seconds", "windows_per_s", "epoch_seconds")
 # What a job does, but for how often it saves.
 JOB = """
 import importlib, json, sys
-from detach_core.training import state_keeper
+from detach_core.training import resume
 from tests.fixtures.toy_home import home, toy
 stage, save_every_s, arguments = sys.argv[1:]
-state_keeper.SAVE_EVERY_S = float(save_every_s)
+resume.SAVE_EVERY_S = float(save_every_s)
 run = getattr(importlib.import_module(f"detach_core.stages.{stage}"), stage)
 print("ready", file=sys.stderr, flush=True)
 run(**json.loads(arguments))

@@ -11,7 +11,7 @@ from detach_core.stages.embed import embed
 from detach_core.stages.pretrain import pretrain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session
-from detach_core.training.state_keeper import FILE_NAME
+from detach_core.training.resume import FILE_NAME
 
 
 def run_spatial(toy, home, folder, **changes):

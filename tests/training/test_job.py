@@ -8,7 +8,7 @@ import torch
 
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.provenance import make_provenance
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.foundation.errors import BadInputError
 from detach_core.methods.registry import METHODS
 from detach_core.settings.shared import MachinesSettings, VideoStartSettings, WeightFile

@@ -92,6 +92,24 @@ def test_a_module_that_is_named_in_a_string_is_followed(package):
     assert changed_by(package, "losses/nce.py", "nce = 3\n") == {"train", "table"}
 
 
+def test_the_modules_of_a_plugin_are_followed(package):
+    home = package / "detach_core" / "homes"
+    home.mkdir()
+    for name in ("__init__", "settings", "recording", "other"):
+        (home / f"{name}.py").write_text("VALUE = 1\n")
+    changed_by(package, "stages/values.py", 'HOMES = {"mine": Plugin("detach_core.homes", "Mine", "recording:Home")}\n')
+    changed = {
+        name: changed_by(package, f"homes/{name}.py", "VALUE = 2\n") for name in ("settings", "recording", "other")
+    }
+    assert changed == {"settings": {"table"}, "recording": {"table"}, "other": set()}
+
+
+def test_the_simulation_is_run_anew_when_a_home_changes(root):
+    closure = CodeDigest(root).closure("detach_core.stages.simulate_home")
+    folders = ("detach_core.simulation.opportunity", "detach_core.simulation.hwu_usp")
+    assert {f"{folder}.{name}" for folder in folders for name in ("settings", "recording", "routine")} <= closure
+
+
 def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):
     closure = CodeDigest(root).closure("detach_core.stages.figure")
     assert {"detach_core.reports.figures.weight_cdf", "detach_core.contracts.analysis"} <= closure
@@ -112,7 +130,7 @@ def method_digests(root):
     [
         ("primus/method", {"primus"}),
         ("primus/settings", {"primus"}),
-        ("controls/random_encoder", {"supervised", "random_encoder"}),
+        ("controls/method", {"supervised", "random_encoder"}),
         ("controls/settings", {"supervised", "random_encoder"}),
         ("registry", {"detach", "primus", "supervised", "random_encoder"}),
         ("__init__", {"detach", "primus", "supervised", "random_encoder"}),
@@ -120,11 +138,11 @@ def method_digests(root):
 )
 def test_a_change_of_a_method_concerns_it_and_those_that_build_on_it(package, module, changed):
     methods = package / "detach_core" / "methods"
-    modules = ("detach/stage2", "primus/method", "controls/random_encoder", "controls/supervised")
+    modules = ("detach/stage2", "primus/method", "controls/method")
     for name in (*modules, "detach/settings", "primus/settings", "controls/settings", "registry", "__init__"):
         (methods / name).parent.mkdir(parents=True, exist_ok=True)
         (methods / f"{name}.py").write_text("VALUE = 1\n")
-    (methods / "controls/supervised.py").write_text("from detach_core.methods.controls.random_encoder import VALUE\n")
+    (methods / "controls/supervised.py").write_text("from detach_core.methods.controls.method import VALUE\n")
     (package / "detach_core/stages/pretrain.py").write_text("from detach_core.methods.registry import METHODS\n")
     before = method_digests(package)
     with (methods / f"{module}.py").open("a") as file:

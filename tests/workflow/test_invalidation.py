@@ -104,7 +104,7 @@ def test_a_changed_value_reruns_what_it_touches(finished, changes, expected):
 @pytest.mark.slow
 def test_a_comment_a_docstring_and_a_touch_rerun_nothing(finished):
     folder = finished.folder / "detach_core"
-    module = folder / "methods" / "detach" / "negative_weights.py"
+    module = folder / "methods" / "detach" / "negatives.py"
     with (
         edited(module, '"""', '"""Reworded. '),
         edited(folder / "stages" / "ingest.py", "import json", "import json  # why"),

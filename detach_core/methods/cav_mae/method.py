@@ -1,4 +1,4 @@
-"""CAV-MAE: a masked autoencoder of both modalities with a contrast between them; stands in for EVI-MAE.
+"""CAV-MAE, in the place of EVI-MAE: a masked autoencoder of both modalities with a contrast between them.
 
 Source: Gong et al., Contrastive Audio-Visual Masked Autoencoder; official code src/models/cav_mae.py. The sensor window
 takes the place of the spectrogram: a picture of channels x time, cut into patches.
@@ -16,27 +16,81 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.encoders.masking import draw_mask, take
-from detach_core.encoders.patch_decoder import PatchDecoder
-from detach_core.encoders.patch_transformer import JointEncoder, PatchEncoder
-from detach_core.encoders.patches import PatchGrid
-from detach_core.encoders.positions import position_table
-from detach_core.encoders.sensor.stacked_conv_gru import resample
-from detach_core.losses.contrastive import one_way_info_nce
+from detach_core.encoders.patches import (
+    JointEncoder,
+    PatchDecoder,
+    PatchEncoder,
+    PatchGrid,
+    draw_mask,
+    position_table,
+    take,
+)
+from detach_core.encoders.sensor_baselines import resample
+from detach_core.losses import one_way_info_nce
 from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch, required
-from detach_core.methods.cav_mae.reconstruction import masked_reconstruction
 from detach_core.methods.cav_mae.settings import CavMaeSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 from detach_core.methods.video_trunk import refuse_weights
 
+# Under the root, as in the official code.
+EPS = 1e-6
+
+
+def masked_reconstruction(
+    prediction: Tensor, target: Tensor, real: Tensor, *, normalise: bool, flat_variance: float
+) -> Tensor:
+    """Mean over hidden patches of each patch's mean squared error. Range [0, inf); 0 where no patch is left.
+
+    Source: CAV-MAE (src/models/cav_mae.py:353-418), which has it from MAE. With `normalise` a patch is reconstructed at
+    mean 0 and (unbiased) variance 1.
+
+    Note (differs from the official code): what fills patches up at an edge counts neither for a patch's error nor for
+    its mean and variance, and normalised patches that are flat are left out: a switch that does not move has no
+    variance, and dividing by its root would make a target of rounding errors.
+
+    Args:
+        prediction: (..., P) of hidden patches only.
+        target: (..., P), their true values; gets no gradient.
+        real: (..., P) bool, False for filling.
+        normalise: whether targets are normalised patch by patch.
+        flat_variance: at most this variance is flat; at least 0.
+
+    Raises:
+        ValueError: on shapes that do not fit or a negative `flat_variance`.
+    """
+    if prediction.shape != target.shape or real.shape != target.shape or real.dtype != torch.bool or not target.ndim:
+        raise ValueError(
+            "expected predictions, targets and a boolean mask of one shape (..., P), got "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)} and {tuple(real.shape)} {real.dtype}"
+        )
+    if not flat_variance >= 0:
+        raise ValueError(f"flat_variance must be at least 0, got {flat_variance}")
+    number = real.sum(dim=-1, keepdim=True)
+    wanted, counted = target.detach(), number[..., 0] > 0
+    if normalise:
+        mean = (wanted * real).sum(dim=-1, keepdim=True) / number.clamp(min=1)
+        centred = (wanted - mean) * real
+        variance = centred.square().sum(dim=-1, keepdim=True) / (number - 1).clamp(min=1)
+        wanted, counted = centred * (variance + EPS).rsqrt(), counted & (variance[..., 0] > flat_variance)
+    error = ((prediction - wanted) * real).square().sum(dim=-1) / number[..., 0].clamp(min=1)
+    return torch.where(counted, error, 0.0).sum() / counted.sum().clamp(min=1)
+
+
 JOINT, VIDEO = "joint", "video"
+
+
 # Rows that the sensor picture is cut into where it has enough channels.
 SENSOR_ROWS = 8
+
+
 # Brings pixels to about mean 0 and deviation 1.
 GREY, CONTRAST = 0.5, 0.25
+
+
 # A patch whose deviation is below so many of the augmentation's noise holds nothing else; where there is no
 # augmentation, one whose deviation is below `ROUNDING`.
 NOISE_DEVIATIONS = 2.0
+
 ROUNDING = 1e-3
 
 
@@ -126,7 +180,7 @@ class CavMae(Method[CavMaeSettings]):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """Where the stream of masks and frames stands."""
+        """State of the stream of masks and frames."""
         return {"draws": self._draws.get_state()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:

@@ -1,27 +1,176 @@
-"""COMODO (official code: comodo/loss.py, comodo/utils/model_util.py): the sensor learns to see windows as a video does.
+"""COMODO: distillation of a frozen video teacher into the sensor, by the ranks of a queue of embeddings.
 
-Two phases. The teacher learns from the video alone (`comodo_teacher.py`), then it is frozen and the student, which sees
-the sensor alone, learns to rank a queue of teacher embeddings as the teacher ranks it.
+Official code: comodo/loss.py (26-56: the loss) and comodo/utils/model_util.py. Two phases: the teacher, the video
+trunk, learns from two views of each window's video alone; then it is frozen, and the student, which has the sensor
+alone, learns to rank a queue of teacher embeddings as the teacher ranks it. Embeddings are (N, D) or (M, D), of any
+length; similarities are cosines.
+
+Note (differs from the official code): there the teacher is TimeSformer or VideoMAE with weights from Kinetics, under an
+untrained random MLP that brings it to the student's width. Here it learns from the pretraining windows without labels,
+and its feature has the student's width, so there is no random MLP whose luck would count.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from detach_core.encoders.sensor.channel_wise import ChannelWiseCnn
-from detach_core.losses.contrastive import unit_rows
+from detach_core.encoders.sensor_baselines import ChannelWiseCnn
+from detach_core.losses import two_view_contrast, unit_rows
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
-from detach_core.methods.comodo.distillation import queue_distillation, target_entropy
 from detach_core.methods.comodo.settings import ComodoSettings
-from detach_core.methods.comodo.teacher import ComodoTeacher, alternate_frames, mean_cosine
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
+from detach_core.methods.video_trunk import VideoTrunk
+
+
+def queue_distillation(
+    student: Tensor, teacher: Tensor, queue: Tensor, *, teacher_temperature: float, student_temperature: float
+) -> Tensor:
+    """Mean cross-entropy of the student's distribution over the queue with the teacher's. Range [0, inf).
+
+    Its least value is the target's entropy, so only what lies above `target_entropy` can be learned. No gradient
+    reaches `teacher` or `queue`. Computed in float32 at least, whatever autocast says.
+
+    Args:
+        student: (N, D); row i belongs to row i of `teacher`.
+        teacher: (N, D).
+        queue: (M, D) teacher embeddings; those of the batch should be among them.
+        teacher_temperature: of the target, above 0.
+        student_temperature: above 0.
+
+    Raises:
+        ValueError: on shapes that do not fit or temperatures not above 0.
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(f"student and teacher must both be (N, D), got {tuple(student.shape)}, {tuple(teacher.shape)}")
+    with torch.autocast(device_type=student.device.type, enabled=False):
+        target = _log_distribution(teacher.detach(), queue.detach(), teacher_temperature).exp()
+        logits = _similarities(student, queue.detach(), student_temperature)
+        return cross_entropy(logits, target)
+
+
+def target_entropy(teacher: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Mean entropy (nats) of the teacher's distribution over the queue. Range [0, log M].
+
+    At log M the target is uniform and teaches nothing: so it is when all embeddings are close to each other.
+
+    Args:
+        teacher: (N, D).
+        queue: (M, D).
+        temperature: of the target, above 0.
+
+    Raises:
+        ValueError: on shapes that do not fit or a temperature not above 0.
+    """
+    with torch.no_grad(), torch.autocast(device_type=teacher.device.type, enabled=False):
+        logarithm = _log_distribution(teacher, queue, temperature)
+        return -(logarithm.exp() * logarithm).sum(dim=1).mean()
+
+
+def _log_distribution(embedding: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    return _similarities(embedding, queue, temperature).log_softmax(dim=1)
+
+
+def _similarities(embedding: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Cosines (N, M) over `temperature`."""
+    if embedding.ndim != 2 or queue.ndim != 2 or embedding.shape[1] != queue.shape[1]:
+        raise ValueError(f"expected (N, D) and a queue (M, D), got {tuple(embedding.shape)} and {tuple(queue.shape)}")
+    if not len(embedding) or not len(queue):
+        raise ValueError(f"neither may be empty, got {tuple(embedding.shape)} and {tuple(queue.shape)}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
+    dtype = torch.promote_types(torch.promote_types(embedding.dtype, queue.dtype), torch.float32)
+    return unit_rows(embedding.to(dtype)) @ unit_rows(queue.to(dtype)).T / temperature
+
+
+Views = tuple[WindowBatch, WindowBatch]
+
+
+class ComodoTeacher(nn.Module):
+    """Embedding (B, 2 d) of unit length. Trained by SimCLR's loss on it, without a head that would be thrown away."""
+
+    centre: Tensor
+
+    def __init__(self, settings: ComodoSettings) -> None:
+        super().__init__()
+        self.trunk = VideoTrunk(settings.encoders, settings.video)
+        self.dim = self.trunk.dim
+        self.temperature, self.is_centred = settings.teacher_contrast, settings.centre_teacher
+        self.register_buffer("centre", torch.zeros(self.dim))
+        self.is_frozen = False
+        self._found: list[Tensor] = []
+
+    def forward(self, batch: WindowBatch) -> Tensor:
+        """Embedding (B, 2 d): the trunk's feature without the mean of all, if that is taken off, at unit length."""
+        return unit_rows(self.trunk(batch) - self.centre)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode as long as it learns; then its BatchNorm neither counts nor uses the batch."""
+        return super().train(mode and not self.is_frozen)
+
+    def loss(self, views: Views) -> Tensor:
+        """SimCLR's loss of two views of the same windows; counts how often they find each other."""
+        first, second = (self.trunk(view) for view in views)
+        with torch.no_grad():
+            similarity = unit_rows(first) @ unit_rows(second).T
+            own = similarity.diagonal()[:, None]
+            # Ties count against the row, as in all retrieval: who says the same of everything finds nothing.
+            self._found.append(((similarity >= own).sum(dim=1) == 1).double().mean())
+            self._gallery = len(own)
+        return two_view_contrast(first, second, self.temperature)
+
+    def retrieval(self) -> dict[str, Any]:
+        """Share of first views nearest to their own second view among a batch's, since last asked; {} when none was."""
+        if not self._found:
+            return {}
+        share = float(torch.stack(self._found).mean())
+        self._found = []
+        return {"gallery": self._gallery, "r1": share}
+
+    def stop_learning(self) -> None:
+        """From here on nothing moves the teacher."""
+        self.is_frozen = True
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def freeze(self, windows: WindowsAccess) -> Tensor:
+        """Embeddings (N, 2 d) of all pretraining windows, unaugmented, by a teacher that has stopped learning."""
+        self.stop_learning()
+        batches = windows.batches("pretrain", modalities={FRAMES})
+        feature: Tensor = torch.cat([self.trunk(batch) for batch in batches])
+        if self.is_centred:
+            self.centre.copy_(feature.mean(dim=0))
+        return unit_rows(feature - self.centre)
+
+
+def alternate_frames(first: WindowBatch, second: WindowBatch) -> Views:
+    """Two views of the same windows: the even frames of `first` and the odd ones of `second`, equally many.
+
+    Half of the frames cost half of a step, and a window's halves differ as its moments do. A single frame is both.
+    """
+    one, other = required(first.frames), required(second.frames)
+    half = one.shape[2] // 2
+    if not half:
+        return first, second
+    return replace(first, frames=one[:, :, : 2 * half : 2]), replace(second, frames=other[:, :, 1::2])
+
+
+def mean_cosine(embedding: Tensor) -> float:
+    """Mean cosine of all pairs of rows (N, D) of unit length; near 1 where all windows look alike to the teacher."""
+    count = len(embedding)
+    total = embedding.double().sum(dim=0).square().sum()
+    return float((total - count) / max(count * (count - 1), 1))
+
 
 TEACHER, STUDENT = "teacher", "student"
+
+
 # Share of a phase's steps in which the learning rate rises to its peak (train.py:379-391).
 WARMUP = 0.1
 
@@ -106,7 +255,7 @@ class Comodo(Method[ComodoSettings]):
 
     @torch.no_grad()
     def _keep_answers(self) -> None:
-        """What the frozen teacher says of every window: it will not be asked again."""
+        """Keep the frozen teacher's embedding of every window, computed once."""
         names = (key for batch in self._windows.batches("pretrain", modalities=()) for key in _keys(batch))
         self._known = dict(zip(names, self._embedding, strict=True))
         for batch in self._windows.batches("monitor", modalities={FRAMES}):
@@ -136,7 +285,7 @@ class Comodo(Method[ComodoSettings]):
             self._queue = self._ranked[-self.queue_size :]
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """How well the teacher's views find each other, or how much its distributions say (`target_entropy`, nats)."""
+        """Retrieval between the teacher's views, or the entropy of its distributions (`target_entropy`, nats)."""
         del epoch
         row: dict[str, Any] = {"phase": self.phase}
         if self.phase == TEACHER:
@@ -149,7 +298,7 @@ class Comodo(Method[ComodoSettings]):
         return row
 
     def training_state(self) -> dict[str, Any]:
-        """The phase, and in the student's what the teacher says and the queue."""
+        """The phase, and in the student's the teacher's embeddings and the queue."""
         learned = {"embedding": self._embedding, "queue": self._queue} if self.phase == STUDENT else {}
         return {"phase": self.phase, **learned}
 
@@ -170,5 +319,5 @@ class Comodo(Method[ComodoSettings]):
 
 
 def _keys(batch: WindowBatch) -> list[tuple[int, float]]:
-    """What tells a batch's windows from all others, whatever their part."""
+    """Keys of a batch's windows, unique over all parts."""
     return list(zip(batch.recording.tolist(), batch.start_s.tolist(), strict=True))

@@ -7,12 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor import build_sensor_encoder
-from detach_core.encoders.sensor.activation import Mode
-from detach_core.encoders.sensor.spatial import SensorSpatial
-from detach_core.encoders.video.start import build_trunk
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
-from detach_core.losses.contrastive import cosine_logits
+from detach_core.encoders.sensor_networks import Mode, SensorSpatial, build_sensor_encoder
+from detach_core.encoders.video_networks import TemporalCnn3d
+from detach_core.encoders.video_weights import build_trunk
+from detach_core.losses import cosine_logits
 from detach_core.methods.batch import (
     FRAMES,
     MEAN_FRAME,
@@ -126,7 +124,7 @@ class SpatialVideo(nn.Module):
 
     @property
     def modality(self) -> str:
-        """What it looks at: the mean frame, or all frames where their features are averaged."""
+        """Its input: the mean frame, or all frames where their features are averaged."""
         return MEAN_FRAME if self.averages_pixels else FRAMES
 
     def feature(self, batch: WindowBatch) -> Tensor:

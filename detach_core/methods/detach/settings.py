@@ -23,7 +23,7 @@ NonNegative = Annotated[int, Range(ge=0)]
 
 @dataclass(frozen=True)
 class PlateauSettings(Settings):
-    """When the pseudo-labels are stable (Fig. 10)."""
+    """Plateau of stable pseudo-labels (Fig. 10)."""
 
     rate: Share = 0.01
     """share of changed pseudo-labels below which an epoch is calm"""

@@ -1,4 +1,4 @@
-"""DETACH, Stage 1 (paper, Sec. 3.1): where things happen, from sensor clusters that the video learns and refines.
+"""Stage 1 of DETACH (paper, Sec. 3.1): spatial features from sensor clusters that the video learns and refines.
 
 Three phases: warm-up (the clusters alone), joint (the video learns them from confident windows), refinement (the video,
 now frozen, decides for ambiguous windows). Note (differs from paper): the warm-up and the warm start by k-means are the
@@ -7,31 +7,33 @@ authors' code's; the paper does not mention them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from detach_core.losses.contrastive import unit_rows
-from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess, all_sensors, required
-from detach_core.methods.detach import networks
-from detach_core.methods.detach import stage1_losses as loss
+from detach_core import clustering
+from detach_core.clustering import spherical_kmeans
+from detach_core.losses import unit_rows
+from detach_core.methods.batch import SENSOR, InputShape, Truth, WindowBatch, WindowsAccess, all_sensors, required
+from detach_core.methods.detach import losses, networks
 from detach_core.methods.detach.clusters import (
+    MemoryBank,
     change_rate,
     is_confident,
     minimum_members,
     nearest_centroid,
     refinement_is_over,
 )
-from detach_core.methods.detach.memory_bank import MemoryBank
 from detach_core.methods.detach.networks import ClusterHead, SpatialVideo
 from detach_core.methods.detach.settings import SpatialSettings
-from detach_core.methods.detach.stage1_monitor import agreement_row, reference_agreement, unseen_accuracy, vote_row
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 
 KMEANS_STARTS, KMEANS_SEED = 10, 42
+
 EVALUATION_BATCH = 256
+
 NOT_ASKED = -1
 
 
@@ -59,7 +61,7 @@ class DetachSpatial(Method[SpatialSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """What the video looks at in the phases that ask it."""
+        """The video's input in the phases that use it."""
         return frozenset({self.video.modality})
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
@@ -125,19 +127,19 @@ class DetachSpatial(Method[SpatialSettings]):
         self._seen = (batch.position, clean)
         confident = self._is_confident(clean, label)
         everyone = settings.cluster_scope == "all" or self.phase == WARMUP
-        weights = loss.class_weights(memory.counts(), settings.reweight).to(logits)
-        cluster = loss.cluster_loss(logits, label, weights, mask=None if everyone else confident)
+        weights = losses.class_weights(memory.counts(), settings.reweight).to(logits)
+        cluster = losses.cluster_loss(logits, label, weights, mask=None if everyone else confident)
         terms: dict[str, Tensor] = {}
         video_logits = refinement = None
         if not self.video_is_frozen and self.phase != WARMUP:
             video_logits = self.video(batch)
             self._vote[batch.position] = video_logits.detach().argmax(dim=1)
-            terms["video"] = loss.video_spatial_loss(video_logits, label, confident)
+            terms["video"] = losses.video_spatial_loss(video_logits, label, confident)
         if self.phase == REFINEMENT:
             asked = torch.ones_like(confident) if settings.refine_all else ~confident
             word = self._frozen_logits[batch.position] if video_logits is None else video_logits
-            refinement = loss.refinement_loss(logits, word, asked, gate=settings.refine_gate)
-        return loss.sensor_loss_terms(cluster, refinement, settings.alpha, settings.beta) | terms
+            refinement = losses.refinement_loss(logits, word, asked, gate=settings.refine_gate)
+        return losses.sensor_loss_terms(cluster, refinement, settings.alpha, settings.beta) | terms
 
     def after_step(self) -> None:
         """Blend the step's features into the memory and relabel its windows."""
@@ -171,7 +173,7 @@ class DetachSpatial(Method[SpatialSettings]):
         return {"cluster": self.memory.label.cpu().clone(), "confident": self._confident.cpu()}
 
     def training_state(self) -> dict[str, Any]:
-        """The video's votes and the change rates; what a frozen video says comes back as its phase is entered."""
+        """The video's votes and the change rates; a frozen video's logits are computed anew."""
         return {"vote": self._vote, "rates": self.rates}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
@@ -229,3 +231,85 @@ class SpatialPhases:
             plateau_rate=settings.plateau.rate,
             plateau_epochs=settings.plateau.epochs,
         )
+
+
+# A classifier that gives nearly all windows one cluster would merge the clusters in the refinement.
+COLLAPSED_SHARE = 0.8
+
+
+def cluster_agreement(label: Tensor, location: Tensor, among: Tensor | None = None) -> dict[str, float]:
+    """Purity, Hungarian accuracy and mutual information of clusters with true places, `among` some windows or all."""
+    if among is not None:
+        label, location = label[among], location[among]
+    if not len(label):
+        return dict.fromkeys(("purity", "hungarian", "nmi"), float("nan"))
+    cluster, reference = label.cpu().numpy(), location.cpu().numpy()
+    return {
+        "purity": clustering.purity(cluster, reference),
+        "hungarian": clustering.hungarian_accuracy(cluster, reference),
+        "nmi": clustering.mutual_information(cluster, reference),
+    }
+
+
+def agreement_row(label: Tensor, truth: Truth, confident: Tensor) -> dict[str, Any]:
+    """The agreement over all windows and over the confident and the ambiguous ones."""
+    return {
+        "confident_share": float(confident.double().mean()),
+        "clusters": cluster_agreement(label, truth.location),
+        "clusters_confident": cluster_agreement(label, truth.location, confident),
+        "clusters_ambiguous": cluster_agreement(label, truth.location, ~confident),
+    }
+
+
+def reference_agreement(activation: Tensor, label: Tensor, truth: Truth, *, starts: int, seed: int) -> dict[str, Any]:
+    """References for the clusters: k-means on the activation vector, and the same clusters shuffled."""
+    kmeans, _ = spherical_kmeans(activation, int(label.max()) + 1, num_starts=starts, seed=seed)
+    order = torch.randperm(len(label), generator=torch.Generator().manual_seed(seed)).to(label.device)
+    return {
+        "activation_kmeans": cluster_agreement(kmeans, truth.location),
+        "shuffled_clusters": cluster_agreement(label[order], truth.location),
+        "location_source": truth.source,
+    }
+
+
+def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> dict[str, Any]:
+    """Agreement of the video's votes with the sensor's clusters and with the truth, and signs of a collapse.
+
+    Args:
+        vote: (N,) cluster that the video names, -1 where it was not asked.
+        label: (N,) clusters of the memory.
+        confident: (N,) bool.
+        truth: true places.
+    """
+    asked = vote >= 0
+    if not bool(asked.any()):
+        return {}
+    same = (vote == label).double()
+    votes = vote[asked].cpu().numpy()
+    share = clustering.largest_share(votes)
+    row: dict[str, Any] = {
+        "vote_agreement_confident": float(same[asked & confident].mean()),
+        "vote_agreement_ambiguous": float(same[asked & ~confident].mean()),
+        "votes_ambiguous": cluster_agreement(vote, truth.location, asked & ~confident),
+        "vote_entropy": clustering.entropy(votes),
+        "vote_largest_share": share,
+    }
+    if share > COLLAPSED_SHARE:
+        row["warning"] = f"the video names one cluster for {share:.0%} of the windows; refinement would merge clusters"
+    return row
+
+
+def unseen_accuracy(
+    classify: Callable[[WindowBatch], Tensor], clusters: Iterable[tuple[WindowBatch, Tensor, Tensor]]
+) -> dict[str, Any]:
+    """Accuracy of the video for the sensor's clusters of confident windows outside training.
+
+    Args:
+        classify: the video's cluster logits (B, K) of a batch.
+        clusters: batches with the sensor's clusters (B,) and which of them are confident (B,).
+    """
+    right, count = 0, 0
+    for batch, cluster, confident in clusters:
+        right += int((classify(batch).argmax(dim=1) == cluster)[confident].sum())
+        count += int(confident.sum())
+    return {"video_accuracy_unseen": right / count if count else None, "num_confident_unseen": count}

@@ -13,21 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.freezing import FrozenEncoder
-from detach_core.encoders.momentum import MomentumEncoder, momentum_for, share_of_start_left
-from detach_core.losses.contrastive import unit_rows
+from detach_core.encoders.blocks import FrozenEncoder, MomentumEncoder, momentum_for, share_of_start_left
+from detach_core.losses import unit_rows
 from detach_core.methods.batch import MOTION, SENSOR, InputShape, WindowBatch, WindowsAccess, required, starting_with
 from detach_core.methods.detach import networks
-from detach_core.methods.detach.negative_kinds import PairMonitor
-from detach_core.methods.detach.negative_weights import (
+from detach_core.methods.detach.losses import weighted_info_nce
+from detach_core.methods.detach.negatives import (
     PairFeatures,
+    PairMonitor,
     cosine_matrix,
     negative_weights,
     pair_similarities,
 )
 from detach_core.methods.detach.networks import SpatialVideo
 from detach_core.methods.detach.settings import DetachSettings
-from detach_core.methods.detach.weighted_info_nce import weighted_info_nce
 from detach_core.methods.method import ActivationStatistics, Embedding, Method, join_halves
 
 FLOW_CHANNELS = 2

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detach_core.encoders.sensor.stacked_conv_gru import StackedConvGru, pad_to, resample, time_deviation
-from detach_core.encoders.temperature import LearnedTemperature
-from detach_core.losses.contrastive import summed_info_nce
+from detach_core.encoders.blocks import LearnedTemperature
+from detach_core.encoders.sensor_baselines import StackedConvGru, pad_to, resample, time_deviation
+from detach_core.losses import summed_info_nce
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.imu2clip.settings import Imu2ClipSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
@@ -73,7 +73,7 @@ class Imu2Clip(Method[Imu2ClipSettings]):
 
     @torch.no_grad()
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """How many steps reach the GRU and how much they differ over time: 1 and 0.0 say that it sees no time."""
+        """Number of steps that reach the GRU and their deviation over time; with 1 and 0.0 it sees no time."""
         del num_steps
         batches = windows.batches("pretrain", modalities={SENSOR}, limit=WINDOWS_MEASURED)
         seen = torch.cat([self.sensor.sequence(self._at_length(required(batch.sensor))) for batch in batches])

@@ -1,4 +1,4 @@
-"""PRIMUS's loss (Das et al., 2024): a window against its video, a changed view of itself, and its nearest neighbour.
+"""Losses of PRIMUS (Das et al., 2024) against the video, a changed view and nearest neighbours; queue of neighbours.
 
 Official code: `lib/train_modules.py`, 328-410 (the terms) and 12-96, 142-179 (the neighbours). Text terms are left out.
 """
@@ -10,11 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detach_core.losses.contrastive import summed_info_nce, unit_rows
+from detach_core.losses import summed_info_nce, unit_rows
+from detach_core.methods.batch import Truth, WindowBatch
 
 
 class Views(NamedTuple):
-    """What is contrasted, each (B, D): one row per window.
+    """Views of a batch that are contrasted, each (B, D): one row per window.
 
     Attributes:
         mmcl: the unchanged sensor window, by the head that meets the video.
@@ -116,3 +117,105 @@ def primus_terms(
         "neighbour_video": other * neighbour_info_nce(views.mmcl, neighbours.video, found, video_temperature),
         "neighbour_sensor": own * neighbour_info_nce(views.ssl, neighbours.ssl, found, self_supervised_temperature),
     }
+
+
+# Starts are floats: two windows exactly `exclude_s` apart shall count as that near.
+TOLERANCE_S = 1e-6
+
+
+class QueueEntries(NamedTuple):
+    """One row per window.
+
+    Attributes:
+        video: (Q, D) feature of the video.
+        ssl: (Q, D) feature of the sensor.
+        position: (Q,) place of the window in its part.
+        recording: (Q,) its recording.
+        start_s: (Q,) its start on the recording's clock.
+    """
+
+    video: Tensor
+    ssl: Tensor
+    position: Tensor
+    recording: Tensor
+    start_s: Tensor
+
+
+class NeighbourQueue:
+    """At most `size` entries, the oldest first. It is a plain object: state of the training, not of the method."""
+
+    def __init__(self, size: int) -> None:
+        """Args: size: how many entries it keeps.
+
+        Raises:
+            ValueError: less than one.
+        """
+        if size < 1:
+            raise ValueError(f"a queue needs room for an entry, got size {size}")
+        self.size = size
+        self._entries: QueueEntries | None = None
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return 0 if self._entries is None else len(self._entries.position)
+
+    @property
+    def entries(self) -> QueueEntries:
+        """Its entries.
+
+        Raises:
+            ValueError: nothing yet.
+        """
+        if self._entries is None:
+            raise ValueError("the queue is empty: `before_training` fills it")
+        return self._entries
+
+    @entries.setter
+    def entries(self, entries: QueueEntries) -> None:
+        """Take over what another queue held."""
+        self._entries = entries
+
+    def push(self, batch: WindowBatch, *, video: Tensor, ssl: Tensor) -> None:
+        """Append features (B, D) of `batch` in its order and drop the oldest entries beyond `size`."""
+        new = QueueEntries(video.detach(), ssl.detach(), batch.position, batch.recording, batch.start_s)
+        if self._entries is not None:
+            new = QueueEntries(*(torch.cat(pair) for pair in zip(self._entries, new, strict=True)))
+        self._entries = QueueEntries(*(value[-self.size :] for value in new))
+
+    def too_near(self, batch: WindowBatch, *, exclude_s: float) -> Tensor:
+        """(B, Q) bool: entries that are the same window, or of the same recording and at most `exclude_s` away."""
+        entries = self.entries
+        same = batch.position[:, None] == entries.position
+        near = (batch.start_s[:, None] - entries.start_s).abs() <= exclude_s + TOLERANCE_S
+        return same | (near & (batch.recording[:, None] == entries.recording))
+
+
+UNKNOWN = -1
+
+
+class NeighbourMonitor:
+    """Shares of windows that have a neighbour, and of neighbours at the same place or in the same action."""
+
+    def __init__(self, truth: Truth) -> None:
+        self._truth = truth
+        self._sums: Tensor | None = None
+
+    def add(self, position: Tensor, neighbour: Tensor, found: Tensor) -> None:
+        """Count a batch: `position` (B,) in the part, of its windows and of their neighbours; `found` (B,) bool."""
+        sums = [found.sum(), torch.full_like(found.sum(), len(found))]
+        for kind in (self._truth.location, self._truth.action):
+            own, other = kind[position], kind[neighbour]
+            known = found & (own != UNKNOWN) & (other != UNKNOWN)
+            sums += [(known & (own == other)).sum(), known.sum()]
+        # Sums stay on the device: a step must not wait for a figure that is read once an epoch.
+        total = torch.stack(sums)
+        self._sums = total if self._sums is None else self._sums + total
+
+    def report(self) -> dict[str, float | None]:
+        """The shares since the last report, None for a share of nothing; {} before the first batch."""
+        if self._sums is None:
+            return {}
+        counts = self._sums.tolist()
+        self._sums = None
+        pairs = zip(("found", "same_place", "same_action"), counts[::2], counts[1::2], strict=True)
+        return {name: part / whole if whole else None for name, part, whole in pairs}

@@ -1,5 +1,8 @@
 """PRIMUS (Das et al., 2024) without its text terms: video, a changed view of the sensor, and the nearest neighbour's.
 
+All draws of the changed views come from one CPU generator, so that a GPU run sees the same ones. Every window has draws
+of its own.
+
 Note (differs from the paper): the video network is DETACH's own trunk, trained from nothing, where the paper freezes a
 pretrained one; all methods here share that trunk. The GRU runs over time, and windows are resampled so that time is
 left for it. The queue is filled before the first step, holds at most a quarter of the windows and never offers a window
@@ -8,29 +11,107 @@ itself or what overlaps it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from detach_core.encoders.sensor.stacked_conv_gru import StackedConvGru, resample, time_deviation
-from detach_core.encoders.temperature import LearnedTemperature
+from detach_core.encoders.blocks import LearnedTemperature
+from detach_core.encoders.sensor_baselines import StackedConvGru, resample, time_deviation
 from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
-from detach_core.methods.primus.losses import Neighbours, Views, nearest_neighbours, primus_terms
-from detach_core.methods.primus.monitor import NeighbourMonitor
-from detach_core.methods.primus.queue import NeighbourQueue, QueueEntries
+from detach_core.methods.primus.losses import (
+    NeighbourMonitor,
+    NeighbourQueue,
+    Neighbours,
+    QueueEntries,
+    Views,
+    nearest_neighbours,
+    primus_terms,
+)
 from detach_core.methods.primus.settings import PrimusSettings
-from detach_core.methods.primus.views import SensorViews
 from detach_core.methods.video_trunk import VideoTrunk
+
+# Deviations of the noise (in those of the pretraining windows) and of the factor, as in the official code.
+NOISE, SCALE = 0.1, 0.25
+
+
+class SensorViews:
+    """Applies some of `noise`, `scale`, `negate`, `permute` in the given order; `segments`: pieces of `permute`."""
+
+    def __init__(self, transforms: Sequence[str], *, segments: int, generator: torch.Generator) -> None:
+        known: dict[str, Callable[[Tensor], Tensor]] = {
+            "noise": lambda sensor: add_noise(sensor, generator),
+            "scale": lambda sensor: scale_channels(sensor, generator),
+            "negate": negate,
+            "permute": lambda sensor: permute_segments(sensor, segments, generator),
+        }
+        unknown = [name for name in transforms if name not in known]
+        if unknown:
+            raise ValueError(f"a transform must be one of {', '.join(known)}, got {unknown[0]!r}")
+        self._steps = [known[name] for name in transforms]
+
+    def __call__(self, sensor: Tensor) -> Tensor:
+        """A changed copy of windows (B, C, L)."""
+        for step in self._steps:
+            sensor = step(sensor)
+        return sensor
+
+
+def add_noise(sensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Independent Gaussian noise on every sample."""
+    noise = torch.randn(sensor.shape, generator=generator, dtype=sensor.dtype)
+    return sensor + NOISE * noise.to(sensor.device)
+
+
+def scale_channels(sensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Each channel of each window times its own factor around 1.
+
+    Note (differs from the official code): there one factor per time step acts on all channels.
+    """
+    factor = 1.0 + SCALE * torch.randn(*sensor.shape[:2], 1, generator=generator, dtype=sensor.dtype)
+    return sensor * factor.to(sensor.device)
+
+
+def negate(sensor: Tensor) -> Tensor:
+    """Upside down."""
+    return -sensor
+
+
+def permute_segments(sensor: Tensor, segments: int, generator: torch.Generator) -> Tensor:
+    """Each window cut at places of its own into `segments` pieces, which come back in an order of its own.
+
+    Note (differs from the official code): there the cuts of all windows of a batch are one draw without replacement
+    from the samples of a window, which fails for larger batches.
+
+    Raises:
+        ValueError: more pieces than samples.
+    """
+    batch, _, length = sensor.shape
+    if segments > length:
+        raise ValueError(f"a window of {length} samples cannot be cut into {segments} pieces")
+    cuts = torch.rand(batch, length - 1, generator=generator).topk(segments - 1, dim=1).indices + 1
+    rank = torch.rand(batch, segments, generator=generator).argsort(dim=1)
+    time = torch.arange(length)
+    piece = (time[None, :, None] >= cuts[:, None, :]).sum(dim=2)
+    # Samples sorted by the new rank of their piece, then by time: the source of each new sample.
+    source = (rank.gather(1, piece) * length + time).argsort(dim=1).to(sensor.device)
+    return sensor.gather(2, source[:, None, :].expand_as(sensor))
+
 
 # The last block of the convolutions pools to so many steps whatever the length (official code).
 GRU_STEPS = 32
+
+
 # More neighbours than this share of the windows would reach back so far that features have changed meanwhile.
 QUEUE_SHARE = 4
+
+
 # The adaptation by DETACH's authors: at 128 samples one value per channel is left, stretched to all steps.
 AUTHORS_LENGTH, AUTHORS_TRANSFORMS = 128, ("noise", "scale")
+
+
 # Enough for a mean deviation; evenly spread over the pretraining windows.
 WINDOWS_MEASURED = 128
 
@@ -139,7 +220,7 @@ class Primus(Method[PrimusSettings]):
         return {"temperature": temperatures, "neighbours": self._neighbours.report()}
 
     def training_state(self) -> dict[str, Any]:
-        """Where the stream of the changed views stands, and the queue."""
+        """State of the stream of the changed views, and the queue."""
         return {"draws": self._draws.get_state(), **self.queue.entries._asdict()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detach_core.clustering.kmeans import spherical_kmeans
+from detach_core.clustering import spherical_kmeans
 from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.rows import SelectedRows, blocks
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.encoders.sensor.activation import ActivationVector
+from detach_core.encoders.sensor_networks import ActivationVector
 from detach_core.evaluation.cluster_figures import (
     contingency,
     hungarian_accuracies,

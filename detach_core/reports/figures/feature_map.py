@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from detach_core.analysis.embedding_map import bounded_perplexity
-from detach_core.methods.detach.negative_kinds import ACTIONS
+from detach_core.methods.detach.negatives import ACTIONS
 from detach_core.reports.figures import style
 from detach_core.reports.figures.drawing import Drawing, Settings
 from detach_core.reports.figures.feature_map_frame import NEIGHBOURS, feature_map_frame

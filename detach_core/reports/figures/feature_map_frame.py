@@ -10,7 +10,7 @@ from detach_core.analysis.embedding_map import MIN_WINDOWS, alike_neighbours, em
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.foundation.errors import ContractError
-from detach_core.methods.detach.negative_kinds import ACTIONS
+from detach_core.methods.detach.negatives import ACTIONS
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Settings, only
 from detach_core.reports.figures.window_groups import GROUPINGS, WindowGroups, action_name
 from detach_core.signals.locations import NOWHERE

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.windows import Windows
 from detach_core.foundation.errors import ContractError
-from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
+from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.signals.locations import NOWHERE
 
 UNKNOWN = -1

@@ -1,4 +1,6 @@
-"""COMODO: a teacher that learns from two views, then a student that learns to rank its queue."""
+"""The teacher of COMODO."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import replace
@@ -6,15 +8,212 @@ from dataclasses import replace
 import pytest
 import torch
 
+from detach_core.losses import two_view_contrast
 from detach_core.methods.batch import FRAMES, SENSOR
-from detach_core.methods.comodo.distillation import queue_distillation, target_entropy
+from detach_core.methods.comodo.method import (
+    ComodoTeacher,
+    alternate_frames,
+    mean_cosine,
+    queue_distillation,
+    target_entropy,
+)
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
-from detach_core.training.loop import train
-from detach_core.training.monitoring import retrieval
-from detach_core.training.optimizer import make_optimizer
-from detach_core.training.seed import seed_everything
+from detach_core.training.loop import make_optimizer, retrieval, train
+from detach_core.training.randomness import seed_everything
+
+TEMPERATURES = {"teacher_temperature": 0.1, "student_temperature": 0.05}
+
+
+def draw(count=5, others=9, dim=4, dtype=torch.float64):
+    return (torch.randn(n, dim, dtype=dtype) for n in (count, count, others))
+
+
+def cosine(first, second):
+    length = math.sqrt(sum(x * x for x in first)) * math.sqrt(sum(x * x for x in second))
+    return sum(x * y for x, y in zip(first, second, strict=True)) / length
+
+
+def distribution(embedding, queue, temperature):
+    powers = [math.exp(cosine(embedding, other) / temperature) for other in queue]
+    return [power / sum(powers) for power in powers]
+
+
+def test_the_loss_is_the_cross_entropy_of_both_distributions_written_out():
+    student, teacher, queue = draw()
+    expected = 0.0
+    for one, other in zip(student.tolist(), teacher.tolist(), strict=True):
+        target = distribution(other, queue.tolist(), 0.1)
+        guess = distribution(one, queue.tolist(), 0.05)
+        expected -= sum(p * math.log(q) for p, q in zip(target, guess, strict=True)) / len(student)
+    assert abs(float(queue_distillation(student, teacher, queue, **TEMPERATURES)) - expected) < 1e-9
+
+
+def test_the_entropy_is_its_formula_written_out():
+    _, teacher, queue = draw()
+    expected = 0.0
+    for row in teacher.tolist():
+        expected -= sum(p * math.log(p) for p in distribution(row, queue.tolist(), 0.1)) / len(teacher)
+    assert abs(float(target_entropy(teacher, queue, 0.1)) - expected) < 1e-9
+
+
+def test_a_student_that_is_the_teacher_pays_the_entropy_at_equal_temperatures():
+    _, teacher, queue = draw()
+    loss = queue_distillation(teacher, teacher, queue, teacher_temperature=0.2, student_temperature=0.2)
+    assert abs(float(loss) - float(target_entropy(teacher, queue, 0.2))) < 1e-12
+
+
+def test_the_loss_is_never_below_the_entropy():
+    for _ in range(20):
+        student, teacher, queue = draw()
+        assert queue_distillation(student, teacher, queue, **TEMPERATURES) >= target_entropy(teacher, queue, 0.1)
+
+
+def test_a_queue_of_equal_embeddings_gives_a_uniform_target():
+    teacher = torch.randn(3, 4)
+    assert abs(float(target_entropy(teacher, torch.ones(7, 4), 0.1)) - math.log(7)) < 1e-5
+
+
+def test_lengths_do_not_matter_and_zero_rows_are_safe():
+    student, teacher, queue = draw()
+    whole = queue_distillation(student, teacher, queue, **TEMPERATURES)
+    torch.testing.assert_close(queue_distillation(3 * student, 5 * teacher, 7 * queue, **TEMPERATURES), whole)
+    dead = torch.zeros(5, 4, requires_grad=True)
+    loss = queue_distillation(dead, torch.zeros(5, 4), queue.float(), **TEMPERATURES)
+    loss.backward()
+    assert abs(float(loss.detach()) - math.log(9)) < 1e-5
+    assert bool(torch.isfinite(dead.grad).all())
+
+
+def test_the_gradient_reaches_the_student_alone():
+    student, teacher, queue = (value.requires_grad_() for value in draw())
+    queue_distillation(student, teacher, queue, **TEMPERATURES).backward()
+    assert float(student.grad.abs().sum()) > 0
+    assert teacher.grad is None
+    assert queue.grad is None
+    assert not target_entropy(teacher, queue, 0.1).requires_grad
+
+
+def test_half_precision_is_computed_in_full():
+    student, teacher, queue = draw(dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = queue_distillation(student, teacher, queue, **TEMPERATURES)
+    assert under.dtype == torch.float32
+    assert torch.equal(under, queue_distillation(student, teacher, queue, **TEMPERATURES))
+
+
+def test_a_queue_of_one_teaches_nothing():
+    student, teacher, queue = draw(others=1)
+    assert float(queue_distillation(student, teacher, queue, **TEMPERATURES)) == 0.0
+    assert float(target_entropy(teacher, queue, 0.1)) == 0.0
+
+
+def test_what_does_not_fit_is_refused():
+    student, teacher, queue = draw()
+    with pytest.raises(ValueError, match="student and teacher"):
+        queue_distillation(student[:3], teacher, queue, **TEMPERATURES)
+    with pytest.raises(ValueError, match="a queue"):
+        queue_distillation(student, teacher, queue[:, :3], **TEMPERATURES)
+    with pytest.raises(ValueError, match="empty"):
+        target_entropy(teacher, queue[:0], 0.1)
+    with pytest.raises(ValueError, match="empty"):
+        queue_distillation(student[:0], teacher[:0], queue, **TEMPERATURES)
+    with pytest.raises(ValueError, match="temperature"):
+        queue_distillation(student, teacher, queue, teacher_temperature=0.0, student_temperature=0.1)
+    with pytest.raises(ValueError, match="temperature"):
+        queue_distillation(student, teacher, queue, teacher_temperature=0.1, student_temperature=-1.0)
+
+
+def make(toy, **changes):
+    torch.manual_seed(0)
+    return ComodoTeacher(replace(toy.SETTINGS["comodo"], **changes))
+
+
+def gather_frames(resident, count=6):
+    return resident.gather("pretrain", torch.arange(count), modalities={FRAMES}, augment=False)
+
+
+def test_its_embedding_is_as_wide_as_both_halves_of_detach_and_of_unit_length(toy, resident):
+    embedding = make(toy)(gather_frames(resident))
+    assert embedding.shape == (6, 2 * toy.DIM)
+    torch.testing.assert_close(embedding.norm(dim=1), torch.ones(6))
+
+
+def test_two_views_are_the_even_and_the_odd_frames(resident):
+    batch = gather_frames(resident)
+    first, second = alternate_frames(batch, batch)
+    assert torch.equal(first.frames, batch.frames[:, :, [0, 2, 4, 6, 8]])
+    assert torch.equal(second.frames, batch.frames[:, :, [1, 3, 5, 7, 9]])
+
+
+@pytest.mark.parametrize(("frames", "each"), [(1, 1), (2, 1), (3, 1), (7, 3)])
+def test_windows_of_any_number_of_frames_give_views_of_equally_many(resident, frames, each):
+    batch = gather_frames(resident)
+    object.__setattr__(batch, "frames", batch.frames[:, :, :frames])
+    assert [view.frames.shape[2] for view in alternate_frames(batch, batch)] == [each, each]
+
+
+def test_its_loss_is_that_of_the_trunk_s_features(toy, resident):
+    teacher, views = make(toy).eval(), alternate_frames(gather_frames(resident), gather_frames(resident))
+    expected = two_view_contrast(teacher.trunk(views[0]), teacher.trunk(views[1]), 0.1)
+    assert torch.equal(teacher.loss(views), expected)
+
+
+def test_retrieval_counts_the_windows_whose_views_find_each_other(toy, resident):
+    teacher, batch = make(toy).eval(), gather_frames(resident)
+    assert teacher.retrieval() == {}
+    teacher.loss((batch, batch))
+    # A window is nearest to itself; with the rows turned round none finds its own.
+    assert teacher.retrieval() == {"gallery": 6, "r1": 1.0}
+    turned = resident.gather("pretrain", torch.arange(6).roll(1), modalities={FRAMES}, augment=False)
+    teacher.loss((batch, turned))
+    teacher.loss((batch, batch))
+    assert teacher.retrieval()["r1"] == 0.5
+    teacher.loss((batch, resident.gather("pretrain", torch.zeros(6).long(), modalities={FRAMES}, augment=False)))
+    assert teacher.retrieval()["r1"] == 0.0  # ties count against the row
+    assert teacher.retrieval() == {}
+
+
+def test_once_frozen_nothing_moves_it(toy, resident):
+    teacher = make(toy)
+    teacher.train().loss((gather_frames(resident), gather_frames(resident)))
+    embedding = teacher.freeze(resident)
+    state = {name: value.clone() for name, value in teacher.state_dict().items()}
+    teacher.train()
+    assert not any(module.training for module in teacher.modules())
+    assert not any(weight.requires_grad for weight in teacher.parameters())
+    torch.testing.assert_close(teacher(gather_frames(resident)), embedding[:6])
+    assert all(torch.equal(value, state[name]) for name, value in teacher.state_dict().items())
+
+
+def test_embeddings_are_those_of_all_windows_in_order(toy, resident):
+    teacher = make(toy)
+    embedding = teacher.freeze(resident)
+    assert len(embedding) == resident.num_windows("pretrain")
+    position = torch.tensor([40, 7])
+    batch = resident.gather("pretrain", position, modalities={FRAMES}, augment=False)
+    torch.testing.assert_close(teacher(batch), embedding[position])
+
+
+def test_without_their_mean_embeddings_spread(toy, resident):
+    plain, centred = make(toy), make(toy, centre_teacher=True)
+    before, after = plain.freeze(resident), centred.freeze(resident)
+    assert not plain.centre.any()
+    assert mean_cosine(before) > 0.9 > 0.2 > mean_cosine(after)
+    features = torch.cat([centred.trunk(batch) for batch in resident.batches("pretrain", modalities={FRAMES})])
+    torch.testing.assert_close(centred.centre, features.mean(dim=0))
+    expected = torch.nn.functional.normalize(features - features.mean(dim=0))
+    torch.testing.assert_close(after, expected)
+    torch.testing.assert_close(centred(gather_frames(resident)), after[:6], rtol=1e-4, atol=1e-5)
+
+
+def test_the_mean_cosine_leaves_out_the_rows_themselves():
+    rows = torch.nn.functional.normalize(torch.randn(5, 3, dtype=torch.float64))
+    expected = sum(float(rows[i] @ rows[j]) for i in range(5) for j in range(5) if i != j) / 20
+    assert math.isclose(mean_cosine(rows), expected, abs_tol=1e-12)
+    assert abs(mean_cosine(rows[:1])) < 1e-9
+
 
 FIRST_STUDENT = 3
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
+from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.methods import batch as batches
 from detach_core.methods.batch import SENSOR
 from detach_core.methods.detach import networks

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from detach_core.losses.contrastive import info_nce
+from detach_core.losses import info_nce
 from detach_core.methods.batch import MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
+from detach_core.training.randomness import seed_everything
 
 
 @pytest.fixture

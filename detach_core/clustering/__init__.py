@@ -1,1 +1,0 @@
-"""Online clustering of sensor windows (paper, Sec. 3.1): memory, centroids, confidence, convergence."""

@@ -1,1 +1,0 @@
-"""Video encoders: where things are (mean frame) and how they move (frame differences and optical flow)."""

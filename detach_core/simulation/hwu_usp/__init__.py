@@ -1,0 +1,1 @@
+"""The simulated HWU-USP-like flat."""

@@ -1,0 +1,1 @@
+"""The simulated Opportunity-like home."""
