@@ -1,7 +1,6 @@
 """How the report sorts and names a table or a figure."""
 
 from detach_core.reports.captions import heading, table_caption
-from detach_core.reports.figure_captions import figure_caption
 from detach_core.reports.marked_text import as_label
 
 
@@ -9,7 +8,7 @@ def caption_of(wildcards):
     """The caption of a table or a figure, by which the report sorts and names it."""
     if "table" in wildcards.keys():
         return wildcards.table, table_caption(wildcards.table)
-    return wildcards.figure, figure_caption(CONFIG.document.figures[wildcards.figure].model_dump())
+    return wildcards.figure, CONFIG.figures[wildcards.figure].caption()
 
 
 def in_report(path, words):

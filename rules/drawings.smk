@@ -1,7 +1,5 @@
 """What each figure is drawn from."""
 
-from detach_core.config.figures import NEEDS, OF_ONE_SEED
-
 FIGURE_FILES = {
     "windows": WINDOWS,
     "split": SPLIT,
@@ -14,10 +12,10 @@ FIGURE_FILES = {
 
 def figure_files(wildcards):
     """What a figure is drawn from: kind of artifact -> its files, all seeds of a dataset and then the next."""
-    figure, seeds = CONFIG.document.figures[wildcards.figure], CONFIG.document.seeds
-    if figure.draw in OF_ONE_SEED:
+    figure, seeds = CONFIG.figures[wildcards.figure], CONFIG.document.seeds
+    if figure.one_seed:
         seeds = seeds[:1]
     named = dict(split=figure.split, seed=seeds, dataset=figure.shown)
     named["variant"] = getattr(figure, "variant", [])
     named["spatial"] = getattr(figure, "spatial", [])
-    return {kind: list(dict.fromkeys(expand(FIGURE_FILES[kind], **named))) for kind in NEEDS[figure.draw]}
+    return {kind: list(dict.fromkeys(expand(FIGURE_FILES[kind], **named))) for kind in figure.needs}

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from detach_core.evaluation.settings import Claim
 from detach_core.reports.claims import MEASURES
-from detach_core.reports.claims.artifacts import Artifacts, splits_of
+from detach_core.reports.claims.artifacts import Artifacts
 from detach_core.reports.claims.line import Line, verdict
 from detach_core.reports.interval_words import interval_words
 from detach_core.reports.marked_text import plain
@@ -17,28 +18,28 @@ LEFT_OUT = "left out"
 COLUMNS = ("claim", "value", "low", "high", "threshold", "verdict")
 
 
-def claims_frame(claims: Mapping[str, Mapping[str, Any]], artifacts: Artifacts, commits: Sequence[str]) -> pd.DataFrame:
+def claims_frame(claims: Mapping[str, Claim[Any]], artifacts: Artifacts, commits: Sequence[str]) -> pd.DataFrame:
     """One line for each claim, dataset, protocol and variant that it is held against."""
     return pd.DataFrame(
         [
             _line(name, claim, dataset, line, artifacts, commits)
             for name, claim in claims.items()
-            for dataset in claim["datasets"]
+            for dataset in claim.settings.datasets
             for line in _lines(claim, dataset, artifacts)
         ]
     )
 
 
-def _lines(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
-    if not any(splits_of(claim, dataset)):
-        yield Line(None, note=f"{claim['table']} leaves this dataset out")
+def _lines(claim: Claim[Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+    if not claim.splits_of(dataset):
+        yield Line(None, note=f"{claim.settings.table} leaves this dataset out")
         return
-    yield from MEASURES[claim["measure"]](claim, dataset, artifacts)
+    yield from MEASURES[claim.settings.measure](claim, dataset, artifacts)
 
 
 def _line(
     name: str,
-    claim: Mapping[str, Any],
+    claim: Claim[Any],
     dataset: str,
     line: Line,
     artifacts: Artifacts,
@@ -50,12 +51,12 @@ def _line(
         "value": None if found is None else found.value,
         "low": None if found is None else found.low,
         "high": None if found is None else found.high,
-        "threshold": claim["threshold"],
-        "verdict": LEFT_OUT if found is None else verdict(found, claim["threshold"], below=claim["below"]),
+        "threshold": claim.settings.threshold,
+        "verdict": LEFT_OUT if found is None else verdict(found, claim.settings.threshold, below=claim.settings.below),
         "dataset": dataset,
         "protocol": line.protocol,
         "compared": line.compared,
-        "measure": claim["measure"],
+        "measure": claim.settings.measure,
         "n_units": line.n_units,
         "n_splits": len(line.splits),
         "n_seeds": len(artifacts.seeds),

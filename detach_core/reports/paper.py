@@ -37,6 +37,6 @@ def published_statistics(dataset: str) -> dict[str, Any]:
     statistics = values["statistics"].get(dataset)
     if statistics is None:
         return {}
-    settings = values["settings"]
-    rates = {name: settings[name][dataset] for name in ("sensor_hz", "video_hz")}
-    return {**statistics, **rates, "window_s": settings["window_s"], "stride_s": settings["stride_s"]}
+    printed = values["settings"]
+    rates = {name: printed[name][dataset] for name in ("sensor_hz", "video_hz")}
+    return {**statistics, **rates, "window_s": printed["window_s"], "stride_s": printed["stride_s"]}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from detach_core.contracts.metrics import Metrics
 from detach_core.evaluation.figures import f1_of
 from detach_core.evaluation.paired import difference, holm, swap_test
+from detach_core.evaluation.settings import ComparedTable
 from detach_core.reports.claims.accuracy import paired
 from detach_core.reports.interval_words import interval_words
 from detach_core.reports.marked_text import plain
@@ -18,9 +18,7 @@ from detach_core.reports.marked_text import plain
 Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
 
 
-def significance_frame(
-    tables: Mapping[str, Mapping[str, Any]], reference: str, runs: Runs, *, swaps: int
-) -> pd.DataFrame:
+def significance_frame(tables: Mapping[str, ComparedTable], reference: str, runs: Runs, *, swaps: int) -> pd.DataFrame:
     """One line for each table, dataset, protocol and row but the reference.
 
     The p values of a table's rows on one dataset under one protocol are a family (Holm).
@@ -33,9 +31,9 @@ def significance_frame(
     """
     lines: list[dict[str, object]] = []
     for table, section in tables.items():
-        for dataset in dict.fromkeys(dataset for dataset, _ in section["parts"]):
-            splits = [split for part, split in section["parts"] if part == dataset]
-            rows = [row for row in section["rows"] if row != reference]
+        for dataset in dict.fromkeys(dataset for dataset, _ in section.parts):
+            splits = [split for part, split in section.parts if part == dataset]
+            rows = [row for row in section.rows if row != reference]
             protocols = dict.fromkeys(name for split in splits for name in runs[dataset, split, reference][0].protocols)
             for protocol in protocols:
                 family = [_line(runs, dataset, splits, protocol, reference, row, swaps) for row in rows]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from detach_core.contracts.errors import ContractError, UserError
 from detach_core.contracts.logs import stage_log
@@ -16,8 +15,10 @@ from detach_core.reports import dataset_statistics as statistics
 from detach_core.reports import results_table as results
 from detach_core.reports.aggregate import aggregate
 from detach_core.reports.captions import heading, pooling_note, table_caption
+from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.reports.sources import refuse_mixed_sources
 from detach_core.reports.tables import write_table
+from detach_core.settings.base import from_plain
 
 Paths = Sequence[str | Path]
 
@@ -36,7 +37,7 @@ def table(
 
     Args:
         name: `table1`, ...; names the paper's table whose values stand beside ours.
-        settings: JSON of the table's section. With `rows`, a results table; without, statistics of the datasets.
+        settings: JSON of a `TableJob`: a results table, or one of the prepared data.
         metrics_paths: `metrics.json` of every dataset, variant and seed of a results table.
         windows_paths: `windows.h5` of every dataset, for statistics.
         split_paths: `split.json` of every dataset in the same order, for statistics.
@@ -44,27 +45,27 @@ def table(
         log_path: the log.
     """
     with stage_log(log_path, "table") as log:
-        values = json.loads(settings)
-        if "rows" in values:
-            _write_results(name, values, metrics_paths, csv_path)
+        job = from_plain(TableJob, json.loads(settings))
+        if isinstance(job.table, ResultsTable):
+            _write_results(name, job.table, metrics_paths, csv_path)
         else:
             _write_statistics(name, windows_paths, split_paths, csv_path)
         log.info("the table is %s (.md, .tex and .html beside it)", csv_path)
 
 
-def _write_results(name: str, values: Mapping[str, Any], paths: Paths, csv_path: str | Path) -> None:
+def _write_results(name: str, section: ResultsTable, paths: Paths, csv_path: str | Path) -> None:
     if not paths:
         raise UserError(f"{name}: there is no metrics.json to make a table of; give it rows and datasets in the config")
     runs = [read_metrics(path) for path in paths]
     refuse_mixed_sources(paths, [run.source for run in runs])
     for path, run in zip(paths, runs, strict=True):
-        if run.variant not in values["rows"] or run.dataset not in values["datasets"]:
+        if run.variant not in section.rows or run.dataset not in section.datasets:
             found = f"{run.variant} on {run.dataset}"
             remedy = "correct the table's rows and datasets in the config"
             raise ContractError(path, "variant", expected=f"a row of {name}", found=found, remedy=remedy)
 
     def place(run: Metrics) -> tuple[int, int]:
-        return values["datasets"].index(run.dataset), values["rows"].index(run.variant)
+        return section.datasets.index(run.dataset), section.rows.index(run.variant)
 
     frame = results.results_frame(name, aggregate(sorted(runs, key=place)))
     measured = results.results_caption(frame, runs[0].interval.confidence)

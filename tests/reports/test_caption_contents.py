@@ -11,6 +11,7 @@ import pytest
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
 from detach_core.evaluation.retrieval_tasks import FIGURES as RETRIEVAL_FIGURES
+from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings
 from detach_core.reports.aggregate import aggregate
 from detach_core.reports.claims_table import claims_caption, claims_frame
 from detach_core.reports.dataset_statistics import statistics_caption, statistics_frame
@@ -24,7 +25,9 @@ from detach_core.signals.normalization import fit
 HERE = Path(__file__).parent
 MADE = runpy.run_path(str(HERE / "claims" / "conftest.py"))["Made"]
 RETRIEVAL = runpy.run_path(str(HERE / "test_retrieval_rows.py"))
-CLAIM = {"table": "table1", "parts": [("opportunity", "default")], "datasets": ["opportunity"], "threshold": 0.0}
+CLAIM = ExceedsSettings(
+    measure="exceeds", table="table1", datasets=("opportunity",), threshold=0.0, variant="detach", over=("primus",)
+)
 
 
 def results(source):
@@ -36,18 +39,18 @@ def claims(source):
     made = MADE()
     windows = dataclasses.replace(made.windows, source=source)
     found = {("metrics", name): [MADE.make_metrics(seed=seed) for seed in (3, 4)] for name in ("detach", "primus")}
-    claim = {**CLAIM, "below": False, "measure": "exceeds", "variant": "detach", "over": ["primus"]}
+    claim = Claim(CLAIM, (("opportunity", "default"),))
     artifacts = made.artifacts(found, seeds=(3, 4), windows=windows)
     return claims_caption(claims_frame({"detach_exceeds": claim}, artifacts, ["0123456789ab"]), 0.95)
 
 
 def significance(source):
-    rows = ["detach", "primus"]
+    rows = ("detach", "primus")
     runs = {
         ("opportunity", "default", row): [MADE.make_metrics(source=source, seed=seed) for seed in (3, 4)]
         for row in rows
     }
-    tables = {"table1": {"rows": rows, "parts": [("opportunity", "default")]}}
+    tables = {"table1": ComparedTable(rows, (("opportunity", "default"),))}
     return significance_caption(significance_frame(tables, "detach", runs, swaps=10_000), 0.95)
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from detach_core.evaluation.hierarchy import Estimate
+from detach_core.evaluation.settings import Claim, ExceedsSettings
 from detach_core.reports import claims_table
 from detach_core.reports.claims.line import Line
 from detach_core.reports.claims_table import COLUMNS, claims_caption, claims_frame, readable_claims
@@ -19,6 +20,12 @@ class Evidence:
         self.seeds = (0, 1)
 
 
+def settings(table, datasets):
+    return ExceedsSettings(
+        measure="exceeds", table=table, datasets=datasets, threshold=0.0, variant="detach", over=("primus",)
+    )
+
+
 @pytest.fixture
 def frame(monkeypatch):
     def measure(claim, dataset, artifacts):
@@ -29,9 +36,7 @@ def frame(monkeypatch):
         yield Line(Estimate(0.05, -0.1, 0.2), "by_subject", "primus", 12, ("fold1",))
 
     monkeypatch.setitem(claims_table.MEASURES, "exceeds", measure)
-    parts = [("opportunity", "default"), ("hwu_usp", "default")]
-    shared = {"table": "table1", "parts": parts, "threshold": 0.0, "below": False}
-    claim = {**shared, "measure": "exceeds", "datasets": ["opportunity", "hwu_usp"]}
+    claim = Claim(settings("table1", ("opportunity", "hwu_usp")), (("opportunity", "default"), ("hwu_usp", "default")))
     return claims_frame({"detach_exceeds_rivals": claim}, Evidence(), ["abc"])
 
 
@@ -58,12 +63,5 @@ def test_the_caption_says_what_was_resampled(frame):
 
 
 def test_a_dataset_that_the_table_leaves_out_is_said(frame):
-    claim = {
-        "table": "table5",
-        "parts": [("opportunity", "default")],
-        "measure": "exceeds",
-        "datasets": ["hwu_usp"],
-        "threshold": 0.0,
-        "below": False,
-    }
+    claim = Claim(settings("table5", ("hwu_usp",)), (("opportunity", "default"),))
     assert claims_frame({"x": claim}, Evidence(), ["abc"])["note"].tolist() == ["table5 leaves this dataset out"]

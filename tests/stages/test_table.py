@@ -23,7 +23,7 @@ def run(folder, runs=(), name="table1", settings=None, windows_paths=(), split_p
         write_metrics(paths[-1], make_metrics(**changes))
     table(
         name=name,
-        settings=json.dumps(settings or TABLE1),
+        settings=json.dumps({"table": settings or TABLE1, "seeds": [0]}),
         metrics_paths=paths,
         windows_paths=windows_paths,
         split_paths=split_paths,

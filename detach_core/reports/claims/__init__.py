@@ -1,16 +1,17 @@
-"""Claims about the method, each decided by an interval: a measure of `config/claims.py` is a function here."""
+"""Claims about the method, each decided by an interval; a measure is a function, with settings of its own type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from detach_core.evaluation.settings import Claim
 from detach_core.reports.claims import accuracy, clusters, weights
 from detach_core.reports.claims.artifacts import Artifacts
 from detach_core.reports.claims.line import Line
 
 # (a claim's settings, a dataset, what there is to decide by) -> its lines.
-Measure = Callable[[Mapping[str, Any], str, Artifacts], Iterator[Line]]
+Measure = Callable[[Claim[Any], str, Artifacts], Iterator[Line]]
 
 MEASURES: dict[str, Measure] = {
     "exceeds": accuracy.exceeds,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,44 +12,51 @@ from detach_core.evaluation.figures import FigureOf, Values, f1_of
 from detach_core.evaluation.hierarchy import Estimate
 from detach_core.evaluation.metrics import f1_by_class
 from detach_core.evaluation.paired import SplitPair, difference
+from detach_core.evaluation.settings import (
+    AblationSettings,
+    Claim,
+    ComparisonSettings,
+    ExceedsSettings,
+    SubtleGainSettings,
+)
 from detach_core.reports.claims.artifacts import Artifacts
 from detach_core.reports.claims.line import Line
 from detach_core.reports.paper import published_figures
 
 
-def exceeds(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def exceeds(claim: Claim[ExceedsSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Weighted F1 of the variant minus that of each other, under each protocol."""
-    for other in claim["over"]:
+    for other in claim.settings.over:
         yield from _compared(claim, dataset, other, artifacts)
 
 
-def ablation(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def ablation(claim: Claim[AblationSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """As `exceeds`, times the sign of the paper's own difference; nothing where the paper prints none."""
-    ours = published_figures(claim["table"], claim["variant"], dataset)
-    for other in claim["over"]:
-        theirs = published_figures(claim["table"], other, dataset)
+    ours = published_figures(claim.settings.table, claim.settings.variant, dataset)
+    for other in claim.settings.over:
+        theirs = published_figures(claim.settings.table, other, dataset)
         if ours is None or theirs is None or ours.f1_weighted == theirs.f1_weighted:
             yield Line(None, compared=other, note="the paper prints no difference")
             continue
         yield from _compared(claim, dataset, other, artifacts, sign=np.sign(ours.f1_weighted - theirs.f1_weighted))
 
 
-def subtle_gain(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def subtle_gain(claim: Claim[SubtleGainSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Mean gain in F1 over the named classes minus that over the rest; classes without a tested unit are left out."""
-    for other in claim["over"]:
-        yield from _compared(claim, dataset, other, artifacts, classes=claim["classes"])
+    for other in claim.settings.over:
+        yield from _compared(claim, dataset, other, artifacts, classes=claim.settings.classes)
 
 
 def _compared(
-    claim: Mapping[str, Any],
+    claim: Claim[ComparisonSettings],
     dataset: str,
     other: str,
     artifacts: Artifacts,
     *,
     sign: float = 1.0,
-    classes: list[str] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Iterator[Line]:
-    first = artifacts.metrics(claim, dataset, claim["variant"])
+    first = artifacts.metrics(claim, dataset, claim.settings.variant)
     second = artifacts.metrics(claim, dataset, other)
     for protocol in dict.fromkeys(name for runs in first.values() for name in runs[0].protocols):
         splits = tuple(split for split, runs in first.items() if protocol in runs[0].protocols)
@@ -71,7 +77,7 @@ def paired(first: Sequence[Metrics], second: Sequence[Metrics], protocol: str) -
     return SplitPair(one, other, len(one) // len(first))
 
 
-def _gap_of(names: tuple[str, ...], classes: list[str]) -> FigureOf:
+def _gap_of(names: tuple[str, ...], classes: Sequence[str]) -> FigureOf:
     """Mean F1 over `classes` minus mean F1 over the rest."""
     among = np.isin(names, classes)
 

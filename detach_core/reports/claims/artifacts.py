@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from detach_core.contracts.metrics import Interval, Metrics
 from detach_core.contracts.negative_pairs import NegativePairs
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
+from detach_core.evaluation.settings import ArtifactKey, ArtifactKind, Claim
 
-Key = tuple[str, str, str, str, int]
 Found = Metrics | Embeddings | Assignments | NegativePairs
 
 
@@ -30,22 +30,22 @@ class Artifacts:
         interval: how intervals are made.
     """
 
-    found: Mapping[Key, Found]
+    found: Mapping[ArtifactKey, Found]
     windows: Mapping[str, Windows]
     splits: Mapping[tuple[str, str], Split]
     seeds: Sequence[int]
     interval: Interval
 
-    def of(self, kind: str, dataset: str, split: str, name: str) -> list[Any]:
+    def of(self, kind: ArtifactKind, dataset: str, split: str, name: str) -> list[Any]:
         """One artifact for each seed.
 
         Raises:
             UserError: one is not there.
         """
-        keys = [(kind, dataset, split, name, seed) for seed in self.seeds]
+        keys = [ArtifactKey(kind, dataset, split, name, seed) for seed in self.seeds]
         for key in keys:
             if key not in self.found:
-                raise UserError(f"claims: {kind} of {name} on {dataset}, split {split}, seed {key[4]} was not given")
+                raise UserError(f"claims: {kind} of {name} on {dataset}, split {split}, seed {key.seed} was not given")
         return [self.found[key] for key in keys]
 
     def split(self, dataset: str, name: str) -> Split:
@@ -58,11 +58,6 @@ class Artifacts:
             raise UserError(f"claims: split.json of {dataset}, split {name}, was not given")
         return self.splits[dataset, name]
 
-    def metrics(self, claim: Mapping[str, Any], dataset: str, name: str) -> dict[str, list[Metrics]]:
+    def metrics(self, claim: Claim[Any], dataset: str, name: str) -> dict[str, list[Metrics]]:
         """Split -> metrics of the variant or half `name` for each seed, in the parts of the claim's table."""
-        return {split: self.of("metrics", dataset, split, name) for split in splits_of(claim, dataset)}
-
-
-def splits_of(claim: Mapping[str, Any], dataset: str) -> Iterator[str]:
-    """The splits of the claim's table that have the dataset."""
-    yield from (split for part, split in claim["parts"] if part == dataset)
+        return {split: self.of("metrics", dataset, split, name) for split in claim.splits_of(dataset)}

@@ -29,8 +29,16 @@ from detach_core.evaluation.cluster_figures import (
 )
 from detach_core.evaluation.hierarchy import FigureOfWeights, SplitFigures, Values, estimate
 from detach_core.evaluation.intervals import instances_of
+from detach_core.evaluation.settings import (
+    ActivationSettings,
+    Claim,
+    ClusterSettings,
+    ConfidentPuritySettings,
+    OverKmeansSettings,
+    RefinementSettings,
+)
 from detach_core.methods.detach.stage1 import KMEANS_SEED, KMEANS_STARTS, REFINEMENT
-from detach_core.reports.claims.artifacts import Artifacts, splits_of
+from detach_core.reports.claims.artifacts import Artifacts
 from detach_core.reports.claims.line import Line
 from detach_core.signals.normalization import apply_form
 
@@ -39,17 +47,22 @@ FIGURES = {"hungarian": hungarian_accuracies, "nmi": normalised_mutual_informati
 ON_INPUT = "k-means on Stage 1's input"
 
 
-def over_kmeans(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def over_kmeans(claim: Claim[OverKmeansSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Agreement of the last clusters with places, minus that of k-means with as many clusters, a line for each k-means.
 
     One clusters hand-made features. The other clusters what Stage 1 itself is fed, by the function that starts Stage 1:
     without a lead over that one, training has added nothing.
     """
-    windows, figure = artifacts.windows[dataset], FIGURES[claim["figure"]]
+    windows, figure = artifacts.windows[dataset], FIGURES[claim.settings.figure]
+    activation = claim.activation
+    if activation is None:
+        raise UserError(
+            "claims: clusters_over_kmeans: found no activation settings of Stage 1, expected those of its input"
+        )
 
     def on_features(split: str) -> list[tuple[Assignments, Labels]]:
-        stage_ones = artifacts.of("assignments", dataset, split, claim["spatial"])
-        features: list[Embeddings] = artifacts.of("embeddings", dataset, split, claim["variant"])
+        stage_ones = artifacts.of("assignments", dataset, split, claim.settings.spatial)
+        features: list[Embeddings] = artifacts.of("embeddings", dataset, split, claim.settings.variant)
         seed = artifacts.interval.seed
         return [
             (one, kmeans_clusters(other.sensor[one.window], one.num_clusters, seed))
@@ -57,9 +70,9 @@ def over_kmeans(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) ->
         ]
 
     def on_input(split: str) -> list[tuple[Assignments, Labels]]:
-        stage_ones = artifacts.of("assignments", dataset, split, claim["spatial"])
+        stage_ones = artifacts.of("assignments", dataset, split, claim.settings.spatial)
         # The input knows no training seed.
-        theirs = input_clusters(windows, artifacts.split(dataset, split), stage_ones[0], claim["input"])
+        theirs = input_clusters(windows, artifacts.split(dataset, split), stage_ones[0], activation)
         return [(one, theirs) for one in stage_ones]
 
     def lead(one: Assignments, clusters: Labels) -> FigureOfWeights:
@@ -67,18 +80,18 @@ def over_kmeans(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) ->
         ours, theirs = one.cluster[-1][known], clusters[known]
         return lambda weight: figure(contingency(ours, place, weight)) - figure(contingency(theirs, place, weight))
 
-    for compared, rivals in ((f"k-means on {claim['variant']}", on_features), (ON_INPUT, on_input)):
+    for compared, labels_of in ((f"k-means on {claim.settings.variant}", on_features), (ON_INPUT, on_input)):
         splits = {
             split: [
                 (one, lead(one, theirs) if _has_places(one, artifacts, dataset) else None)
-                for one, theirs in rivals(split)
+                for one, theirs in labels_of(split)
             ]
-            for split in splits_of(claim, dataset)
+            for split in claim.splits_of(dataset)
         }
         yield _line(splits, dataset, artifacts, compared=compared)
 
 
-def confident_purer(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def confident_purer(claim: Claim[ConfidentPuritySettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows among the confident minus that among the ambiguous, before the refinement."""
 
     def of_seed(one: Assignments, windows: Windows) -> FigureOfWeights:
@@ -91,7 +104,7 @@ def confident_purer(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts
     yield _line(_each(claim, dataset, artifacts, of_seed), dataset, artifacts)
 
 
-def refinement_raises(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def refinement_raises(claim: Claim[ConfidentPuritySettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows at the end minus that before the refinement, among those that were ambiguous then."""
 
     def of_seed(one: Assignments, windows: Windows) -> FigureOfWeights:
@@ -104,7 +117,7 @@ def refinement_raises(claim: Mapping[str, Any], dataset: str, artifacts: Artifac
     yield _line(_each(claim, dataset, artifacts, of_seed), dataset, artifacts)
 
 
-def refinement_over_control(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+def refinement_over_control(claim: Claim[RefinementSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows at the end minus the control's, among those that were ambiguous before the refinement."""
 
     def of_seed(one: Assignments, control: Assignments, windows: Windows) -> FigureOfWeights:
@@ -114,13 +127,14 @@ def refinement_over_control(claim: Mapping[str, Any], dataset: str, artifacts: A
         return lambda weight: _share(weight, refined, ambiguous) - _share(weight, unrefined, ambiguous)
 
     splits = {}
-    for split in splits_of(claim, dataset):
-        both = (artifacts.of("assignments", dataset, split, claim[key]) for key in ("spatial", "control"))
+    for split in claim.splits_of(dataset):
+        names = (claim.settings.spatial, claim.settings.control)
+        both = (artifacts.of("assignments", dataset, split, name) for name in names)
         splits[split] = [
             (one, of_seed(one, other, artifacts.windows[dataset]) if _has_places(one, artifacts, dataset) else None)
             for one, other in zip(*both, strict=True)
         ]
-    yield _line(splits, dataset, artifacts, compared=claim["control"])
+    yield _line(splits, dataset, artifacts, compared=claim.settings.control)
 
 
 def kmeans_clusters(features: NDArray[np.float32], num_clusters: int, seed: int) -> NDArray[np.int64]:
@@ -134,7 +148,7 @@ def kmeans_clusters(features: NDArray[np.float32], num_clusters: int, seed: int)
 
 
 def input_clusters(
-    windows: Windows, split: Split, stage_one: Assignments, settings: Mapping[str, Any]
+    windows: Windows, split: Split, stage_one: Assignments, settings: ActivationSettings
 ) -> NDArray[np.int64]:
     """(N,) clusters of spherical k-means on the activation vectors of the windows that a Stage 1 clusters.
 
@@ -142,7 +156,7 @@ def input_clusters(
         windows: of the dataset.
         split: whose pretraining windows Stage 1 has clustered.
         stage_one: says how many clusters.
-        settings: `form`, `activation_quantile` and `activation`, as Stage 1 has them.
+        settings: those of Stage 1.
 
     Raises:
         UserError: Stage 1 has clustered other windows than the split's.
@@ -156,12 +170,10 @@ def input_clusters(
     return spherical_kmeans(activation, stage_one.num_clusters, num_starts=KMEANS_STARTS, seed=KMEANS_SEED)[0].numpy()
 
 
-def activations(windows: Windows, split: Split, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+def activations(windows: Windows, split: Split, settings: ActivationSettings) -> NDArray[np.float32]:
     """(N, C) activation vectors of the pretraining windows, as Stage 1 makes them of its sensor windows."""
-    form, mode = settings["form"], settings["activation"]
-    vector = ActivationVector(
-        len(windows.channel_names), form=form, mode=mode, quantile=settings["activation_quantile"]
-    )
+    form, mode = settings.form, settings.activation
+    vector = ActivationVector(len(windows.channel_names), form=form, mode=mode, quantile=settings.activation_quantile)
     statistics = split.normalisation.activation[form]
     vector.set_statistics({"mean": statistics.mean.tolist(), "std": statistics.std.tolist()})
     sensors = [
@@ -174,15 +186,15 @@ def activations(windows: Windows, split: Split, settings: Mapping[str, Any]) -> 
     return np.asarray(vector(sensor).numpy())
 
 
-def _each(claim: Mapping[str, Any], dataset: str, artifacts: Artifacts, of_seed: Any) -> dict[str, list[Any]]:
+def _each(claim: Claim[ClusterSettings], dataset: str, artifacts: Artifacts, of_seed: Any) -> dict[str, list[Any]]:
     """Split -> for each seed its Stage 1 and the figure, None where no window's place is known."""
     windows = artifacts.windows[dataset]
     return {
         split: [
             (one, of_seed(one, windows) if _has_places(one, artifacts, dataset) else None)
-            for one in artifacts.of("assignments", dataset, split, claim["spatial"])
+            for one in artifacts.of("assignments", dataset, split, claim.settings.spatial)
         ]
-        for split in splits_of(claim, dataset)
+        for split in claim.splits_of(dataset)
     }
 
 

@@ -16,7 +16,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from detach_core.contracts.errors import ContractError
 from detach_core.reports.figures import style
-from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, Settings
+from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
+from detach_core.reports.figures.settings import AssignmentStabilitySettings
 
 REFINEMENT = "refinement"
 # No smaller scale: one window of a small home would fill the panel.
@@ -24,18 +25,6 @@ SMALLEST_TOP = 0.02
 # Above the curves stand the phases' names.
 HEADROOM = 1.35
 _REMEDY = "rerun the rule `pretrain_spatial`"
-
-
-def assignment_stability_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
-    """A row for each dataset, seed and epoch: phase, change rate, and the windows that it is a share of.
-
-    Raises:
-        ContractError: a history without phases or change rates, or of windows that are not among those given.
-    """
-    del settings
-    datasets = {one.provenance.artifact_id: one.value.dataset for one in artifacts["windows"]}
-    frames = [_run_frame(run, datasets) for run in artifacts["spatial_history"]]
-    return pd.concat(frames, ignore_index=True)
 
 
 def _run_frame(run: Artifact, datasets: dict[str, str]) -> pd.DataFrame:
@@ -65,25 +54,6 @@ def _run_frame(run: Artifact, datasets: dict[str, str]) -> pd.DataFrame:
             "num_windows": num_windows,
         }
     )
-
-
-def draw_assignment_stability(frame: pd.DataFrame, settings: Settings) -> Figure:
-    """A panel for each dataset, a line for each seed."""
-    del settings
-    datasets = list(dict.fromkeys(frame["dataset"]))
-    height_in = 0.55 + 1.25 * len(datasets) + (0.2 if frame["seed"].nunique() > 1 else 0.0)
-    figure, axes = style.new_figure(
-        width="column", height_in=height_in, panels=(len(datasets), 1), share_x=True, share_y=True
-    )
-    top = max(SMALLEST_TOP, HEADROOM * frame["change_rate"].max())
-    for panel, dataset in zip(axes[:, 0], datasets, strict=True):
-        _draw_panel(panel, frame[frame["dataset"] == dataset], dataset, top)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 5), handlelength=1.4)
-    axes[-1, 0].set_xlabel("Stage 1 epoch")
-    figure.supylabel("windows that change cluster", fontsize=style.TEXT_PT)
-    return figure
 
 
 def _draw_panel(panel: Axes, rows: pd.DataFrame, dataset: str, top: float) -> None:
@@ -146,15 +116,41 @@ def _spans(phases: Sequence[str], epochs: Sequence[int]) -> list[tuple[str, tupl
     return [(phases[a], (epochs[a], epochs[b - 1])) for a, b in zip(starts, ends, strict=True)]
 
 
-def note_assignment_stability(frame: pd.DataFrame, settings: Settings) -> str:
-    """Whose labels they are."""
-    del frame, settings
-    return "pretraining windows"
+class AssignmentStability(Drawing[AssignmentStabilitySettings]):
+    """Figure 10: the share of pretraining windows that change their cluster in each epoch of Stage 1."""
 
+    settings_type = AssignmentStabilitySettings
 
-DRAWING = Drawing(
-    needs=("windows", "spatial_history"),
-    frame=assignment_stability_frame,
-    draw=draw_assignment_stability,
-    note=note_assignment_stability,
-)
+    def frame(self, artifacts: Artifacts, settings: AssignmentStabilitySettings) -> pd.DataFrame:
+        """A row for each dataset, seed and epoch: phase, change rate, and the windows that it is a share of.
+
+        Raises:
+            ContractError: a history without phases or change rates, or of windows that are not among those given.
+        """
+        del settings
+        datasets = {one.provenance.artifact_id: one.value.dataset for one in artifacts["windows"]}
+        frames = [_run_frame(run, datasets) for run in artifacts["spatial_history"]]
+        return pd.concat(frames, ignore_index=True)
+
+    def draw(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> Figure:
+        """A panel for each dataset, a line for each seed."""
+        del settings
+        datasets = list(dict.fromkeys(frame["dataset"]))
+        height_in = 0.55 + 1.25 * len(datasets) + (0.2 if frame["seed"].nunique() > 1 else 0.0)
+        figure, axes = style.new_figure(
+            width="column", height_in=height_in, panels=(len(datasets), 1), share_x=True, share_y=True
+        )
+        top = max(SMALLEST_TOP, HEADROOM * frame["change_rate"].max())
+        for panel, dataset in zip(axes[:, 0], datasets, strict=True):
+            _draw_panel(panel, frame[frame["dataset"] == dataset], dataset, top)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        if len(handles) > 1:
+            figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 5), handlelength=1.4)
+        axes[-1, 0].set_xlabel("Stage 1 epoch")
+        figure.supylabel("windows that change cluster", fontsize=style.TEXT_PT)
+        return figure
+
+    def note(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> str:
+        """Whose labels they are."""
+        del frame, settings
+        return "pretraining windows"

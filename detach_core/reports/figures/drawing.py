@@ -1,25 +1,24 @@
-"""The one interface of all figures: what a drawing needs, the numbers it plots, and the picture made of them.
+"""Interface of all figures: artifacts, plotted numbers, picture.
 
-A module of this folder (`weight_cdf.py`, ...) offers one `DRAWING` and is named in `FIGURES`:
-
-    DRAWING = Drawing(needs=("negative_pairs",), frame=weight_cdf_frame, draw=draw_weight_cdf, note=...)
-
-The stage `figure` reads the artifacts, calls `frame`, writes the frame as csv, and saves what `draw` makes of it.
+A module of this folder (`weight_cdf.py`, ...) holds one `Drawing` and is named in `FIGURES`. The stage `figure` reads
+the artifacts that the settings need, calls `frame`, writes the frame as csv, and saves the picture that `draw` gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.provenance import Provenance
+from detach_core.reports.figures.settings import FigureSettings
 from detach_core.reports.figures.style import SEPARATOR
 
 # Kind of artifact -> its reader, imported when a drawing needs it.
@@ -31,7 +30,7 @@ READERS = {
     "negative_pairs": "detach_core.contracts.negative_pairs:read_negative_pairs",
     "activation_maps": "detach_core.contracts.activation_maps:read_activation_maps",
 }
-Settings = Mapping[str, Any]
+OwnSettings = TypeVar("OwnSettings", bound=FigureSettings)
 
 
 @dataclass(frozen=True)
@@ -65,24 +64,33 @@ class Artifacts:
             yield from found
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How a figure is made.
+class Drawing(ABC, Generic[OwnSettings]):
+    """One kind of figure.
 
     Attributes:
-        needs: kinds of artifacts (keys of `READERS`), each of which the stage gives at least one file.
-        frame: artifacts and the figure's settings -> the plotted numbers, tidy: one row per plotted thing. What is
-            drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
-            leaves it out.
-        draw: that frame and the settings -> the figure, without its provenance line. Called inside `house_style`.
-        note: that frame and the settings -> what the provenance line must say besides source, split, seeds and commit:
-            the part or protocol, the dataset, the epoch.
+        settings_type: type of its settings, which name the artifacts that it needs.
     """
 
-    needs: tuple[str, ...]
-    frame: Callable[[Artifacts, Settings], pd.DataFrame]
-    draw: Callable[[pd.DataFrame, Settings], Figure]
-    note: Callable[[pd.DataFrame, Settings], str]
+    settings_type: ClassVar[type[FigureSettings]]
+
+    @abstractmethod
+    def frame(self, artifacts: Artifacts, settings: OwnSettings) -> pd.DataFrame:
+        """The plotted numbers, tidy: one row per plotted thing.
+
+        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
+        leaves it out.
+        """
+
+    @abstractmethod
+    def draw(self, frame: pd.DataFrame, settings: OwnSettings) -> Figure:
+        """The picture of that frame, without its provenance line. Called inside `house_style`."""
+
+    @abstractmethod
+    def note(self, frame: pd.DataFrame, settings: OwnSettings) -> str:
+        """The provenance line's facts besides source, split, seeds and commit: part or protocol, dataset, epoch."""
+
+
+AnyDrawing = Drawing[Any]
 
 
 def read_artifact(kind: str, path: Path | str) -> Artifact:

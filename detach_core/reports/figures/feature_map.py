@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from detach_core.analysis.embedding_map import bounded_perplexity
 from detach_core.methods.detach.negative_kinds import ACTIONS
 from detach_core.reports.figures import style
-from detach_core.reports.figures.drawing import Drawing, Settings
+from detach_core.reports.figures.drawing import Artifacts, Drawing
 from detach_core.reports.figures.feature_map_frame import NEIGHBOURS, feature_map_frame
+from detach_core.reports.figures.settings import FeatureMapSettings
 from detach_core.signals.locations import NOWHERE
 
 _TITLES = {
@@ -29,29 +30,6 @@ _TITLES = {
 _HOLLOW = ACTIONS[0]
 # From so many equal features on, a reader sees a clump of all colours and asks what it is.
 NOTABLE_RING = 20
-
-
-def draw_feature_map(frame: pd.DataFrame, settings: Settings) -> Figure:
-    """A panel for each feature, a legend above them."""
-    del settings
-    features = list(dict.fromkeys(frame["feature"]))
-    figure, axes = style.new_figure(width="page", height_in=4.1, panels=(1, len(features)))
-    looks = _looks(frame)
-    for panel, name in zip(axes[0], features, strict=True):
-        rows = frame[frame["feature"] == name]
-        _draw_panel(panel, rows, looks)
-        kind = frame.attrs.get("kind", "group")
-        panel.set_title(_TITLES[name])
-        found = f"{rows['alike_neighbours'].mean():.2f} (chance {rows['alike_expected'].mean():.2f})"
-        panel.set_xlabel(f"of {NEIGHBOURS} nearest neighbours, same {kind}: {found}", fontsize=style.SMALL_PT)
-    handles = [_handle(colour, marker, style.literal(name)) for name, (colour, marker) in looks.items()]
-    handles += [
-        _handle("black", "o", action, hollow=action == _HOLLOW)
-        for action in ACTIONS
-        if (frame["action"] == action).any()
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 9))
-    return figure
 
 
 def _looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -84,20 +62,6 @@ def _handle(colour: str, marker: str, label: str, *, hollow: bool = False) -> Li
     return Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=face, label=label)
 
 
-def note_feature_map(frame: pd.DataFrame, settings: Settings) -> str:
-    """Dataset, part and number of windows, what the colours are, groups that are missing, and windows that are one."""
-    part, count = str(frame["part"].iloc[0]).replace("_", "-"), frame["window"].nunique()
-    absent = frame.attrs["absent"]
-    words = [
-        f"{frame['dataset'].iloc[0]}, {part} part, {count} windows",
-        frame.attrs["origin"],
-        f"no window of {', '.join(absent)}" if absent else "",
-        *_equal_windows(frame),
-        f"t-SNE, perplexity {bounded_perplexity(settings['perplexity'], count):.3g}",
-    ]
-    return " · ".join(word for word in words if word)
-
-
 def _equal_windows(frame: pd.DataFrame) -> list[str]:
     equal = frame.groupby("feature", sort=False)["num_equal"].max()
     modality = {name: str(name).partition("_")[0] for name in equal.index}
@@ -106,6 +70,46 @@ def _equal_windows(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-DRAWING = Drawing(
-    needs=("windows", "split", "embeddings"), frame=feature_map_frame, draw=draw_feature_map, note=note_feature_map
-)
+class FeatureMap(Drawing[FeatureMapSettings]):
+    """Figures 7 and 9: windows that pretraining did not see, laid out by their video and by their sensor features."""
+
+    settings_type = FeatureMapSettings
+
+    def frame(self, artifacts: Artifacts, settings: FeatureMapSettings) -> pd.DataFrame:
+        """A row for each feature and window: place in the plane, group, and share of alike neighbours."""
+        return feature_map_frame(artifacts, settings)
+
+    def draw(self, frame: pd.DataFrame, settings: FeatureMapSettings) -> Figure:
+        """A panel for each feature, a legend above them."""
+        del settings
+        features = list(dict.fromkeys(frame["feature"]))
+        figure, axes = style.new_figure(width="page", height_in=4.1, panels=(1, len(features)))
+        looks = _looks(frame)
+        for panel, name in zip(axes[0], features, strict=True):
+            rows = frame[frame["feature"] == name]
+            _draw_panel(panel, rows, looks)
+            kind = frame.attrs.get("kind", "group")
+            panel.set_title(_TITLES[name])
+            found = f"{rows['alike_neighbours'].mean():.2f} (chance {rows['alike_expected'].mean():.2f})"
+            panel.set_xlabel(f"of {NEIGHBOURS} nearest neighbours, same {kind}: {found}", fontsize=style.SMALL_PT)
+        handles = [_handle(colour, marker, style.literal(name)) for name, (colour, marker) in looks.items()]
+        handles += [
+            _handle("black", "o", action, hollow=action == _HOLLOW)
+            for action in ACTIONS
+            if (frame["action"] == action).any()
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 9))
+        return figure
+
+    def note(self, frame: pd.DataFrame, settings: FeatureMapSettings) -> str:
+        """Dataset, part and number of windows, the colours' groups, those that are missing, and equal windows."""
+        part, count = str(frame["part"].iloc[0]).replace("_", "-"), frame["window"].nunique()
+        absent = frame.attrs["absent"]
+        words = [
+            f"{frame['dataset'].iloc[0]}, {part} part, {count} windows",
+            frame.attrs["origin"],
+            f"no window of {', '.join(absent)}" if absent else "",
+            *_equal_windows(frame),
+            f"t-SNE, perplexity {bounded_perplexity(settings.perplexity, count):.3g}",
+        ]
+        return " · ".join(word for word in words if word)

@@ -11,14 +11,15 @@ from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.methods.detach.negative_kinds import ACTIONS
-from detach_core.reports.figures.drawing import Artifact, Artifacts, Settings, only
+from detach_core.reports.figures.drawing import Artifact, Artifacts, only
+from detach_core.reports.figures.settings import FeatureMapSettings
 from detach_core.reports.figures.window_groups import GROUPINGS, WindowGroups, action_name
 from detach_core.signals.locations import NOWHERE
 
 NEIGHBOURS = 10
 
 
-def feature_map_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
+def feature_map_frame(artifacts: Artifacts, settings: FeatureMapSettings) -> pd.DataFrame:
     """A row for each feature and window: its place in the plane, its group, and how far its neighbours are alike.
 
     Raises:
@@ -30,11 +31,11 @@ def feature_map_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
     windows, split, embeddings = windows_file.value, split_file.value, run.value
     _check_same_windows(run, windows_file, len(embeddings.sensor), rule="embed")
     _check_same_windows(split_file, windows_file, windows.num_windows, rule="split")
-    groups = GROUPINGS[settings["colour"]](windows)
+    groups = GROUPINGS[settings.colour](windows)
     part = "held_out" if len(split.held_out) else "downstream"
-    ids = _shown(windows, groups, split, part, settings["max_windows"], run)
+    ids = _shown(windows, groups, split, part, settings.max_windows, run)
     frames = []
-    for name in settings["features"]:
+    for name in settings.features:
         if name not in embeddings.features:
             found, remedy = ", ".join(embeddings.features), "choose other `features` in the figure's config"
             raise ContractError(run.path, name, expected="a feature to lay out", found=found, remedy=remedy)
@@ -86,12 +87,12 @@ def _panel_frame(
     ids: NDArray[np.int64],
     windows: Windows,
     groups: WindowGroups,
-    settings: Settings,
+    settings: FeatureMapSettings,
     run: Artifact,
 ) -> pd.DataFrame:
     group, action = groups.group[ids], groups.action[ids]
     try:
-        plane = embedding_map(features, perplexity=settings["perplexity"])
+        plane = embedding_map(features, perplexity=settings.perplexity)
     except ValueError as error:
         raise ContractError(
             run.path, name, expected="features that differ", found=str(error), remedy="look at the run's history.jsonl"

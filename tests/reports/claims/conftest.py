@@ -1,6 +1,7 @@
 import dataclasses
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
+from detach_core.evaluation.settings import ActivationSettings, ArtifactKey, Claim
 from detach_core.reports.claims.artifacts import Artifacts
+from detach_core.settings.base import field_types
 from detach_core.signals.normalization import fit
 
 FOLDER = Path(__file__).parents[2]
@@ -69,7 +72,7 @@ class Made:
     def artifacts(self, found, *, seeds=(0,), windows=None):
         """`found`: (kind, name) -> what there is for each seed, on Opportunity's default split."""
         keyed = {
-            (kind, "opportunity", "default", name, seed): one
+            ArtifactKey(kind, "opportunity", "default", name, seed): one
             for (kind, name), each in found.items()
             for seed, one in zip(seeds, each, strict=True)
         }
@@ -101,11 +104,12 @@ def made():
 
 @pytest.fixture
 def claim():
-    """Settings of a claim on Opportunity's default split."""
+    """A claim on Opportunity's default split, with settings of a type."""
 
-    def settings(**changes):
-        entered = {"form": "centred", "activation_quantile": 0.99, "activation": "abs"}
-        common = {"parts": [("opportunity", "default")], "threshold": 0.0, "below": False, "table": "table2"}
-        return common | {"input": entered} | changes
+    def made(kind, **changes):
+        measure = get_args(field_types(kind)["measure"])[0]
+        common = {"measure": measure, "table": "table2", "datasets": ("opportunity",), "threshold": 0.0}
+        settings = kind(**(common | changes))
+        return Claim(settings, (("opportunity", "default"),), ActivationSettings("centred", 0.99, "abs"))
 
-    return settings
+    return made

@@ -5,6 +5,7 @@ import pytest
 
 from detach_core.contracts.predictions import Predictions
 from detach_core.evaluation.evaluate import summarise
+from detach_core.evaluation.settings import AblationSettings, ExceedsSettings, SubtleGainSettings
 from detach_core.reports.claims.accuracy import ablation, exceeds, subtle_gain
 
 
@@ -24,7 +25,7 @@ def run(made, variant, right, *, seed=0, classes=("a", "b", "c"), right_of=None)
 
 def test_exceeds_is_the_difference_under_each_protocol(made, claim):
     found = {("metrics", "detach"): [run(made, "detach", 0.9)], ("metrics", "primus"): [run(made, "primus", 0.5)]}
-    (line,) = exceeds(claim(variant="detach", over=["primus"]), "opportunity", made.artifacts(found))
+    (line,) = exceeds(claim(ExceedsSettings, variant="detach", over=("primus",)), "opportunity", made.artifacts(found))
     scores = [found["metrics", name][0].protocols["paper"].f1_weighted for name in ("detach", "primus")]
     assert line.estimate.value == pytest.approx(scores[0] - scores[1])
     assert line.estimate.low > 0.0
@@ -37,13 +38,17 @@ def test_an_ablation_takes_the_paper_s_sign(made, claim):
         ("metrics", "detach"): [run(made, "detach", 0.5)],
         ("metrics", "detach-wo-w-spatial"): [run(made, "detach-wo-w-spatial", 0.9)],
     }
-    (line,) = ablation(claim(variant="detach", over=["detach-wo-w-spatial"]), "opportunity", made.artifacts(found))
+    (line,) = ablation(
+        claim(AblationSettings, variant="detach", over=("detach-wo-w-spatial",)), "opportunity", made.artifacts(found)
+    )
     assert line.estimate.high < 0.0
 
 
 def test_an_ablation_that_the_paper_does_not_print_is_left_out(made, claim):
     found = {("metrics", "detach"): [run(made, "detach", 0.5)]}
-    (line,) = ablation(claim(variant="detach", over=["detach-cross-modal"]), "opportunity", made.artifacts(found))
+    (line,) = ablation(
+        claim(AblationSettings, variant="detach", over=("detach-cross-modal",)), "opportunity", made.artifacts(found)
+    )
     assert line.estimate is None
 
 
@@ -52,7 +57,7 @@ def test_a_gain_in_the_named_classes_alone_is_a_subtle_gain(made, claim):
         ("metrics", "detach"): [run(made, "detach", 0, right_of=(0.5, 0.5, 1.0))],
         ("metrics", "primus"): [run(made, "primus", 0, right_of=(0.5, 0.5, 0.1))],
     }
-    settings = claim(variant="detach", over=["primus"], classes=["c"])
+    settings = claim(SubtleGainSettings, variant="detach", over=("primus",), classes=("c",))
     (line,) = subtle_gain(settings, "opportunity", made.artifacts(found))
 
     def gap(name):

@@ -1,7 +1,7 @@
 import pytest
 
 from detach_core.contracts.errors import UserError
-from detach_core.reports.claims.artifacts import splits_of
+from detach_core.evaluation.settings import Claim, ClaimSettings
 
 
 def test_what_was_not_given_is_named(made):
@@ -11,5 +11,6 @@ def test_what_was_not_given_is_named(made):
 
 
 def test_the_splits_of_a_dataset_are_those_of_the_table():
-    claim = {"parts": [("opportunity", "a"), ("hwu_usp", "b"), ("opportunity", "c")]}
-    assert list(splits_of(claim, "opportunity")) == ["a", "c"]
+    settings = ClaimSettings(measure="x", table="table1", datasets=("opportunity",), threshold=0.0)
+    claim = Claim(settings, (("opportunity", "a"), ("hwu_usp", "b"), ("opportunity", "c")))
+    assert claim.splits_of("opportunity") == ("a", "c")

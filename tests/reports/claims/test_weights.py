@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from detach_core.evaluation.settings import EasyWeightSettings, WeightGapSettings
 from detach_core.reports.claims.weights import easy_near_one, hard_above_false, mean_weight, separation_grows
 
 
@@ -35,8 +36,8 @@ def test_the_mean_weight_of_a_kind_is_that_of_a_loop(made):
 
 def test_false_negatives_that_lose_weight_separate_from_hard_ones(made, claim, artifacts):
     runs = artifacts(small(made, seed=0), small(made, seed=1))
-    (end,) = hard_above_false(claim(variant="detach"), "opportunity", runs)
-    (growth,) = separation_grows(claim(variant="detach"), "opportunity", runs)
+    (end,) = hard_above_false(claim(WeightGapSettings, variant="detach"), "opportunity", runs)
+    (growth,) = separation_grows(claim(WeightGapSettings, variant="detach"), "opportunity", runs)
     # They lose .05 an epoch, over ten epochs.
     assert end.estimate.value == pytest.approx(0.5, abs=0.03)
     assert growth.estimate.value == pytest.approx(0.5, abs=0.03)
@@ -46,18 +47,20 @@ def test_false_negatives_that_lose_weight_separate_from_hard_ones(made, claim, a
 
 def test_weights_that_do_not_change_do_not_separate(made, claim, artifacts):
     flat = small(made, weight=lambda epoch, kind, label: np.ones(kind.shape))
-    (line,) = separation_grows(claim(variant="detach"), "opportunity", artifacts(flat))
+    (line,) = separation_grows(claim(WeightGapSettings, variant="detach"), "opportunity", artifacts(flat))
     assert line.estimate.value == line.estimate.high == 0.0
 
 
 @pytest.mark.parametrize("level", [0.7, 1.0, 1.4])
 def test_distance_of_the_easy_weight_from_one(made, claim, artifacts, level):
     pairs = small(made, weight=lambda epoch, kind, label: np.where(kind == 0, level, 2.0))
-    (line,) = easy_near_one(claim(variant="detach"), "opportunity", artifacts(pairs))
+    (line,) = easy_near_one(claim(EasyWeightSettings, variant="detach"), "opportunity", artifacts(pairs))
     assert line.estimate.value == pytest.approx(abs(level - 1.0), abs=1e-6)
 
 
 def test_a_kind_that_does_not_occur_leaves_the_claim_out(made, claim, artifacts):
-    (line,) = hard_above_false(claim(variant="detach"), "opportunity", artifacts(small(made, label=[0, 2, 0, 2])))
+    (line,) = hard_above_false(
+        claim(WeightGapSettings, variant="detach"), "opportunity", artifacts(small(made, label=[0, 2, 0, 2]))
+    )
     assert line.estimate is None
     assert "kind of pair" in line.note
