@@ -1,7 +1,7 @@
 """How the report sorts and names a table or a figure."""
 
 from detach_core.reports.captions import heading, table_caption
-from detach_core.reports.marked_text import as_label
+from detach_core.reports.captions import as_label
 
 
 def caption_of(wildcards):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from detach_core.analysis.negative_pairs import kinds_of_pairs
 from detach_core.contracts.negative_pairs import NegativePairs, PairValues
 from detach_core.contracts.provenance import make_provenance
+from detach_core.evaluation.negative_pairs import kinds_of_pairs
 
 CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1", "Close Door 1", "Clean Table")
 

@@ -1,27 +1,69 @@
-"""Frozen features and a split -> the figures of each protocol (decisions.md, D3 to D5)."""
+"""Metrics of frozen features under each protocol of a split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from detach_core.contracts.choice import Choice
+from detach_core.contracts.errors import ContractError
 from detach_core.contracts.metrics import ClassResult, Interval, ProtocolResult
 from detach_core.contracts.predictions import Predictions
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
-from detach_core.evaluation.chance import chance_level
-from detach_core.evaluation.figures import FRACTION, f1_of, map_of, split_figures
-from detach_core.evaluation.hierarchy import estimate
-from detach_core.evaluation.intervals import instances_of
-from detach_core.evaluation.linear_probe import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
-from detach_core.evaluation.pooling import mean_by_unit
+from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_figures
+from detach_core.evaluation.metrics import chance_level
+from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
+from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
 from detach_core.signals.splitting import stratified_folds
+
+Features = NDArray[np.float32] | NDArray[np.float64]
+
+
+def mean_by_unit(features: Features, unit: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The mean feature (U, D) of each unit, and the units (U,) in ascending order.
+
+    Args:
+        features: (N, D), one row a window.
+        unit: (N,), the unit that each window belongs to.
+
+    Raises:
+        ValueError: the shapes do not fit, or there is no window.
+    """
+    if features.ndim != 2 or unit.shape != features.shape[:1] or not len(unit):
+        raise ValueError(f"expected (N, D) features and (N,) units, got {features.shape} and {unit.shape}")
+    order = np.argsort(unit, kind="stable")
+    units, first, count = np.unique(unit[order], return_index=True, return_counts=True)
+    sums = np.add.reduceat(features[order].astype(np.float64), first, axis=0)
+    return sums / count[:, None], units.astype(np.int64)
+
+
+def relabelled(windows: Windows, target: str) -> Windows:
+    """The windows labelled by `target`, `place` or `action`, which are parts of their classes' names.
+
+    Raises:
+        ContractError: a class whose name is not an action and a place.
+    """
+    place_of, action_of = split_class_names(windows.class_names)
+    for name, place in zip(windows.class_names, place_of, strict=True):
+        if place < 0:
+            raise ContractError(
+                windows.path,
+                "class_names",
+                expected=f"{' or '.join(ACTIONS)} and a place in every class",
+                found=name,
+                remedy=f"leave rows of `halves` with target {target} out of this dataset's tables and claims",
+            )
+    places = tuple(dict.fromkeys(name.partition(" ")[2] for name in windows.class_names))
+    names, of_class = (places, place_of) if target == "place" else (ACTIONS, action_of)
+    label = np.append(np.asarray(of_class, dtype=np.int32), np.int32(-1))[windows.label]
+    return replace(windows, label=label, class_names=names)
+
 
 Ids = NDArray[np.int64]
 

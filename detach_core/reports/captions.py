@@ -1,21 +1,94 @@
-"""What each table shows, what the paper says of it, and where the report puts it. Figures: `figure_captions.py`.
+"""Captions of the tables, sections of the report, and marked texts, which come out as themselves in every format.
 
-The Snakefile reads these for the report, so nothing heavy is imported here.
+A marked text is one line that Markdown and reStructuredText read alike: text between backticks is code, and a
+backslash takes the next character's meaning away. What comes from an artifact or a configuration goes through `plain`
+before it becomes a part of one; nothing else makes captions. The workflow reads these for the report, so nothing heavy
+is imported here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
+
+# Left as they are: an underscore inside a word, an interval in brackets, a colon before a blank, an at sign that stands
+# alone. None of them is markup in either language, and tables of plain names and numbers stay easy to read.
+_SPECIAL = re.compile(
+    r"(?P<interval>\[[-+0-9., ]*\](?![(\[:_]))"
+    r"|(?P<special>[\\`*<>&|~$\[\]{}^]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    r"|:(?=\S)|(?<=\S)@(?=\S)|(?<=www)\.|!(?=\[))"
+)
+
+_PART = re.compile(r"\\(?P<escaped>.)|`(?P<code>[^`\\]*)`|(?P<text>[^\\`]+|.)", re.DOTALL)
+
+
+def plain(text: object) -> str:
+    """`text` as a marked text that shows nothing but its characters, on one line."""
+    line = "".join(character if character.isprintable() else " " for character in str(text))
+    return _SPECIAL.sub(lambda found: found["interval"] or f"\\{found['special']}", line)
+
+
+def parts(marked: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of a marked text as they are to be seen, and whether each is code."""
+    for found in _PART.finditer(marked):
+        if found["code"] is not None:
+            yield found["code"], True
+        else:
+            yield found["escaped"] or found["text"] or "", False
+
+
+def as_html(marked: str) -> str:
+    """A marked text as HTML."""
+    return "".join(f"<code>{escape(text)}</code>" if is_code else escape(text) for text, is_code in parts(marked))
+
+
+def as_label(text: str) -> str:
+    """`text` as a plain word of the report's menu, which Snakemake puts into a script unescaped.
+
+    An invisible joiner behind `<` keeps a browser from taking what follows for the end of that script.
+    """
+    return re.sub(r"<(?=[/!?A-Za-z])", "<\N{WORD JOINER}", text)
+
+
+def interval_words(confidence: float, *, units: str, seeds: int, splits: int) -> str:
+    """The words for a caption.
+
+    Args:
+        confidence: of the intervals.
+        units: what is resampled.
+        seeds: how many a mean is over.
+        splits: likewise.
+    """
+    if seeds * splits == 1:
+        return (
+            f"brackets: {confidence:.0%} bootstrap interval over {units}, of the value to expect on other tests of this"
+            " size; with one seed it does not hold what another training would give"
+        )
+    levels = [units, *(["seeds"] if seeds > 1 else []), *(["splits"] if splits > 1 else [])]
+    limits = "" if splits > 1 else "; it is for this split alone"
+    return (
+        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, of the"
+        f" value to expect on other tests of this size{limits}"
+    )
+
 
 MAIN = "1 Main results (Sec. 4.1, Table 1)"
+
 ABLATIONS = "2 Ablations (Sec. 4.2, Tables 2-6)"
+
 WEIGHTS = "3 What the weights do (Figs. 4-6)"
+
 FEATURES = "4 Features (Figs. 7-9)"
+
 STAGE_1 = "5 Stage 1 (Fig. 10)"
+
 DATA = "6 Data (Table 7)"
+
 YOURS = "7 Tables of your own"
+
 PAPER = "paper"  # the protocol whose folds are probed by classifiers of their own
 
 

@@ -1,15 +1,72 @@
-"""The results tables: a row for each dataset, variant and protocol, the paper's values beside ours."""
+"""Results tables, a row for each dataset, variant and protocol, and the table of the prepared data (Table 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from detach_core.reports.aggregate import Figure, Row
-from detach_core.reports.interval_words import interval_words
-from detach_core.reports.marked_text import plain
-from detach_core.reports.paper import PublishedFigures, published_figures
+from detach_core.contracts.split import Split
+from detach_core.contracts.windows import Windows
+from detach_core.evaluation.aggregate import Figure, Row
+from detach_core.evaluation.dataset_statistics import dataset_statistics
+from detach_core.evaluation.paper import PublishedFigures, published_figures, published_statistics
+from detach_core.reports.captions import interval_words, plain
+
+
+def statistics_frame(pairs: Sequence[tuple[Windows, Split]]) -> pd.DataFrame:
+    """A line for each dataset and attribute: `dataset, attribute, value, paper, source, split, commit`."""
+    return pd.DataFrame([line for windows, split in pairs for line in _data_lines(windows, split)])
+
+
+def _data_lines(windows: Windows, split: Split) -> list[dict[str, str]]:
+    paper = published_statistics(windows.dataset)
+    ours = dataset_statistics(windows, split)
+    return [
+        {
+            "dataset": windows.dataset,
+            "attribute": attribute,
+            "value": _text(value),
+            "paper": _text(paper.get(attribute, "")),
+            "source": windows.source,
+            "split": split.name,
+            "commit": windows.provenance.commit,
+        }
+        for attribute, value in ours.items()
+    ]
+
+
+def statistics_caption(frame: pd.DataFrame) -> str:
+    """Source, split and code; why there is neither protocol nor seed."""
+    source = frame["source"].iloc[0]
+    data = "Simulated data" if source == "simulated" else f"Recordings: {plain(source)}"
+    split, commit = (plain(", ".join(dict.fromkeys(frame[name]))) for name in ("split", "commit"))
+    return (
+        f"{data}, computed from the prepared windows before any training, so under no protocol and with no seed;"
+        f" split: {split}; commit: {commit}."
+    )
+
+
+def readable_statistics(frame: pd.DataFrame) -> pd.DataFrame:
+    """An attribute a row, ours and the paper's side by side for each dataset."""
+    columns: dict[str, list[str]] = {"Attribute": []}
+    attributes = list(dict.fromkeys(frame["attribute"]))
+    columns["Attribute"] = [attribute.replace("_", " ") for attribute in attributes]
+    for dataset, lines in frame.groupby("dataset", sort=False):
+        by_attribute = lines.set_index("attribute")
+        for column, title in (("value", str(dataset)), ("paper", f"{dataset}, paper")):
+            columns[title] = [by_attribute[column].get(attribute, "") for attribute in attributes]
+    return pd.DataFrame(columns)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} x {kind}" for kind, count in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 FIGURES = ("f1_weighted", "map")
 

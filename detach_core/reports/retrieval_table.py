@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
-from detach_core.reports.interval_words import interval_words
-from detach_core.reports.marked_text import plain
-from detach_core.reports.retrieval_rows import RetrievalRow
+from detach_core.evaluation.retrieval import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
+from detach_core.evaluation.retrieval_rows import RetrievalRow
+from detach_core.reports.captions import interval_words, plain
 
 TITLE = "Retrieval across modalities"
 SHOWN = (

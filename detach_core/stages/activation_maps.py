@@ -8,10 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from detach_core.analysis.activation_maps import PICTURES, map_networks
-from detach_core.analysis.motion_shares import motion_shares
-from detach_core.analysis.pictures import Pictures
-from detach_core.analysis.shown_windows import choose_windows
 from detach_core.contracts.activation_maps import MAPS, VERSIONS, ActivationMaps, write_activation_maps
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
 from detach_core.contracts.errors import ContractError
@@ -19,6 +15,8 @@ from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.activation_maps import PICTURES, choose_windows, map_networks, motion_shares
+from detach_core.evaluation.map_placement import Pictures
 from detach_core.evaluation.settings import ActivationMapsJob
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.base import from_plain, to_plain

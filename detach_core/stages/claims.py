@@ -12,11 +12,10 @@ from detach_core.contracts.metrics import Interval, read_metrics
 from detach_core.contracts.negative_pairs import read_negative_pairs
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.claim_evidence import Artifacts, Found
 from detach_core.evaluation.settings import read_claims
-from detach_core.reports.claims.artifacts import Artifacts, Found
-from detach_core.reports.claims_table import claims_caption, claims_frame, readable_claims
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.comparisons import claims_caption, claims_frame, readable_claims
+from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.training.device import choose_device, prepare
 
 READERS: dict[str, Callable[[str | Path], Found]] = {

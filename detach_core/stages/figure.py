@@ -8,12 +8,17 @@ from pathlib import Path
 from detach_core.contracts.atomic import write_text
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
-from detach_core.reports.captions import heading
+from detach_core.reports.captions import heading, plain
 from detach_core.reports.figures import FIGURES, read_figure
-from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line, read_artifact
-from detach_core.reports.figures.style import house_style, save_figure
-from detach_core.reports.marked_text import plain
-from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.figures.drawing import (
+    Artifact,
+    Artifacts,
+    house_style,
+    provenance_line,
+    read_artifact,
+    save_figure,
+)
+from detach_core.reports.tables import refuse_mixed_sources
 
 Paths = Sequence[str | Path]
 

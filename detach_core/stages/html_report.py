@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from detach_core.contracts.atomic import atomic_path
 from detach_core.contracts.errors import UserError
 from detach_core.contracts.logs import stage_log
-from detach_core.reports.page_check import check_caption, check_page
+from detach_core.reports.pages import check_caption, check_page
 
 NO_RECORD = "Missing metadata for file "
 

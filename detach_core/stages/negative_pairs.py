@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detach_core.analysis.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
 from detach_core.contracts.errors import ContractError, UserError
 from detach_core.contracts.logs import stage_log
@@ -21,6 +20,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.snapshots import Snapshots, read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.evaluation.settings import NegativePairsJob
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.detach.stage2 import Detach

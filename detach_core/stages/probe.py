@@ -17,9 +17,8 @@ from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import evaluate_protocols
+from detach_core.evaluation.evaluate import evaluate_protocols, relabelled
 from detach_core.evaluation.settings import ProbeJob
-from detach_core.evaluation.targets import relabelled
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.device import choose_device
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detach_core.contracts.atomic import write_text
 from detach_core.contracts.logs import stage_log
-from detach_core.reports.page_blocks import fill_blocks
+from detach_core.reports.pages import fill_blocks
 
 BLOCK = "results"
 

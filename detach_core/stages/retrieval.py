@@ -18,13 +18,20 @@ from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.intervals import resampling_weights
-from detach_core.evaluation.retrieval import Values, cosine_matrix
-from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, ceiling, task_figures, tasks_of
+from detach_core.evaluation.retrieval import (
+    BY_SENSOR,
+    BY_VIDEO,
+    KEPT,
+    Values,
+    ceiling,
+    cosine_matrix,
+    task_figures,
+    tasks_of,
+)
+from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.evaluation.settings import RetrievalJob
-from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain
 from detach_core.signals.normalization import equal_windows
 

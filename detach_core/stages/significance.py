@@ -10,9 +10,8 @@ from detach_core.contracts.errors import ContractError
 from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.evaluation.settings import SignificanceJob
-from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.comparisons import readable_significance, significance_caption, significance_frame
+from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain
 
 

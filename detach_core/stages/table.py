@@ -11,13 +11,11 @@ from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.reports import dataset_statistics as statistics
-from detach_core.reports import results_table as results
-from detach_core.reports.aggregate import aggregate
+from detach_core.evaluation.aggregate import aggregate
+from detach_core.reports import results_table as tables
 from detach_core.reports.captions import heading, pooling_note, table_caption
 from detach_core.reports.settings import ResultsTable, TableJob
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain
 
 Paths = Sequence[str | Path]
@@ -67,18 +65,18 @@ def _write_results(name: str, section: ResultsTable, paths: Paths, csv_path: str
     def place(run: Metrics) -> tuple[int, int]:
         return section.datasets.index(run.dataset), section.rows.index(run.variant)
 
-    frame = results.results_frame(name, aggregate(sorted(runs, key=place)))
-    measured = results.results_caption(frame, runs[0].interval.confidence)
+    frame = tables.results_frame(name, aggregate(sorted(runs, key=place)))
+    measured = tables.results_caption(frame, runs[0].interval.confidence)
     words = _words(name, f"{measured} {pooling_note(frame['protocol'].tolist())}".strip())
-    write_table(csv_path, **words, frame=frame, shown=results.readable(frame))
+    write_table(csv_path, **words, frame=frame, shown=tables.readable(frame))
 
 
 def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_path: str | Path) -> None:
     pairs = [(read_windows(a), read_split(b)) for a, b in zip(windows_paths, split_paths, strict=True)]
     refuse_mixed_sources(windows_paths, [windows.source for windows, _ in pairs])
-    frame = statistics.statistics_frame(pairs)
-    words = _words(name, statistics.statistics_caption(frame))
-    write_table(csv_path, **words, frame=frame, shown=statistics.readable_statistics(frame))
+    frame = tables.statistics_frame(pairs)
+    words = _words(name, tables.statistics_caption(frame))
+    write_table(csv_path, **words, frame=frame, shown=tables.readable_statistics(frame))
 
 
 def _words(name: str, measured: str) -> dict[str, str]:

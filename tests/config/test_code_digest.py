@@ -94,7 +94,7 @@ def test_a_module_that_is_named_in_a_string_is_followed(package):
 
 def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):
     closure = CodeDigest(root).closure("detach_core.stages.figure")
-    assert {"detach_core.reports.figures.weight_cdf", "detach_core.contracts.negative_pairs"} <= closure
+    assert {"detach_core.reports.figures.negative_pairs", "detach_core.contracts.negative_pairs"} <= closure
 
 
 def test_an_unknown_stage_is_refused(package):

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from detach_core.contracts.predictions import Predictions
-from detach_core.evaluation.figures import f1_of, map_of, over_draws, split_figures
+from detach_core.evaluation.intervals import f1_of, map_of, over_draws, split_figures
 
 
 def predictions(seed):

@@ -3,8 +3,13 @@ import pytest
 from scipy.stats import t
 
 from detach_core.contracts.metrics import Interval
-from detach_core.evaluation.hierarchy import SplitFigures, estimate, estimate_of_mean
-from detach_core.evaluation.intervals import resampling_weights, shifted_interval
+from detach_core.evaluation.intervals import (
+    SplitFigures,
+    estimate,
+    estimate_of_mean,
+    resampling_weights,
+    shifted_interval,
+)
 
 INTERVAL = Interval(resamples=4000, confidence=0.95, seed=0)
 

@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.evaluation.retrieval import cosine_matrix, median_rank, ranks, recall_at
-from detach_core.evaluation.retrieval_tasks import (
+from detach_core.evaluation.retrieval import (
     BY_SENSOR,
     BY_VIDEO,
     FIGURES,
     best_ranks,
     ceiling,
+    cosine_matrix,
+    median_rank,
+    ranks,
+    recall_at,
     task_figures,
     tasks_of,
 )

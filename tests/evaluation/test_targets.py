@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
-from detach_core.evaluation.targets import relabelled
+from detach_core.evaluation.evaluate import relabelled
 
 make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]
 NAMES = ("Open Fridge", "Open Door 1", "Close Fridge")

@@ -10,21 +10,19 @@ import pytest
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
-from detach_core.evaluation.retrieval_tasks import FIGURES as RETRIEVAL_FIGURES
+from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.retrieval import FIGURES as RETRIEVAL_FIGURES
+from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings
-from detach_core.reports.aggregate import aggregate
-from detach_core.reports.claims_table import claims_caption, claims_frame
-from detach_core.reports.dataset_statistics import statistics_caption, statistics_frame
+from detach_core.reports.comparisons import claims_caption, claims_frame, significance_caption, significance_frame
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
-from detach_core.reports.results_table import results_caption, results_frame
-from detach_core.reports.retrieval_rows import retrieval_rows
+from detach_core.reports.results_table import results_caption, results_frame, statistics_caption, statistics_frame
 from detach_core.reports.retrieval_table import retrieval_caption, retrieval_frame
-from detach_core.reports.significance_table import significance_caption, significance_frame
 from detach_core.signals.normalization import fit
 
 HERE = Path(__file__).parent
-MADE = runpy.run_path(str(HERE / "claims" / "conftest.py"))["Made"]
-RETRIEVAL = runpy.run_path(str(HERE / "test_retrieval_rows.py"))
+MADE = runpy.run_path(str(HERE.parent / "evaluation" / "claims" / "conftest.py"))["Made"]
+RETRIEVAL = runpy.run_path(str(HERE.parent / "evaluation" / "test_retrieval_rows.py"))
 CLAIM = ExceedsSettings(
     measure="exceeds", table="table1", datasets=("opportunity",), threshold=0.0, variant="detach", over=("primus",)
 )

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from detach_core.evaluation.retrieval_tasks import FIGURES
-from detach_core.reports.retrieval_rows import retrieval_rows
+from detach_core.evaluation.retrieval import FIGURES
+from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.reports.retrieval_table import HEADS, readable_retrieval, retrieval_caption, retrieval_frame
 
-ROWS = runpy.run_path(str(Path(__file__).with_name("test_retrieval_rows.py")))
+ROWS = runpy.run_path(str(Path(__file__).parents[1] / "evaluation" / "test_retrieval_rows.py"))
 run, part = ROWS["run"], ROWS["part"]
 
 COLUMNS = """dataset split_part variant method direction level neighbours gallery n_queries r1 r1_low r1_high r5 r5_low

@@ -1,7 +1,7 @@
 import pytest
 
 from detach_core.evaluation.settings import ComparedTable
-from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
+from detach_core.reports.comparisons import readable_significance, significance_caption, significance_frame
 
 
 @pytest.fixture

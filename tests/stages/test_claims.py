@@ -13,7 +13,7 @@ from detach_core.contracts.windows import write_windows
 from detach_core.stages.claims import claims
 
 TESTS = Path(__file__).parents[1]
-Made = runpy.run_path(str(TESTS / "reports" / "claims" / "conftest.py"))["Made"]
+Made = runpy.run_path(str(TESTS / "evaluation" / "claims" / "conftest.py"))["Made"]
 PARTS = [["opportunity", "default"]]
 COMMON = {"datasets": ["opportunity"], "threshold": 0.0, "table": "table1"}
 ACTIVATION = {"form": "centred", "activation_quantile": 0.99, "activation": "abs"}

@@ -9,8 +9,8 @@ from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.clusters import input_clusters
 from detach_core.methods.detach.stage1_monitor import cluster_agreement
-from detach_core.reports.claims.clusters import input_clusters
 from detach_core.settings.base import to_plain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session

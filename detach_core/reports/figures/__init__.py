@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _FOLDER = "detach_core.reports.figures"
 # Kind -> its settings, and its drawing in full, by which the digest of the code finds its module.
 _OWN = {
-    "weight_cdf": ("WeightCdfSettings", "detach_core.reports.figures.weight_cdf:WeightCdf"),  # Fig. 4
+    "weight_cdf": ("WeightCdfSettings", "detach_core.reports.figures.negative_pairs:WeightCdf"),  # Fig. 4
     "class_separation": (
         "ClassSeparationSettings",
-        "detach_core.reports.figures.class_separation:ClassSeparation",
+        "detach_core.reports.figures.negative_pairs:ClassSeparation",
     ),  # Fig. 5
     "phase_space": ("PhaseSpaceSettings", "detach_core.reports.figures.phase_space:PhaseSpace"),  # Fig. 6
     "feature_map": ("FeatureMapSettings", "detach_core.reports.figures.feature_map:FeatureMap"),  # Figs. 7 and 9

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from detach_core.contracts.errors import ContractError
-from detach_core.reports.figures import style
+from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
 from detach_core.reports.figures.settings import AssignmentStabilitySettings
 
@@ -60,13 +60,13 @@ def _draw_panel(panel: Axes, rows: pd.DataFrame, dataset: str, top: float) -> No
     seeds = sorted(set(rows["seed"]))
     for k, seed in enumerate(seeds):
         run = rows[rows["seed"] == seed]
-        count = len(style.COLOURS)
+        count = len(drawing.COLOURS)
         panel.plot(
             run["epoch"],
             run["change_rate"],
-            color=style.COLOURS[k % count],
-            linestyle=style.LINE_STYLES[k % len(style.LINE_STYLES)],
-            marker=style.MARKERS[k % count],
+            color=drawing.COLOURS[k % count],
+            linestyle=drawing.LINE_STYLES[k % len(drawing.LINE_STYLES)],
+            marker=drawing.MARKERS[k % count],
             markersize=3.5 if len(seeds) == 1 else 2.0,
             linewidth=1.2 if len(seeds) == 1 else 0.8,
             label=f"seed {seed}",
@@ -77,7 +77,7 @@ def _draw_panel(panel: Axes, rows: pd.DataFrame, dataset: str, top: float) -> No
     _mark_phases(panel, rows[rows["seed"] == longest])
     one = 1.0 / rows["num_windows"].iloc[0]
     panel.set_title(
-        f"{dataset}: {rows['num_windows'].iloc[0]} windows, one is {one:.2%}", loc="left", fontsize=style.SMALL_PT
+        f"{dataset}: {rows['num_windows'].iloc[0]} windows, one is {one:.2%}", loc="left", fontsize=drawing.SMALL_PT
     )
     panel.set_ylim(0.0, top)
     panel.set_xlim(0.5, rows["epoch"].max() + 0.5)
@@ -92,7 +92,7 @@ def _mark_phases(panel: Axes, run: pd.DataFrame) -> None:
             is_refinement = phase == REFINEMENT
             panel.axvline(
                 first - 0.5,
-                color="black" if is_refinement else style.GREY,
+                color="black" if is_refinement else drawing.GREY,
                 linewidth=0.9 if is_refinement else 0.6,
                 linestyle="--" if is_refinement else ":",
             )
@@ -104,8 +104,8 @@ def _mark_phases(panel: Axes, run: pd.DataFrame) -> None:
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=style.SMALL_PT,
-            color="black" if phase == REFINEMENT else style.DARK_GREY,
+            fontsize=drawing.SMALL_PT,
+            color="black" if phase == REFINEMENT else drawing.DARK_GREY,
         )
 
 
@@ -137,7 +137,7 @@ class AssignmentStability(Drawing[AssignmentStabilitySettings]):
         del settings
         datasets = list(dict.fromkeys(frame["dataset"]))
         height_in = 0.55 + 1.25 * len(datasets) + (0.2 if frame["seed"].nunique() > 1 else 0.0)
-        figure, axes = style.new_figure(
+        figure, axes = drawing.new_figure(
             width="column", height_in=height_in, panels=(len(datasets), 1), share_x=True, share_y=True
         )
         top = max(SMALLEST_TOP, HEADROOM * frame["change_rate"].max())
@@ -147,7 +147,7 @@ class AssignmentStability(Drawing[AssignmentStabilitySettings]):
         if len(handles) > 1:
             figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 5), handlelength=1.4)
         axes[-1, 0].set_xlabel("Stage 1 epoch")
-        figure.supylabel("windows that change cluster", fontsize=style.TEXT_PT)
+        figure.supylabel("windows that change cluster", fontsize=drawing.TEXT_PT)
         return figure
 
     def note(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> str:

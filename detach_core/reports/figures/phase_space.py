@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from detach_core.contracts.errors import UserError
-from detach_core.reports.figures.drawing import Artifacts, Drawing
-from detach_core.reports.figures.pair_table import (
+from detach_core.reports.figures.drawing import KIND_STYLES, PROVENANCE_PT, Artifacts, Drawing, new_figure
+from detach_core.reports.figures.negative_pairs import (
     KINDS,
     batch_note,
     epoch_title,
@@ -17,7 +17,6 @@ from detach_core.reports.figures.pair_table import (
     pairs_file,
 )
 from detach_core.reports.figures.settings import PhaseSpaceSettings
-from detach_core.reports.figures.style import KIND_STYLES, PROVENANCE_PT, new_figure
 
 _COLUMNS = ["dataset", "variant", "seed", "epoch", "kind"]
 _VALUES = ["spatial_similarity", "temporal_similarity", "weight"]

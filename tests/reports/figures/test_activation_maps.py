@@ -9,9 +9,8 @@ from matplotlib.collections import QuadMesh
 from detach_core.contracts.errors import UserError
 from detach_core.reports.figures import FIGURES
 from detach_core.reports.figures.activation_maps import ActivationMapsDrawing
-from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, provenance_line, save_figure
 from detach_core.reports.figures.settings import ActivationMapsSettings
-from detach_core.reports.figures.style import house_style, save_figure
 
 DRAWING = ActivationMapsDrawing()
 SETTINGS = ActivationMapsSettings(dataset="opportunity", variant="detach", split="default")

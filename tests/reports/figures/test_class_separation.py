@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import UserError
-from detach_core.reports.figures.class_separation import ClassSeparation, separations
-from detach_core.reports.figures.drawing import Artifact, Artifacts
-from detach_core.reports.figures.pair_table import pair_table
+from detach_core.reports.figures.drawing import KIND_STYLES, Artifact, Artifacts, house_style, save_figure
+from detach_core.reports.figures.negative_pairs import ClassSeparation, pair_table, separations
 from detach_core.reports.figures.settings import ClassSeparationSettings
-from detach_core.reports.figures.style import KIND_STYLES, house_style, save_figure
 
 make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 FALSE_WEIGHT = {0: 0.9, 1: 0.3, 2: 0.8, 3: 0.6}

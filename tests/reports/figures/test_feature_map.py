@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from detach_core.reports.figures.drawing import add_provenance, house_style
 from detach_core.reports.figures.feature_map import FeatureMap
 from detach_core.reports.figures.settings import FeatureMapSettings
-from detach_core.reports.figures.style import add_provenance, house_style
 
 DRAWING = FeatureMap()
 SETTINGS = FeatureMapSettings(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError, UserError
-from detach_core.reports.figures.feature_map_frame import feature_map_frame
+from detach_core.reports.figures.feature_map import feature_map_frame
 from detach_core.reports.figures.settings import FeatureMapSettings
 
 SETTINGS = FeatureMapSettings(

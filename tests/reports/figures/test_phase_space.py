@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import UserError
-from detach_core.reports.figures.drawing import Artifact, Artifacts
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.phase_space import BARS, PhaseSpace
 from detach_core.reports.figures.settings import PhaseSpaceSettings
-from detach_core.reports.figures.style import house_style, save_figure
 
 make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 DRAWING = PhaseSpace()

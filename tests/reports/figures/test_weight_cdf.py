@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.reports.figures.drawing import Artifact, Artifacts
-from detach_core.reports.figures.pair_table import pair_table
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
+from detach_core.reports.figures.negative_pairs import WeightCdf, authors_choice, pair_table
 from detach_core.reports.figures.settings import WeightCdfSettings
-from detach_core.reports.figures.style import house_style, save_figure
-from detach_core.reports.figures.weight_cdf import WeightCdf, authors_choice
 
 make_pairs = runpy.run_path(str(Path(__file__).parents[2] / "hand_made_pairs.py"))["make_pairs"]
 DRAWING = WeightCdf()
