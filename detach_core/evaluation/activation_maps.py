@@ -101,7 +101,7 @@ def _trunk(encoder: nn.Module) -> SpatialCnn2d:
 
 
 def cell_centres(convolutions: nn.Module, num_cells: int, *, axis: int) -> NDArray[np.float64]:
-    """Where `num_cells` cells after a chain of convolutions lie along an axis of its input, which counts from 0.
+    """Centres of `num_cells` cells after a chain of convolutions along an axis of its input, which counts from 0.
 
     Args:
         convolutions: layers in the order in which they are applied.
@@ -118,7 +118,7 @@ def cell_centres(convolutions: nn.Module, num_cells: int, *, axis: int) -> NDArr
 
 
 def _seen_by(network: nn.Module, call: Callable[[], object]) -> Tensor:
-    """What `network` gets to see in `call`: a method knows best how it prepares its input."""
+    """The input of `network` in `call`, as its method prepares it."""
     seen: list[Tensor] = []
     handle = network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
@@ -135,14 +135,14 @@ Change = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class OnMotion:
-    """How one window's map lies to what moves: share of its mass on moving pixels, and whether its highest moves."""
+    """Overlap of a window's map with motion: share of its mass on moving pixels, and whether its peak is one."""
 
     share: float
     peak: bool
 
 
 def on_motion(cells: Values, moving: Mask, rows: Values, columns: Values) -> OnMotion:
-    """How the map `cells` (T, h, w) lies to the pixels that are `moving` (T, H, W), by its placements."""
+    """Overlap of the map `cells` (T, h, w) with the pixels that are `moving` (T, H, W), by its placements."""
     mass = enlarge(min_max(cells), rows, columns)
     return OnMotion(float(mass[moving].sum() / mass.sum()), bool(moving.flat[mass.argmax()]))
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from detach_core.contracts.metrics import Metrics, ProtocolResult
-from detach_core.evaluation.intervals import FRACTION, Estimate, estimate, f1_of, map_of, split_figures
+from detach_core.evaluation.intervals import FRACTION, Estimate, estimate, f1_of, map_of, split_metrics
 
 
 @dataclass(frozen=True)
-class Figure:
+class MetricSummary:
     """Mean over splits and seeds, its interval, and the standard deviation over the runs (None with one run).
 
-    `chance` is what guessing would score on the same units, the mean over the splits.
+    `chance` is the score of random guesses on the same units, the mean over the splits.
     """
 
     mean: float
@@ -31,7 +31,7 @@ class Row:
 
     `n_test` counts tested windows or sequences, `n_units` the gesture instances or sequences that are resampled, both
     over all splits. A subject who is held out by one split only is counted once. `fold_draws` is how many draws
-    of folds a run's figure is a mean over, the most of any run.
+    of folds a run's metric is a mean over, the most of any run.
     """
 
     run: Metrics
@@ -41,8 +41,8 @@ class Row:
     n_test: int
     n_units: int
     fold_draws: int
-    f1_weighted: Figure
-    map: Figure
+    f1_weighted: MetricSummary
+    map: MetricSummary
     absent_classes: tuple[str, ...]
     commits: tuple[str, ...]
 
@@ -102,26 +102,26 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
         n_test=sum(one.n_test for one in each),
         n_units=sum(one.n_units for one in each),
         fold_draws=max(len(one.predictions) for one in results),
-        f1_weighted=_figure("f1_weighted", groups, protocol),
-        map=_figure("map", groups, protocol),
+        f1_weighted=_summary("f1_weighted", groups, protocol),
+        map=_summary("map", groups, protocol),
         absent_classes=tuple(dict.fromkeys(name for one in each for name in one.absent_classes)),
         commits=tuple(sorted({run.provenance.commit for run in runs})),
     )
 
 
-def _figure(name: str, groups: Sequence[Sequence[Metrics]], protocol: str) -> Figure:
-    """The figure called `name` over the runs of each split."""
+def _summary(name: str, groups: Sequence[Sequence[Metrics]], protocol: str) -> MetricSummary:
+    """The metric called `name` over the runs of each split."""
     splits = [[run.protocols[protocol] for run in group] for group in groups]
     values = [getattr(one, name) for split in splits for one in split]
     chance = float(np.mean([getattr(split[0], f"chance_{name}") for split in splits]))
     if len(values) == 1:
         one = splits[0][0]
-        return Figure(values[0], getattr(one, f"{name}_low"), getattr(one, f"{name}_high"), None, chance)
+        return MetricSummary(values[0], getattr(one, f"{name}_low"), getattr(one, f"{name}_high"), None, chance)
     found = _estimate(name, splits, groups[0][0])
-    return Figure(float(np.mean(values)), found.low, found.high, float(np.std(values, ddof=1)), chance)
+    return MetricSummary(float(np.mean(values)), found.low, found.high, float(np.std(values, ddof=1)), chance)
 
 
 def _estimate(name: str, splits: Sequence[Sequence[ProtocolResult]], run: Metrics) -> Estimate:
-    figure = map_of if name == "map" else f1_of(len(run.class_names))
-    figures = [split_figures([one.predictions for one in split], figure) for split in splits]
-    return estimate(figures, run.interval, FRACTION)
+    metric = map_of if name == "map" else f1_of(len(run.class_names))
+    metrics = [split_metrics([one.predictions for one in split], metric) for split in splits]
+    return estimate(metrics, run.interval, FRACTION)

@@ -17,10 +17,10 @@ from detach_core.evaluation.clusters import (
     refinement_over_control,
     refinement_raises,
 )
-from detach_core.evaluation.intervals import Estimate, FigureOf, SplitFigures, Values, estimate, f1_of, instances_of
+from detach_core.evaluation.intervals import Estimate, MetricOf, SplitMetrics, Values, estimate, f1_of, instances_of
 from detach_core.evaluation.metrics import f1_by_class
 from detach_core.evaluation.paired import difference, paired
-from detach_core.evaluation.paper import published_figures
+from detach_core.evaluation.paper import published_metrics
 from detach_core.evaluation.settings import (
     AblationSettings,
     Claim,
@@ -41,9 +41,9 @@ def exceeds(claim: Claim[ExceedsSettings], dataset: str, artifacts: Artifacts) -
 
 def ablation(claim: Claim[AblationSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """As `exceeds`, times the sign of the paper's own difference; nothing where the paper prints none."""
-    ours = published_figures(claim.settings.table, claim.settings.variant, dataset)
+    ours = published_metrics(claim.settings.table, claim.settings.variant, dataset)
     for other in claim.settings.over:
-        theirs = published_figures(claim.settings.table, other, dataset)
+        theirs = published_metrics(claim.settings.table, other, dataset)
         if ours is None or theirs is None or ours.f1_weighted == theirs.f1_weighted:
             yield Line(None, compared=other, note="the paper prints no difference")
             continue
@@ -70,32 +70,32 @@ def _compared(
     for protocol in dict.fromkeys(name for runs in first.values() for name in runs[0].protocols):
         splits = tuple(split for split, runs in first.items() if protocol in runs[0].protocols)
         names = first[splits[0]][0].class_names
-        figure = f1_of(len(names)) if classes is None else _gap_of(names, classes)
+        metric = f1_of(len(names)) if classes is None else _gap_of(names, classes)
         pairs = [paired(first[split], second[split], protocol) for split in splits]
-        found = difference(pairs, figure, artifacts.interval)
+        found = difference(pairs, metric, artifacts.interval)
         low, high = sorted((sign * found.low, sign * found.high))
         units = sum(first[split][0].protocols[protocol].n_units for split in splits)
         yield Line(Estimate(sign * found.value, low, high), protocol, other, units, splits)
 
 
-def _gap_of(names: tuple[str, ...], classes: Sequence[str]) -> FigureOf:
+def _gap_of(names: tuple[str, ...], classes: Sequence[str]) -> MetricOf:
     """Mean F1 over `classes` minus mean F1 over the rest."""
     among = np.isin(names, classes)
 
-    def figure(one: Predictions, weight: Values) -> Values:
+    def metric(one: Predictions, weight: Values) -> Values:
         f1, support = f1_by_class(one.label, one.predicted, len(names), weight)
         f1 = np.where(support > 0.0, f1, np.nan)
         return np.asarray(np.nanmean(f1[:, among], axis=1) - np.nanmean(f1[:, ~among], axis=1))
 
-    return figure
+    return metric
 
 
-# The figure of one run's pairs under weights (B, N) of the batch's windows.
+# The metric of one run's pairs under weights (B, N) of the batch's windows.
 OfPairs = Callable[[NegativePairs, Values], Values]
 
 
 def easy_near_one(claim: Claim[EasyWeightSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
-    """How far the mean weight of easy negatives is from 1 at the end."""
+    """Distance of the mean weight of easy negatives from 1 at the end."""
     yield _weight_line(
         claim, dataset, artifacts, lambda pairs, weight: np.abs(mean_weight(pairs, "easy", -1, weight) - 1.0)
     )
@@ -129,18 +129,18 @@ def _over_pairs(weight: Values, values: NDArray[np.float64]) -> Values:
     return np.asarray(((weight @ values) * weight).sum(axis=1))
 
 
-def _weight_line(claim: Claim[PairWeightSettings], dataset: str, artifacts: Artifacts, figure: OfPairs) -> Line:
+def _weight_line(claim: Claim[PairWeightSettings], dataset: str, artifacts: Artifacts, metric: OfPairs) -> Line:
     def of_seed(pairs: NegativePairs) -> Callable[[Values], Values]:
-        return lambda weight: figure(pairs, weight)
+        return lambda weight: metric(pairs, weight)
 
-    figures, splits, units = [], claim.splits_of(dataset), 0
+    metrics, splits, units = [], claim.splits_of(dataset), 0
     for split in splits:
         runs: list[NegativePairs] = artifacts.of("negative_pairs", dataset, split, claim.settings.variant)
         instance = artifacts.windows[dataset].instance[runs[0].window].astype(np.int64)
         units += len(instances_of(instance)[0])
         label = runs[0].label.astype(np.int64)
-        figures.append(SplitFigures(instance, label, tuple(of_seed(one) for one in runs)))
-    found = estimate(figures, artifacts.interval)
+        metrics.append(SplitMetrics(instance, label, tuple(of_seed(one) for one in runs)))
+    found = estimate(metrics, artifacts.interval)
     if np.isnan([found.value, found.low]).any():
         return Line(None, note="a kind of pair does not occur, in the batch or in a resample")
     return Line(found, n_units=units, splits=splits)

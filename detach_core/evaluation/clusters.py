@@ -23,7 +23,7 @@ from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.encoders.sensor.activation import ActivationVector
 from detach_core.evaluation.claim_evidence import Artifacts, Line
-from detach_core.evaluation.intervals import FigureOfWeights, SplitFigures, Values, estimate, instances_of
+from detach_core.evaluation.intervals import MetricOfWeights, SplitMetrics, Values, estimate, instances_of
 from detach_core.evaluation.settings import (
     ActivationSettings,
     Claim,
@@ -88,7 +88,7 @@ def _entropy(share: Values) -> Values:
     return np.asarray(-(share * logarithm).sum(axis=-1))
 
 
-FIGURES = {"hungarian": hungarian_accuracies, "nmi": normalised_mutual_information}
+AGREEMENTS = {"hungarian": hungarian_accuracies, "nmi": normalised_mutual_information}
 
 ON_INPUT = "k-means on Stage 1's input"
 
@@ -99,7 +99,7 @@ def over_kmeans(claim: Claim[OverKmeansSettings], dataset: str, artifacts: Artif
     One clusters hand-made features. The other clusters what Stage 1 itself is fed, by the function that starts Stage 1:
     without a lead over that one, training has added nothing.
     """
-    windows, figure = artifacts.windows[dataset], FIGURES[claim.settings.figure]
+    windows, metric = artifacts.windows[dataset], AGREEMENTS[claim.settings.figure]
     activation = claim.activation
     if activation is None:
         raise UserError(
@@ -121,10 +121,10 @@ def over_kmeans(claim: Claim[OverKmeansSettings], dataset: str, artifacts: Artif
         theirs = input_clusters(windows, artifacts.split(dataset, split), stage_ones[0], activation)
         return [(one, theirs) for one in stage_ones]
 
-    def lead(one: Assignments, clusters: Labels) -> FigureOfWeights:
+    def lead(one: Assignments, clusters: Labels) -> MetricOfWeights:
         known, place = _known(windows, one)
         ours, theirs = one.cluster[-1][known], clusters[known]
-        return lambda weight: figure(contingency(ours, place, weight)) - figure(contingency(theirs, place, weight))
+        return lambda weight: metric(contingency(ours, place, weight)) - metric(contingency(theirs, place, weight))
 
     for compared, labels_of in ((f"k-means on {claim.settings.variant}", on_features), (ON_INPUT, on_input)):
         splits = {
@@ -140,7 +140,7 @@ def over_kmeans(claim: Claim[OverKmeansSettings], dataset: str, artifacts: Artif
 def confident_purer(claim: Claim[ConfidentPuritySettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows among the confident minus that among the ambiguous, before the refinement."""
 
-    def of_seed(one: Assignments, windows: Windows) -> FigureOfWeights:
+    def of_seed(one: Assignments, windows: Windows) -> MetricOfWeights:
         known, place = _known(windows, one)
         row = _before_refinement(one)
         right = right_by_majority(one.cluster[row][known], place)
@@ -153,7 +153,7 @@ def confident_purer(claim: Claim[ConfidentPuritySettings], dataset: str, artifac
 def refinement_raises(claim: Claim[ConfidentPuritySettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows at the end minus that before the refinement, among those that were ambiguous then."""
 
-    def of_seed(one: Assignments, windows: Windows) -> FigureOfWeights:
+    def of_seed(one: Assignments, windows: Windows) -> MetricOfWeights:
         known, place = _known(windows, one)
         row = _before_refinement(one)
         ambiguous = ~one.confident[row][known]
@@ -166,7 +166,7 @@ def refinement_raises(claim: Claim[ConfidentPuritySettings], dataset: str, artif
 def refinement_over_control(claim: Claim[RefinementSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     """Share of right windows at the end minus the control's, among those that were ambiguous before the refinement."""
 
-    def of_seed(one: Assignments, control: Assignments, windows: Windows) -> FigureOfWeights:
+    def of_seed(one: Assignments, control: Assignments, windows: Windows) -> MetricOfWeights:
         known, place = _known(windows, one)
         ambiguous = ~one.confident[_before_refinement(one)][known]
         refined, unrefined = (right_by_majority(which.cluster[-1][known], place) for which in (one, control))
@@ -233,7 +233,7 @@ def activations(windows: Windows, split: Split, settings: ActivationSettings) ->
 
 
 def _each(claim: Claim[ClusterSettings], dataset: str, artifacts: Artifacts, of_seed: Any) -> dict[str, list[Any]]:
-    """Split -> for each seed its Stage 1 and the figure, None where no window's place is known."""
+    """Split -> for each seed its Stage 1 and the metric, None where no window's place is known."""
     windows = artifacts.windows[dataset]
     return {
         split: [
@@ -268,15 +268,15 @@ def _share(weight: Values, right: NDArray[np.bool_], among: NDArray[np.bool_]) -
 
 def _cluster_line(splits: Mapping[str, list[Any]], dataset: str, artifacts: Artifacts, compared: str = "") -> Line:
     windows = artifacts.windows[dataset]
-    figures, units = [], 0
+    metrics, units = [], 0
     for seeds in splits.values():
-        if any(figure is None for _, figure in seeds):
+        if any(metric is None for _, metric in seeds):
             return Line(None, compared=compared, note="no window's place is known")
         clustered = seeds[0][0].window[_known(windows, seeds[0][0])[0]]
         instance, label = windows.instance[clustered].astype(np.int64), windows.label[clustered].astype(np.int64)
         units += len(instances_of(instance)[0])
-        figures.append(SplitFigures(instance, label, tuple(figure for _, figure in seeds)))
-    found = estimate(figures, artifacts.interval)
+        metrics.append(SplitMetrics(instance, label, tuple(metric for _, metric in seeds)))
+    found = estimate(metrics, artifacts.interval)
     if np.isnan([found.value, found.low]).any():
         return Line(None, compared=compared, note="a group of windows is empty, here or in a resample")
     return Line(found, "", compared, units, tuple(splits), note=f"places from {windows.location_source}")

@@ -16,7 +16,7 @@ from detach_core.contracts.predictions import Predictions
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
-from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_figures
+from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_metrics
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
 from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
@@ -69,7 +69,7 @@ Ids = NDArray[np.int64]
 
 
 class Units:
-    """What is classified: windows, or recordings with the mean feature of their windows."""
+    """Classified units: windows, or recordings with the mean feature of their windows."""
 
     def __init__(self, windows: Windows, features: NDArray[np.float32]) -> None:
         by_recording = windows.label_unit == "recording"
@@ -97,7 +97,7 @@ def evaluate_protocols(
     interval: Interval,
     device: torch.device,
 ) -> dict[str, ProtocolResult]:
-    """The figures of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
+    """The metrics of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
 
     Args:
         windows: labels, recordings and instances.
@@ -162,7 +162,7 @@ def evaluate_protocols(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
+    """Fold in which a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
 
     protocol: str
     fold: Fold
@@ -201,10 +201,10 @@ def _predict(candidates: Sequence[Units], pairs: Sequence[tuple[Fold, Probe]]) -
 def summarise(
     draws: Sequence[Predictions], class_names: Sequence[str], choices: tuple[Choice, ...], interval: Interval
 ) -> ProtocolResult:
-    """The figures of the predictions of all draws, with their intervals and what guessing would score."""
+    """The metrics of the predictions of all draws, with their intervals and chance levels."""
     num_classes, first = len(class_names), draws[0]
-    f1 = estimate([split_figures([draws], f1_of(num_classes))], interval, FRACTION)
-    precision = estimate([split_figures([draws], map_of)], interval, FRACTION)
+    f1 = estimate([split_metrics([draws], f1_of(num_classes))], interval, FRACTION)
+    precision = estimate([split_metrics([draws], map_of)], interval, FRACTION)
     chance = chance_level(first.label, num_classes, np.random.default_rng([interval.seed, 10]))
     per_class = _per_class(draws, class_names)
     return ProtocolResult(
@@ -227,7 +227,7 @@ def summarise(
 
 
 def _per_class(draws: Sequence[Predictions], class_names: Sequence[str]) -> dict[str, ClassResult]:
-    """Each class's figures, means over the draws."""
+    """Each class's metrics, means over the draws."""
     once, num_classes = np.ones((1, len(draws[0].label))), len(class_names)
     f1s = [metrics.f1_by_class(one.label, one.predicted, num_classes, once) for one in draws]
     f1, support = np.mean([one[0] for one, _ in f1s], axis=0), f1s[0][1][0]

@@ -37,7 +37,7 @@ UNBOUNDED: Bounds = (-np.inf, np.inf)
 
 
 def resampling_weights(instance: Integers, label: Integers, num_resamples: int, rng: np.random.Generator) -> Values:
-    """How much each unit weighs in each resample, (B, N); the weights of a class add up to its units' number.
+    """Weight of each unit in each resample, (B, N); the weights of a class add up to its units' number.
 
     Args:
         instance: (N,), what is drawn: units of one instance come together. -1 is an instance of its own for each unit.
@@ -70,7 +70,7 @@ def instances_of(instance: Integers) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def draw_weights(num_draws: int, num_resamples: int, rng: np.random.Generator) -> Values:
-    """How much each draw of folds weighs in each resample, (B, D), rows adding up to 1: draws are drawn like units."""
+    """Weight of each draw of folds in each resample, (B, D), rows adding up to 1: draws are drawn like units."""
     ids = np.arange(num_draws)
     return resampling_weights(ids, np.zeros_like(ids), num_resamples, rng) / num_draws
 
@@ -82,10 +82,10 @@ def shifted_interval(estimate: float, values: Values, confidence: float, within:
     mean lies beyond the estimate. All resamples are moved by that difference.
 
     Args:
-        estimate: the figure of the data.
-        values: (B,) the figure of each resample.
+        estimate: the metric of the data.
+        values: (B,) the metric of each resample.
         confidence: the share of resamples inside.
-        within: the range of the figure, to which the bounds are cut.
+        within: the range of the metric, to which the bounds are cut.
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
@@ -108,43 +108,43 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
 
 
-# Weights (B, N) of a split's units -> (B,) figures, or (B, D): one for each draw of folds.
-FigureOfWeights = Callable[[Values], Values]
+# Weights (B, N) of a split's units -> (B,) metrics, or (B, D): one for each draw of folds.
+MetricOfWeights = Callable[[Values], Values]
 
 
 @dataclass(frozen=True)
-class SplitFigures:
-    """One split's units, and a figure of them for each seed.
+class SplitMetrics:
+    """One split's units, and a metric of them for each seed.
 
     Attributes:
         instance: (N,) gesture instance or sequence of each unit, -1 for one of its own.
         stratum: (N,) class within which instances are drawn.
-        figures: for each seed, the figure under weights of the units.
+        metrics: for each seed, the metric under weights of the units.
     """
 
     instance: NDArray[np.int64]
     stratum: NDArray[np.int64]
-    figures: tuple[FigureOfWeights, ...]
+    metrics: tuple[MetricOfWeights, ...]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of a figure over splits and seeds, and its bounds."""
+    """The mean of a metric over splits and seeds, and its bounds."""
 
     value: float
     low: float
     high: float
 
 
-def estimate(splits: Sequence[SplitFigures], interval: Interval, within: Bounds = UNBOUNDED) -> Estimate:
+def estimate(splits: Sequence[SplitMetrics], interval: Interval, within: Bounds = UNBOUNDED) -> Estimate:
     """Mean over splits, seeds and draws of folds with its interval.
 
     All seeds of a split get the same resamples of its units and draws.
 
     Args:
-        splits: units and figures.
+        splits: units and metrics.
         interval: resamples, confidence and seed.
-        within: the range of the figure.
+        within: the range of the metric.
 
     Raises:
         ValueError: no split, or a split without a seed.
@@ -154,8 +154,8 @@ def estimate(splits: Sequence[SplitFigures], interval: Interval, within: Bounds 
     for split in splits:
         weight = resampling_weights(split.instance, split.stratum, interval.resamples, rng)
         once = np.ones((1, len(split.instance)))
-        plain_of_draws = np.stack([_columns(figure(once))[0] for figure in split.figures])
-        drawn_of_draws = np.stack([_columns(figure(weight)) for figure in split.figures], axis=1)
+        plain_of_draws = np.stack([_columns(metric(once))[0] for metric in split.metrics])
+        drawn_of_draws = np.stack([_columns(metric(weight)) for metric in split.metrics], axis=1)
         share = draw_weights(plain_of_draws.shape[1], interval.resamples, rng)
         plain.append(plain_of_draws.mean(axis=1))
         drawn.append(np.einsum("bkd,bd->bk", drawn_of_draws, share))
@@ -163,7 +163,7 @@ def estimate(splits: Sequence[SplitFigures], interval: Interval, within: Bounds 
 
 
 def _columns(values: Values) -> Values:
-    """(B, D) figures; without draws D is 1."""
+    """(B, D) metrics; without draws D is 1."""
     return values if values.ndim == 2 else values[:, None]
 
 
@@ -173,10 +173,10 @@ def estimate_of_mean(
     """The mean over splits of the mean over seeds, and its interval.
 
     Args:
-        plain: for each split the figure of each of its K seeds, (K,).
+        plain: for each split the metric of each of its K seeds, (K,).
         drawn: for each split (B, K): the same under B resamplings of that split's units.
         confidence: of the interval.
-        within: the range of the figure, to which the interval is cut.
+        within: the range of the metric, to which the interval is cut.
 
     Raises:
         ValueError: no split, a split without a seed, arrays that do not fit each other, or another confidence.
@@ -215,28 +215,28 @@ def _variance_of_mean(plain: Sequence[Values], drawn: Sequence[Values]) -> tuple
     return explained, repeats * (explained / seeds) ** 2 if seeds > 0.0 else np.inf
 
 
-# A figure of predictions under B weightings of their units: (predictions, (B, N) weights) -> (B,).
-FigureOf = Callable[[Predictions, Values], Values]
+# A metric of predictions under B weightings of their units: (predictions, (B, N) weights) -> (B,).
+MetricOf = Callable[[Predictions, Values], Values]
 
 FRACTION = (0.0, 1.0)
 
 
-def f1_of(num_classes: int) -> FigureOf:
-    """Weighted F1 of `num_classes` classes as a `FigureOf`."""
+def f1_of(num_classes: int) -> MetricOf:
+    """Weighted F1 of `num_classes` classes as a `MetricOf`."""
     return lambda one, weight: weighted_f1(one.label, one.predicted, num_classes, weight)
 
 
 def map_of(one: Predictions, weight: Values) -> Values:
-    """Macro average precision as a `FigureOf`."""
+    """Macro average precision as a `MetricOf`."""
     return mean_average_precision(one.label, one.probabilities, weight)
 
 
-def over_draws(draws: Sequence[Predictions], figure: FigureOf) -> FigureOfWeights:
-    """The figure of each draw of folds, (B, D), under weights of the units, which all draws share."""
-    return lambda weight: np.stack([figure(one, weight) for one in draws], axis=1)
+def over_draws(draws: Sequence[Predictions], metric: MetricOf) -> MetricOfWeights:
+    """The metric of each draw of folds, (B, D), under weights of the units, which all draws share."""
+    return lambda weight: np.stack([metric(one, weight) for one in draws], axis=1)
 
 
-def split_figures(seeds: Sequence[Sequence[Predictions]], figure: FigureOf) -> SplitFigures:
-    """One split's units, and the figure of each seed's draws."""
+def split_metrics(seeds: Sequence[Sequence[Predictions]], metric: MetricOf) -> SplitMetrics:
+    """One split's units, and the metric of each seed's draws."""
     units = seeds[0][0]
-    return SplitFigures(units.instance, units.label, tuple(over_draws(draws, figure) for draws in seeds))
+    return SplitMetrics(units.instance, units.label, tuple(over_draws(draws, metric) for draws in seeds))

@@ -170,7 +170,7 @@ def standardise(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def present_classes(sets: TrainingSets, weight: Tensor, num_classes: int) -> Tensor:
-    """Which classes have a weighted unit in each problem, (F, Q, K); `weight` is (F, Q, N)."""
+    """The classes that have a weighted unit in each problem, (F, Q, K); `weight` is (F, Q, N)."""
     one_hot = torch.nn.functional.one_hot(sets.label, num_classes).to(weight.dtype)
     return torch.einsum("fqn,fnk->fqk", weight, one_hot) > 0.0
 

@@ -76,7 +76,7 @@ def enlarge(cells: Values, rows: Values, columns: Values) -> Values:
 
 
 def shrink(picture: Values, rows: Values, columns: Values) -> Values:
-    """What a map of this grid can say of `picture` (T, H, W): its mean under each cell's weights, (T, h, w)."""
+    """The mean of `picture` (T, H, W) under each cell's weights, (T, h, w): the best map on this grid."""
     total = np.einsum("yi,tyx,xj->tij", rows, picture, columns, optimize=True)
     shrunk: Values = total / np.outer(rows.sum(axis=0), columns.sum(axis=0))
     return shrunk

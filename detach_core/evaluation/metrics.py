@@ -77,7 +77,7 @@ def _check(label: Labels, other: Labels | Values, weight: Values) -> None:
         raise ValueError(f"expected N units, got labels {label.shape}, {other.shape} and weights {weight.shape}")
 
 
-# The standard error of both figures is then below .003, with 18 units as with 2000.
+# The standard error of both metrics is then below .003, with 18 units as with 2000.
 GUESSES = 2000
 
 
@@ -90,7 +90,7 @@ class Chance:
 
 
 def chance_level(label: NDArray[np.integer], num_classes: int, rng: np.random.Generator) -> Chance:
-    """The mean figures of `GUESSES` random guesses.
+    """The mean metrics of `GUESSES` random guesses.
 
     Weighted F1 is that of guesses among `num_classes` classes with equal chances, average precision that of a random
     order. It exceeds a class's share where the class has few units: of 18 units and 5 classes, .32 instead of .20.

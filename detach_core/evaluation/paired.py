@@ -1,4 +1,4 @@
-"""Two methods on the same tested units: how much they differ, between which bounds, and how surely (M4)."""
+"""Paired comparison of two methods on the same tested units: difference, interval, permutation test, correction."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from detach_core.contracts.metrics import Interval, Metrics
 from detach_core.contracts.predictions import Predictions
 from detach_core.evaluation.intervals import (
     Estimate,
-    FigureOf,
-    FigureOfWeights,
-    SplitFigures,
+    MetricOf,
+    MetricOfWeights,
+    SplitMetrics,
     estimate,
     f1_of,
     over_draws,
@@ -30,7 +30,7 @@ _BATCH = 1000  # swaps at a time
 
 @dataclass(frozen=True)
 class SplitPair:
-    """What two methods say of one split's tested units, seed by seed in the same order.
+    """Predictions of two methods on one split's tested units, seed by seed in the same order.
 
     Attributes:
         first: of one method; a seed has its `draws` of folds one after the other.
@@ -60,22 +60,22 @@ def paired(first: Sequence[Metrics], second: Sequence[Metrics], protocol: str) -
     return SplitPair(one, other, len(one) // len(first))
 
 
-def difference(pairs: Sequence[SplitPair], figure: FigureOf, interval: Interval) -> Estimate:
-    """First minus second in `figure`, a fraction: mean over splits and seeds with its interval (`hierarchy.py`).
+def difference(pairs: Sequence[SplitPair], metric: MetricOf, interval: Interval) -> Estimate:
+    """First minus second in `metric`, a fraction: mean over splits and seeds with its interval (`intervals.py`).
 
     Both methods get the same resamples of units and draws, so what is hard for both cancels.
     """
-    return estimate([_figures(pair, figure) for pair in pairs], interval, _WITHIN)
+    return estimate([_split_metrics(pair, metric) for pair in pairs], interval, _WITHIN)
 
 
-def _figures(pair: SplitPair, figure: FigureOf) -> SplitFigures:
-    def of_seed(start: int) -> FigureOfWeights:
-        first, second = (over_draws(one[start : start + pair.draws], figure) for one in (pair.first, pair.second))
+def _split_metrics(pair: SplitPair, metric: MetricOf) -> SplitMetrics:
+    def of_seed(start: int) -> MetricOfWeights:
+        first, second = (over_draws(one[start : start + pair.draws], metric) for one in (pair.first, pair.second))
         return lambda weight: first(weight) - second(weight)
 
     units = pair.first[0]
     starts = range(0, len(pair.first), pair.draws)
-    return SplitFigures(units.instance, units.label, tuple(of_seed(start) for start in starts))
+    return SplitMetrics(units.instance, units.label, tuple(of_seed(start) for start in starts))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _gestures_of(pairs: Sequence[SplitPair]) -> list[NDArray[np.int64]]:
 
 @dataclass(frozen=True)
 class _SplitCounts:
-    """What F1 is made of in one split, as counts, so that a swap adds and takes away whole gestures.
+    """Counts behind F1 in one split, so that a swap adds and takes away whole gestures.
 
     Attributes:
         gestures: (M,) which of all gestures the split tests.

@@ -1,4 +1,4 @@
-"""The values that the paper printed, for the `paper_*` columns; the figures themselves stand in `paper_values.json`."""
+"""The values that the paper printed, for the `paper_*` columns; they stand in `paper_values.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class PublishedFigures:
+class PublishedMetrics:
     """Weighted F1 and mAP of a cell, fractions with two decimals."""
 
     f1_weighted: float
@@ -25,14 +25,14 @@ def paper_values() -> dict[str, Any]:
     return values
 
 
-def published_figures(table: str, row: str, dataset: str) -> PublishedFigures | None:
-    """What the paper's `table` (`table1` to `table6`) prints for a row's variant and a dataset, if it has that cell."""
+def published_metrics(table: str, row: str, dataset: str) -> PublishedMetrics | None:
+    """The cell of the paper's `table` (`table1` to `table6`) for a row's variant and a dataset, if there is one."""
     cell = paper_values()["tables"].get(table, {}).get(row, {}).get(dataset)
-    return None if cell is None else PublishedFigures(cell["f1_weighted"], cell["map"])
+    return None if cell is None else PublishedMetrics(cell["f1_weighted"], cell["map"])
 
 
 def published_statistics(dataset: str) -> dict[str, Any]:
-    """What the paper's Table 7 and Sec. 4 say of a dataset; nothing of one that the paper does not have."""
+    """The paper's statistics of a dataset (Table 7, Sec. 4); none of a dataset that the paper does not have."""
     values = paper_values()
     statistics = values["statistics"].get(dataset)
     if statistics is None:

@@ -116,7 +116,7 @@ def inner_losses(
     return by_problem.sum(dim=-1), counted.sum(dim=(1, 2)) / len(strengths)
 
 
-# Distance of the coefficients from the exact solution, far below what any figure shows.
+# Distance of the coefficients from the exact solution, far below what any metric shows.
 FIT_TOLERANCE = 1e-5
 
 Ids = NDArray[np.int64]

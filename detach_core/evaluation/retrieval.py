@@ -51,7 +51,7 @@ def _unit_rows(features: NDArray[np.floating]) -> Values:
 
 
 def overlapping(recording: Integers, start_s: Values, window_s: float) -> Flags:
-    """Which windows of one recording share some time, (N, N); a window does not count as its own neighbour."""
+    """Pairs of windows of one recording that share some time, (N, N); a window is not its own neighbour."""
     near = np.abs(start_s[:, None] - start_s) < window_s - _EPSILON
     return np.asarray(near & (recording[:, None] == recording) & ~np.eye(len(recording), dtype=np.bool_))
 
@@ -158,7 +158,7 @@ BY_SENSOR, BY_VIDEO = "sensor->video", "video->sensor"
 
 RECALLS = {"r1": 1, "r5": 5, "r10": 10}
 
-FIGURES = (*RECALLS, "median_rank")
+METRICS = (*RECALLS, "median_rank")
 
 WINDOW, CLASS = "window", "class"
 
@@ -190,7 +190,7 @@ class Task:
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """Figure -> what a random order is expected to give; the same in both directions."""
+        """MetricSummary -> what a random order is expected to give; the same in both directions."""
         num_relevant = (self.relevant & ~self.left_out).sum(axis=1)
         recalls = {name: chance_recall(num_relevant, self.gallery, k) for name, k in RECALLS.items()}
         return recalls | {"median_rank": chance_median_rank(num_relevant, self.gallery)}
@@ -251,15 +251,15 @@ def best_ranks(task: Task, equal: NDArray[np.integer], direction: str) -> Values
 
 
 def ceiling(task: Task, equal: NDArray[np.integer], direction: str) -> dict[str, float]:
-    """Figure -> the best that any embedding can reach, by `best_ranks`."""
+    """MetricSummary -> the best that any embedding can reach, by `best_ranks`."""
     rank = best_ranks(task, equal, direction)
     once = np.ones((1, len(rank)))
     recalls = {name: float(recall_at(rank, k, once)[0]) for name, k in RECALLS.items()}
     return recalls | {"median_rank": float(median_rank(rank, once)[0])}
 
 
-def task_figures(task: Task, similarity: Values, weight: Values) -> Values:
-    """The `FIGURES` of a run on a task, (B, 4).
+def task_values(task: Task, similarity: Values, weight: Values) -> Values:
+    """The `METRICS` of a run on a task, (B, 4).
 
     Args:
         task: what is searched.

@@ -10,13 +10,13 @@ import numpy as np
 
 from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.intervals import Estimate, estimate_of_mean
-from detach_core.evaluation.retrieval import FIGURES, Task, Values
+from detach_core.evaluation.retrieval import METRICS, Task, Values
 
 # Level, neighbours and direction.
 Key = tuple[str, str, str]
 
 
-# The range of each figure of `FIGURES`.
+# The range of each metric of `METRICS`.
 _FRACTION, _RANK = (0.0, 1.0), (1.0, float("inf"))
 
 
@@ -55,9 +55,9 @@ class RetrievalRun:
         commit: of the code that made the embeddings.
         form: the normal form of the sensor windows that it was given.
         num_tied: how many of the searched windows have the same sensors in that form as another.
-        ceilings: task and direction -> each of `FIGURES` at its best where those cannot be told apart; of the tasks
+        ceilings: task and direction -> each of `METRICS` at its best where those cannot be told apart; of the tasks
             with neighbours kept.
-        figures: of each task and direction the `FIGURES`, (1 + B, 4): the plain ones first, then those of B resamples,
+        metrics: of each task and direction the `METRICS`, (1 + B, 4): the plain ones first, then those of B resamples,
             which are the same for all runs of a split.
     """
 
@@ -71,7 +71,7 @@ class RetrievalRun:
     form: str
     num_tied: int
     ceilings: Mapping[Key, Mapping[str, float]]
-    figures: Mapping[Key, Values]
+    metrics: Mapping[Key, Values]
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class RetrievalRow:
         key: level, neighbours and direction.
         gallery: mean number of windows that a query is searched among.
         num_queries: of all splits together.
-        figures: each of `FIGURES` -> its mean and interval.
-        chance: each of `FIGURES` -> what a random order is expected to give, the mean over the splits.
-        ceiling: each of `FIGURES` -> the best that is possible, the mean over the splits; NaN with neighbours left out.
+        metrics: each of `METRICS` -> its mean and interval.
+        chance: each of `METRICS` -> what a random order is expected to give, the mean over the splits.
+        ceiling: each of `METRICS` -> the best that is possible, the mean over the splits; NaN with neighbours left out.
         num_tied: queries that have the same sensors as another of their split, of all splits together.
-        splits: of which the figures are means, in order.
-        seeds: of which the figures are means, the same on every split.
+        splits: of which the metrics are means, in order.
+        seeds: of which the metrics are means, the same on every split.
         commits: of the code that made the embeddings.
     """
 
@@ -96,7 +96,7 @@ class RetrievalRow:
     key: Key
     gallery: float
     num_queries: int
-    figures: Mapping[str, Estimate]
+    metrics: Mapping[str, Estimate]
     chance: Mapping[str, float]
     ceiling: Mapping[str, float]
     num_tied: int
@@ -121,7 +121,7 @@ def retrieval_rows(runs: Sequence[RetrievalRun], confidence: float) -> list[Retr
     rows = []
     for variants in homes.values():
         repeats = [_by_split(group) for group in variants.values()]
-        keys = dict.fromkeys(key for by_split in repeats for same in by_split for key in same[0].figures)
+        keys = dict.fromkeys(key for by_split in repeats for same in by_split for key in same[0].metrics)
         rows += [_row(by_split, key, confidence) for key in keys for by_split in repeats]
     return rows
 
@@ -148,7 +148,7 @@ def _by_split(group: Sequence[RetrievalRun]) -> list[list[RetrievalRun]]:
 
 def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float) -> RetrievalRow:
     # A part whose windows have no class lacks the level `class`.
-    by_split = [same for same in by_split if key in same[0].figures]
+    by_split = [same for same in by_split if key in same[0].metrics]
     runs = [run for same in by_split for run in same]
     tasks = [task for same in by_split for task in same[0].searched.tasks if (task.level, task.neighbours) == key[:2]]
     return RetrievalRow(
@@ -156,16 +156,16 @@ def _row(by_split: Sequence[Sequence[RetrievalRun]], key: Key, confidence: float
         key=key,
         gallery=float(np.concatenate([task.gallery for task in tasks]).mean()),
         num_queries=sum(len(task.place) for task in tasks),
-        figures={
+        metrics={
             name: _bounded(
-                [np.stack([run.figures[key][:, k] for run in same], axis=1) for same in by_split],
+                [np.stack([run.metrics[key][:, k] for run in same], axis=1) for same in by_split],
                 confidence,
                 _RANK if name == "median_rank" else _FRACTION,
             )
-            for k, name in enumerate(FIGURES)
+            for k, name in enumerate(METRICS)
         },
-        chance={name: float(np.mean([task.chance[name] for task in tasks])) for name in FIGURES},
-        ceiling={name: float(np.mean([_ceiling(same[0], key, name) for same in by_split])) for name in FIGURES},
+        chance={name: float(np.mean([task.chance[name] for task in tasks])) for name in METRICS},
+        ceiling={name: float(np.mean([_ceiling(same[0], key, name) for same in by_split])) for name in METRICS},
         num_tied=sum(same[0].num_tied for same in by_split),
         splits=tuple(same[0].searched.split for same in by_split),
         seeds=tuple(run.seed for run in by_split[0]),
@@ -178,5 +178,5 @@ def _ceiling(run: RetrievalRun, key: Key, name: str) -> float:
 
 
 def _bounded(values: Sequence[Values], confidence: float, within: tuple[float, float]) -> Estimate:
-    """The mean of (1 + B, K) figures of each split's K seeds, and its interval."""
+    """The mean of (1 + B, K) metrics of each split's K seeds, and its interval."""
     return estimate_of_mean([one[0] for one in values], [one[1:] for one in values], confidence, within)

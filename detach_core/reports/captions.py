@@ -103,14 +103,14 @@ class Caption:
 
     @property
     def text(self) -> str:
-        """What is shown, then what the paper says."""
+        """The description of what is shown, then the paper's finding."""
         return f"{self.shown} {self.paper}".strip()
 
 
 TABLES = {
     "table1": Caption(
         MAIN,
-        "DETACH, its rivals and controls",
+        "DETACH, baselines and controls",
         "Each method's frozen sensor features under the same linear probe. `random_encoder`, `statistics` and"
         " `supervised` are controls that the paper does not have.",
         "In the paper DETACH leads every column (Sec. 4.1).",
@@ -148,11 +148,11 @@ TABLES = {
         ABLATIONS,
         "Sensor encoders of three sizes",
         "The temporal sensor encoder exchanged: light, the default, and a transformer; all else stays.",
-        "In the paper even the lightest stays above every rival of Table 1 (supplement).",
+        "In the paper even the lightest stays above every baseline of Table 1 (supplement).",
     ),
     "table7": Caption(
         DATA,
-        "What the prepared data are",
+        "Statistics of the prepared data",
         "Counted from the packed windows and their split, not typed in.",
         "Where the paper prints a figure, it stands beside ours.",
     ),
@@ -165,7 +165,7 @@ def table_caption(name: str) -> Caption:
 
 
 def pooling_note(protocols: Iterable[str]) -> str:
-    """What pooling does to mAP under `paper`, for a table that has that protocol; else nothing.
+    """Note on the effect of pooling on mAP under `paper`, for a table that has that protocol; else nothing.
 
     The figures are those of `studies/pooled_precision.py`.
     """

@@ -85,7 +85,7 @@ def readable_claims(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
-    """How the values came about."""
+    """Caption of the claims: data, intervals, resampling, protocols, splits, seeds, code."""
     data = "Recordings: " + plain(frame["source"].iloc[0])
     if (frame["source"] == "simulated").all():
         data = "Simulated data"
@@ -139,7 +139,7 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
-    """How the figures came about."""
+    """Caption of the comparisons: data, intervals, test, correction, splits, seeds, code."""
     reference = frame["reference"].iloc[0]
     words = {
         name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split())))

@@ -21,7 +21,7 @@ from detach_core.contracts.errors import BadInputError, ContractError, UserError
 
 
 def markers(name: str) -> tuple[str, str]:
-    """What stands before and after the block called `name`."""
+    """The comments before and after the block called `name`."""
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 

@@ -1,4 +1,4 @@
-"""Stage `activation_maps`: where DETACH's video networks and a baseline's are active (Fig. 8). Nothing is trained."""
+"""Stage `activation_maps`: activation maps of the video networks of DETACH and a baseline (Fig. 8), without training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage `claims`: whether the method does what is claimed of it, by intervals against thresholds fixed before."""
+"""Stage `claims`: verdicts on the claims about the method, by intervals against thresholds fixed before."""
 
 from __future__ import annotations
 

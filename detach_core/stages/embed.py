@@ -1,4 +1,4 @@
-"""Stage `embed`: what a frozen method makes of every window."""
+"""Stage `embed`: features of every window by a frozen method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage `retrieval`: how well each method finds a window's video by its sensors, and its sensors by its video."""
+"""Stage `retrieval`: retrieval of a window's video by its sensors, and of its sensors by its video, for each method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from detach_core.evaluation.retrieval import (
     Values,
     ceiling,
     cosine_matrix,
-    task_figures,
+    task_values,
     tasks_of,
 )
 from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
@@ -46,7 +46,7 @@ class _Home:
     """A split's searched windows.
 
     Attributes:
-        searched: what is searched for what.
+        searched: the split's retrieval tasks.
         source: of the recordings.
         num_windows: of the dataset.
         ids: (M,) the searched windows.
@@ -184,8 +184,8 @@ def _search(home: _Home, embeddings: Embeddings, path: str | Path, forms: Mappin
             if task.neighbours == KEPT
             for direction in similarities
         },
-        figures={
-            (task.level, task.neighbours, direction): task_figures(task, similarity, home.weight)
+        metrics={
+            (task.level, task.neighbours, direction): task_values(task, similarity, home.weight)
             for task in home.searched.tasks
             for direction, similarity in similarities.items()
         },

@@ -61,8 +61,8 @@ def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("claims.detach_exceeds_rivals.table", "table7", "claims.detach_exceeds_rivals.table: unknown key"),
-        ("claims.detach_exceeds_rivals.over", ["nobody"], "claims.detach_exceeds_rivals: nobody: unknown key"),
+        ("claims.detach_exceeds_baselines.table", "table7", "claims.detach_exceeds_baselines.table: unknown key"),
+        ("claims.detach_exceeds_baselines.over", ["nobody"], "claims.detach_exceeds_baselines: nobody: unknown key"),
         ("claims.refinement_raises_purity.spatial", "nobody", "claims.refinement_raises_purity: nobody: unknown key"),
         ("claims.weights_help.datasets", ["elsewhere"], "claims.weights_help.datasets: unknown key"),
         ("significance.reference", "nobody", "significance.reference: unknown key"),

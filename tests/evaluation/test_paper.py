@@ -1,15 +1,15 @@
-from detach_core.evaluation.paper import PublishedFigures, paper_values, published_figures, published_statistics
+from detach_core.evaluation.paper import PublishedMetrics, paper_values, published_metrics, published_statistics
 
 
 def test_cells_that_the_text_of_the_paper_repeats():
-    assert published_figures("table1", "detach", "opportunity") == PublishedFigures(0.73, 0.83)
-    assert published_figures("table1", "cav_mae", "hwu_usp") == PublishedFigures(0.70, 0.55)
-    assert published_figures("table6", "detach-transformer", "opportunity") == PublishedFigures(0.71, 0.85)
+    assert published_metrics("table1", "detach", "opportunity") == PublishedMetrics(0.73, 0.83)
+    assert published_metrics("table1", "cav_mae", "hwu_usp") == PublishedMetrics(0.70, 0.55)
+    assert published_metrics("table6", "detach-transformer", "opportunity") == PublishedMetrics(0.71, 0.85)
 
 
 def test_the_relative_gains_of_the_text_follow_from_the_cells():
     for dataset, f1, precision in (("opportunity", 30.4, 43.1), ("hwu_usp", 1.4, 21.8)):
-        ours, theirs = (published_figures("table1", row, dataset) for row in ("detach", "cav_mae"))
+        ours, theirs = (published_metrics("table1", row, dataset) for row in ("detach", "cav_mae"))
         assert round(100 * (ours.f1_weighted / theirs.f1_weighted - 1), 1) == f1
         assert round(100 * (ours.map / theirs.map - 1), 1) == precision
 
@@ -20,15 +20,15 @@ def test_the_full_method_has_the_same_cell_in_every_table():
 
 
 def test_what_the_paper_does_not_have_is_none():
-    assert published_figures("table1", "statistics", "opportunity") is None
-    assert published_figures("table1", "detach", "my_home") is None
-    assert published_figures("table9", "detach", "opportunity") is None
+    assert published_metrics("table1", "statistics", "opportunity") is None
+    assert published_metrics("table1", "detach", "my_home") is None
+    assert published_metrics("table9", "detach", "opportunity") is None
     assert published_statistics("my_home") == {}
 
 
 def test_the_later_version_is_not_mixed_in():
     later = paper_values()["later_version"]["table1"]["detach"]["opportunity"]["map"]
-    assert later != published_figures("table1", "detach", "opportunity").map
+    assert later != published_metrics("table1", "detach", "opportunity").map
 
 
 def test_statistics_hold_rates_and_counts():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.errors import ContractError
-from detach_core.evaluation.retrieval import FIGURES, RECALLS, tasks_of
+from detach_core.evaluation.retrieval import METRICS, RECALLS, tasks_of
 from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 
 KEY = ("window", "kept", "sensor->video")
@@ -16,15 +16,15 @@ def part(split="default", protocol="by_recording", num_windows=4, dataset="oppor
 
 def run(value=0.5, seed=0, searched=None, variant="detach", spread=0.0, **changes):
     drawn = value + spread * np.linspace(-1, 1, 400)[:, None]
-    figures = np.concatenate([np.full((1, 4), value), np.repeat(drawn, 4, axis=1)])
+    metrics = np.concatenate([np.full((1, 4), value), np.repeat(drawn, 4, axis=1)])
     fields = {
         "method": variant,
         "source": "simulated",
         "commit": "abc",
         "form": "centred",
         "num_tied": 0,
-        "ceilings": {KEY: dict.fromkeys(FIGURES, 1.0)},
-        "figures": {KEY: figures},
+        "ceilings": {KEY: dict.fromkeys(METRICS, 1.0)},
+        "metrics": {KEY: metrics},
     } | changes
     return RetrievalRun(path=f"{variant}{seed}.h5", searched=searched or part(), variant=variant, seed=seed, **fields)
 
@@ -32,31 +32,31 @@ def run(value=0.5, seed=0, searched=None, variant="detach", spread=0.0, **change
 def test_one_run_keeps_its_figures_and_the_percentiles_of_its_resamples_in_the_figure_s_range():
     (row,) = retrieval_rows([run(0.5, spread=0.2)], 0.9)
     for name in RECALLS:
-        assert row.figures[name].value == 0.5
-        assert (row.figures[name].low, row.figures[name].high) == pytest.approx((0.32, 0.68), abs=1e-3)
+        assert row.metrics[name].value == 0.5
+        assert (row.metrics[name].low, row.metrics[name].high) == pytest.approx((0.32, 0.68), abs=1e-3)
     (row,) = retrieval_rows([run(3.0, spread=1.0)], 0.9)
-    assert (row.figures["median_rank"].low, row.figures["median_rank"].high) == pytest.approx((2.1, 3.9), abs=0.01)
+    assert (row.metrics["median_rank"].low, row.metrics["median_rank"].high) == pytest.approx((2.1, 3.9), abs=0.01)
     (row,) = retrieval_rows([run(1.0, spread=1.0)], 0.9)
-    assert (row.figures["median_rank"].low, row.figures["r1"].high) == (1.0, 1.0)
+    assert (row.metrics["median_rank"].low, row.metrics["r1"].high) == (1.0, 1.0)
     assert (row.gallery, row.num_queries, row.splits, row.seeds) == (4, 4, ("default",), (0,))
 
 
 def test_the_plain_figure_is_no_resample_and_lies_inside_its_interval():
-    figures = np.array([[1.0] * 4, [0.0] * 4])
-    (row,) = retrieval_rows([run(figures={KEY: figures})], 0.95)
+    metrics = np.array([[1.0] * 4, [0.0] * 4])
+    (row,) = retrieval_rows([run(metrics={KEY: metrics})], 0.95)
     # One resample that is off is bias alone.
-    assert (row.figures["r1"].value, row.figures["r1"].low, row.figures["r1"].high) == (1.0, 1.0, 1.0)
+    assert (row.metrics["r1"].value, row.metrics["r1"].low, row.metrics["r1"].high) == (1.0, 1.0, 1.0)
 
 
 def test_seeds_and_splits_are_averaged_and_drawn():
     folds = [part("fold1", num_windows=4), part("fold2", num_windows=8)]
     values = {("fold1", 0): 0.1, ("fold1", 1): 0.3, ("fold2", 0): 0.7, ("fold2", 1): 0.9}
     (row,) = retrieval_rows([run(values[one.split, seed], seed, one) for seed in (1, 0) for one in folds], 0.95)
-    figure = row.figures["r1"]
-    assert figure.value == pytest.approx(0.5)
+    metric = row.metrics["r1"]
+    assert metric.value == pytest.approx(0.5)
     # All draws of one split, and there mostly of one seed, are among the resamples.
-    assert figure.low < 0.25
-    assert figure.high > 0.75
+    assert metric.low < 0.25
+    assert metric.high > 0.75
     assert (row.splits, row.seeds) == (("fold1", "fold2"), (0, 1))
     assert row.num_queries == 12
     assert row.gallery == pytest.approx((4 * 4 + 8 * 8) / 12)
@@ -67,25 +67,25 @@ def test_seeds_and_splits_are_averaged_and_drawn():
 def test_a_second_seed_widens_the_interval_by_what_seeds_differ():
     (alone,) = retrieval_rows([run(0.5)], 0.95)
     (both,) = retrieval_rows([run(0.4, 0), run(0.6, 1)], 0.95)
-    assert alone.figures["r5"].low == alone.figures["r5"].high == 0.5
+    assert alone.metrics["r5"].low == alone.metrics["r5"].high == 0.5
     # Two seeds: Student's t with one degree of freedom, cut at 0 and 1.
-    assert (both.figures["r5"].low, both.figures["r5"].high) == (0.0, 1.0)
+    assert (both.metrics["r5"].low, both.metrics["r5"].high) == (0.0, 1.0)
     (near,) = retrieval_rows([run(0.49, 0), run(0.51, 1)], 0.95)
-    assert (near.figures["r5"].low, near.figures["r5"].high) == pytest.approx((0.5 - 0.127, 0.5 + 0.127), abs=1e-3)
+    assert (near.metrics["r5"].low, near.metrics["r5"].high) == pytest.approx((0.5 - 0.127, 0.5 + 0.127), abs=1e-3)
 
 
 def test_methods_stand_under_each_other_and_have_the_same_draws():
     other = ("window", "kept", "video->sensor")
     runs = [run(value, seed, variant=name) for name in ("b", "a") for seed, value in ((0, 0.2), (1, 0.6))]
-    runs = [RetrievalRun(**{**vars(one), "figures": {KEY: one.figures[KEY], other: one.figures[KEY]}}) for one in runs]
+    runs = [RetrievalRun(**{**vars(one), "metrics": {KEY: one.metrics[KEY], other: one.metrics[KEY]}}) for one in runs]
     rows = retrieval_rows(runs, 0.8)
     assert [(row.key, row.run.variant) for row in rows] == [(KEY, "b"), (KEY, "a"), (other, "b"), (other, "a")]
-    assert rows[0].figures == rows[1].figures == rows[2].figures
+    assert rows[0].metrics == rows[1].metrics == rows[2].metrics
 
 
 def test_known_and_unknown_subjects_are_not_averaged():
     rows = retrieval_rows([run(0.9), run(0.1, searched=part("fold1", "by_subject"))], 0.95)
-    assert [(row.run.searched.protocol, row.figures["r1"].value) for row in rows] == [
+    assert [(row.run.searched.protocol, row.metrics["r1"].value) for row in rows] == [
         ("by_recording", 0.9),
         ("by_subject", 0.1),
     ]

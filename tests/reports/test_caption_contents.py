@@ -11,7 +11,7 @@ import pytest
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
 from detach_core.evaluation.aggregate import aggregate
-from detach_core.evaluation.retrieval import FIGURES as RETRIEVAL_FIGURES
+from detach_core.evaluation.retrieval import METRICS as RETRIEVAL_METRICS
 from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings
 from detach_core.reports.comparisons import claims_caption, claims_frame, significance_caption, significance_frame
@@ -54,7 +54,7 @@ def significance(source):
 
 def retrieval(source):
     runs = [RETRIEVAL["run"](seed=seed, source=source, commit="0123456789ab") for seed in (3, 4)]
-    assert set(RETRIEVAL_FIGURES) <= set(retrieval_frame(retrieval_rows(runs, 0.95)))
+    assert set(RETRIEVAL_METRICS) <= set(retrieval_frame(retrieval_rows(runs, 0.95)))
     return retrieval_caption(retrieval_frame(retrieval_rows(runs, 0.95)), 0.95)
 
 

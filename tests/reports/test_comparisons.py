@@ -37,7 +37,7 @@ def frame(monkeypatch):
 
     monkeypatch.setitem(comparisons.MEASURES, "exceeds", measure)
     claim = Claim(settings("table1", ("opportunity", "hwu_usp")), (("opportunity", "default"), ("hwu_usp", "default")))
-    return claims_frame({"detach_exceeds_rivals": claim}, Evidence(), ["abc"])
+    return claims_frame({"detach_exceeds_baselines": claim}, Evidence(), ["abc"])
 
 
 def test_the_six_columns_come_first_and_the_interval_decides(frame):
@@ -53,7 +53,7 @@ def test_readers_see_why_a_claim_was_left_out(frame):
         "+0.050 [-0.100, +0.200]",
         "no window's place is known",
     ]
-    assert shown["Claim"][0] == "detach exceeds rivals"
+    assert shown["Claim"][0] == "detach exceeds baselines"
 
 
 def test_the_caption_says_what_was_resampled(frame):

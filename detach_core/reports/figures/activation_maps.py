@@ -179,7 +179,7 @@ class ActivationMapsDrawing(Drawing[ActivationMapsSettings]):
         return figure
 
     def note(self, frame: pd.DataFrame, settings: ActivationMapsSettings) -> str:
-        """What the pictures are of, how coarse the maps are, and what the outlines and the numbers under them say."""
+        """Origin of the pictures, size of the maps, and meaning of the outlines and of the numbers below."""
         del settings
         shown: ActivationMaps = frame.attrs["maps"]
         grids = dict.fromkeys("{} × {}".format(*shown.maps[name].cells.shape[2:]) for name in MAPS)

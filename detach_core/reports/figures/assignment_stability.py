@@ -151,6 +151,6 @@ class AssignmentStability(Drawing[AssignmentStabilitySettings]):
         return figure
 
     def note(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> str:
-        """Whose labels they are."""
+        """Part of the windows whose labels are shown."""
         del frame, settings
         return "pretraining windows"

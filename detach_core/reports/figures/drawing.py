@@ -87,7 +87,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """How one series is drawn, told apart by any one of the three."""
+    """Look of one series, told apart by any one of the three."""
 
     colour: str
     line: str
@@ -229,13 +229,13 @@ class Artifact:
 
     @property
     def provenance(self) -> Provenance:
-        """Who made it; every contract's value has one."""
+        """Its provenance; every contract's value has one."""
         provenance: Provenance = self.value.provenance
         return provenance
 
 
 class Artifacts:
-    """What a drawing asked for: `artifacts["embeddings"]` are the files of that kind, in the order of the config.
+    """Artifacts of a figure by kind: `artifacts["embeddings"]` are the files of that kind, in the order of the config.
 
     With several datasets and seeds: all seeds of the first dataset, then those of the next.
     """

@@ -73,7 +73,7 @@ def by_class(windows: Windows) -> WindowGroups:
 
 
 def by_place(windows: Windows) -> WindowGroups:
-    """Where each window takes place, as `windows.h5` knows it.
+    """Place of each window, as `windows.h5` holds it.
 
     Raises:
         ContractError: no window's place is known.

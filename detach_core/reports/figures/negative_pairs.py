@@ -60,7 +60,7 @@ def pair_table(artifacts: Artifacts) -> pd.DataFrame:
 
 
 def batch_note(artifacts: Artifacts) -> str:
-    """What the pairs are of, for the provenance line."""
+    """Origin of the pairs, for the provenance line."""
     pairs = artifacts[KIND][0].value
     count = len(pairs.window)
     return f"{pairs.variant} on {pairs.dataset} · {count} pretraining windows, unaugmented"
@@ -242,7 +242,7 @@ class ClassSeparation(Drawing[ClassSeparationSettings]):
         return figure
 
     def note(self, frame: pd.DataFrame, settings: ClassSeparationSettings) -> str:
-        """What the pairs are of, and how classes were chosen."""
+        """Origin of the pairs, and choice of the classes."""
         del settings
         epoch = f"Stage 2, epoch {frame['epoch'].iloc[0]}"
         counted = "n: hard | false pairs, a hard one in both its classes"
@@ -330,6 +330,6 @@ class WeightCdf(Drawing[WeightCdfSettings]):
         return figure
 
     def note(self, frame: pd.DataFrame, settings: WeightCdfSettings) -> str:
-        """What the pairs are of, and which of them are shown."""
+        """Origin of the pairs, and choice among them."""
         shown = "the authors' choice of pairs" if settings.pair_groups == "authors" else "all pairs"
         return f"{frame.attrs['note']} · {shown}, empirical distribution"

@@ -113,6 +113,6 @@ class PhaseSpace(Drawing[PhaseSpaceSettings]):
         return figure
 
     def note(self, frame: pd.DataFrame, settings: PhaseSpaceSettings) -> str:
-        """What the pairs are of."""
+        """Origin of the pairs."""
         shown = ", easy ones of equal action alone" if settings.pair_groups == "authors" else ""
         return f"{frame.attrs['note']} · pairs with {frame['query_class'].iloc[0]}{shown}"

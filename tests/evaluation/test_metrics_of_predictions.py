@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from detach_core.contracts.predictions import Predictions
-from detach_core.evaluation.intervals import f1_of, map_of, over_draws, split_figures
+from detach_core.evaluation.intervals import f1_of, map_of, over_draws, split_metrics
 
 
 def predictions(seed):
@@ -31,8 +31,8 @@ def test_figures_are_scikit_learn_s_draw_by_draw():
 
 def test_a_split_has_the_units_of_its_predictions_and_a_figure_for_each_seed():
     seeds = [[predictions(0), predictions(1)], [predictions(2), predictions(3)]]
-    found = split_figures(seeds, map_of)
+    found = split_metrics(seeds, map_of)
     assert found.instance.tolist() == predictions(0).instance.tolist()
     assert found.stratum.tolist() == predictions(0).label.tolist()
-    values = [figure(np.ones((1, 30))).tolist() for figure in found.figures]
+    values = [metric(np.ones((1, 30))).tolist() for metric in found.metrics]
     assert values == [[[map_of(one, np.ones((1, 30)))[0] for one in draws]] for draws in seeds]
