@@ -1,4 +1,4 @@
-"""Stage `activation_maps`: activation maps of the video networks of DETACH and a baseline (Fig. 8), without training."""
+"""Stage `activation_maps`: maps of the video networks of DETACH and a baseline (Fig. 8); nothing is trained."""
 
 from __future__ import annotations
 
