@@ -21,12 +21,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from detach_core.contracts.activation_maps import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, FeatureMaps, MotionShares
-from detach_core.contracts.errors import ContractError, UserError
+from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, FeatureMaps, MotionShares
 from detach_core.contracts.windows import Windows
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
+from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
 from detach_core.evaluation.map_placement import Values, enlarge, min_max, placement, shrink
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch, required
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.imu2clip.method import Imu2Clip

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detach_core.contracts.assignments import Assignments
-from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.errors import UserError
+from detach_core.contracts.analysis import NegativePairs
+from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.metrics import Interval, Metrics
-from detach_core.contracts.negative_pairs import NegativePairs
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.intervals import Estimate
 from detach_core.evaluation.settings import ArtifactKey, ArtifactKind, Claim
+from detach_core.foundation.errors import UserError
 
 Found = Metrics | Embeddings | Assignments | NegativePairs
 

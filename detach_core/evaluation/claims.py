@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detach_core.contracts.negative_pairs import NegativePairs
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.analysis import NegativePairs
+from detach_core.contracts.metrics import Predictions
 from detach_core.evaluation.claim_evidence import Artifacts, Line
 from detach_core.evaluation.clusters import (
     confident_purer,

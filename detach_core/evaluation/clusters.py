@@ -14,14 +14,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from detach_core.clustering.kmeans import spherical_kmeans
-from detach_core.contracts.assignments import Assignments
-from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.errors import UserError
+from detach_core.clustering import spherical_kmeans
+from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.rows import SelectedRows, blocks
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.encoders.sensor.activation import ActivationVector
+from detach_core.encoders.sensor_networks import ActivationVector
 from detach_core.evaluation.claim_evidence import Artifacts, Line
 from detach_core.evaluation.intervals import MetricOfWeights, SplitMetrics, Values, estimate, instances_of
 from detach_core.evaluation.settings import (
@@ -32,6 +30,7 @@ from detach_core.evaluation.settings import (
     OverKmeansSettings,
     RefinementSettings,
 )
+from detach_core.foundation.errors import UserError
 from detach_core.methods.detach.stage1 import KMEANS_SEED, KMEANS_STARTS, REFINEMENT
 from detach_core.signals.normalization import apply_form
 

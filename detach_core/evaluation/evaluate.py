@@ -9,17 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detach_core.contracts.choice import Choice
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.metrics import ClassResult, Interval, ProtocolResult
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
 from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_metrics
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
-from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
+from detach_core.foundation.errors import ContractError
+from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.signals.splitting import stratified_folds
 
 Features = NDArray[np.float32] | NDArray[np.float64]

@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from detach_core.contracts.metrics import Interval
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Interval, Predictions
 from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
 
 Integers = NDArray[np.integer]

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from detach_core.contracts.negative_pairs import NO_PAIR, PairValues
+from detach_core.contracts.analysis import NO_PAIR, PairValues
 from detach_core.methods.batch import WindowBatch
-from detach_core.methods.detach.negative_kinds import ACTIONS, KINDS, negative_kinds, split_class_names
+from detach_core.methods.detach.negatives import ACTIONS, KINDS, negative_kinds, split_class_names
 from detach_core.methods.detach.stage2 import Detach
 
 Tensors = Mapping[str, Tensor]

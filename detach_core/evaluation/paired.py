@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
-from detach_core.contracts.metrics import Interval, Metrics
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Interval, Metrics, Predictions
 from detach_core.evaluation.intervals import (
     Estimate,
     MetricOf,

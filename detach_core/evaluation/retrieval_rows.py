@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.intervals import Estimate, estimate_of_mean
 from detach_core.evaluation.retrieval import METRICS, Task, Values
+from detach_core.foundation.errors import ContractError
 
 # Level, neighbours and direction.
 Key = tuple[str, str, str]

@@ -16,8 +16,8 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from PIL import Image
 
-from detach_core.contracts.atomic import atomic_path, write_text
-from detach_core.contracts.errors import BadInputError, ContractError, UserError
+from detach_core.foundation.errors import BadInputError, ContractError, UserError
+from detach_core.foundation.files import atomic_path, write_text
 
 
 def markers(name: str) -> tuple[str, str]:

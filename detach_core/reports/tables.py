@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import ContractError
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.files import write_text
 from detach_core.reports.captions import as_html, parts, plain
 
 

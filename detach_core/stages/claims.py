@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from detach_core.contracts.assignments import read_assignments
-from detach_core.contracts.embeddings import read_embeddings
-from detach_core.contracts.logs import stage_log
+from detach_core.contracts.analysis import read_negative_pairs
+from detach_core.contracts.embeddings import read_assignments, read_embeddings
 from detach_core.contracts.metrics import Interval, read_metrics
-from detach_core.contracts.negative_pairs import read_negative_pairs
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.claim_evidence import Artifacts, Found
 from detach_core.evaluation.settings import read_claims
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.comparisons import claims_caption, claims_frame, readable_claims
 from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.training.device import choose_device, prepare

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
 from detach_core.contracts.embeddings import Embeddings, write_embeddings
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.settings import EmbedJob
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import embed_windows, rebuild

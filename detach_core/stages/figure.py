@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import write_text
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import heading, plain
 from detach_core.reports.figures import FIGURES, read_figure
 from detach_core.reports.figures.drawing import (

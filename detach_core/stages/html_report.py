@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import UserError
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import atomic_path
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.pages import check_caption, check_page
 
 NO_RECORD = "Missing metadata for file "

@@ -12,16 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.logs import stage_log
-from detach_core.contracts.negative_pairs import NegativePairs, write_negative_pairs
+from detach_core.contracts.analysis import NegativePairs, write_negative_pairs
+from detach_core.contracts.checkpoint import Checkpoint, Snapshots, read_checkpoint, read_snapshots
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.snapshots import Snapshots, read_snapshots
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.evaluation.settings import NegativePairsJob
+from detach_core.foundation.errors import ContractError, UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import METHODS
@@ -29,7 +28,7 @@ from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import rebuild
-from detach_core.training.seed import derived_seed
+from detach_core.training.randomness import derived_seed
 from detach_core.training.session import normalisation_from_dict
 
 

@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.evaluate import evaluate_protocols, relabelled
 from detach_core.evaluation.settings import ProbeJob
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.device import choose_device
 

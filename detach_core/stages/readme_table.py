@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.files import write_text
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.pages import fill_blocks
 
 BLOCK = "results"

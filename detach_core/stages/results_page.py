@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from detach_core.contracts.atomic import write_text
-from detach_core.contracts.logs import stage_log
+from detach_core.foundation.files import write_text
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.pages import fill_blocks, write_small_picture
 
 PICTURES = "images/results"  # beside the page

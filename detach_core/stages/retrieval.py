@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
@@ -30,6 +28,8 @@ from detach_core.evaluation.retrieval import (
 )
 from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.evaluation.settings import RetrievalJob
+from detach_core.foundation.errors import ContractError, UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
 from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from detach_core.contracts.errors import ContractError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.evaluation.settings import SignificanceJob
+from detach_core.foundation.errors import ContractError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports.comparisons import readable_significance, significance_caption, significance_frame
 from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.logs import stage_log
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.aggregate import aggregate
+from detach_core.foundation.errors import ContractError, UserError
+from detach_core.foundation.logs import stage_log
 from detach_core.reports import results_table as tables
 from detach_core.reports.captions import heading, pooling_note, table_caption
 from detach_core.reports.settings import ResultsTable, TableJob

@@ -3,11 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
+from detach_core.foundation.errors import UserError
 from torch import nn
 
-from detach_core.contracts.errors import UserError
-from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
-from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
 from detach_core.evaluation.activation_maps import PICTURES, cell_centres, map_networks
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape

@@ -3,7 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from detach_core.clustering import agreement
+from detach_core import clustering
 from detach_core.evaluation.clusters import (
     contingency,
     hungarian_accuracies,
@@ -26,16 +26,16 @@ def test_counts_are_those_of_a_loop():
 
 def test_unweighted_figures_are_those_of_the_monitor():
     counts = contingency(CLUSTER, PLACE, np.ones((1, 50)))
-    assert hungarian_accuracies(counts)[0] == pytest.approx(agreement.hungarian_accuracy(CLUSTER, PLACE))
-    assert normalised_mutual_information(counts)[0] == pytest.approx(agreement.mutual_information(CLUSTER, PLACE))
+    assert hungarian_accuracies(counts)[0] == pytest.approx(clustering.hungarian_accuracy(CLUSTER, PLACE))
+    assert normalised_mutual_information(counts)[0] == pytest.approx(clustering.mutual_information(CLUSTER, PLACE))
 
 
 def test_a_weight_of_two_is_a_window_twice():
     twice = np.repeat(np.arange(50), WEIGHT[0].astype(int))
     counts = contingency(CLUSTER, PLACE, WEIGHT[:1])
-    assert hungarian_accuracies(counts)[0] == pytest.approx(agreement.hungarian_accuracy(CLUSTER[twice], PLACE[twice]))
+    assert hungarian_accuracies(counts)[0] == pytest.approx(clustering.hungarian_accuracy(CLUSTER[twice], PLACE[twice]))
     assert normalised_mutual_information(counts)[0] == pytest.approx(
-        agreement.mutual_information(CLUSTER[twice], PLACE[twice])
+        clustering.mutual_information(CLUSTER[twice], PLACE[twice])
     )
 
 
@@ -48,7 +48,7 @@ def test_the_best_naming_is_the_best_of_all():
 def test_right_is_the_commonest_place_of_the_cluster():
     right = right_by_majority(np.array([0, 0, 0, 1, 1]), np.array([2, 2, 1, 0, 0]))
     assert right.tolist() == [True, True, False, True, True]
-    assert right_by_majority(CLUSTER, PLACE).mean() == pytest.approx(agreement.purity(CLUSTER, PLACE))
+    assert right_by_majority(CLUSTER, PLACE).mean() == pytest.approx(clustering.purity(CLUSTER, PLACE))
 
 
 def test_an_unknown_place_is_refused():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Predictions
 from detach_core.evaluation.intervals import f1_of, map_of, over_draws, split_metrics
 
 

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from detach_core.contracts.analysis import MAPS, FeatureMaps
 
-from detach_core.contracts.activation_maps import MAPS, FeatureMaps
 from detach_core.evaluation.activation_maps import motion_shares, moving_pixels, on_motion
 from detach_core.evaluation.map_placement import placement
 from detach_core.methods.batch import WindowBatch

@@ -4,16 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from detach_core.contracts.analysis import NO_PAIR
+from detach_core.training.randomness import seed_everything
 from torch.nn.functional import normalize
 
-from detach_core.contracts.negative_pairs import NO_PAIR
 from detach_core.evaluation.negative_pairs import draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
-from detach_core.training.seed import seed_everything
 
 CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1", "Close Door 1", "Clean Table")
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from detach_core.contracts.metrics import Interval
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Interval, Predictions
 from detach_core.evaluation.intervals import f1_of
 from detach_core.evaluation.paired import SplitPair, SwapTest, difference, holm, swap_test
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.retrieval import METRICS, RECALLS, tasks_of
 from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 

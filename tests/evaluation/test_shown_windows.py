@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError, UserError
 
-from detach_core.contracts.errors import ContractError, UserError
 from detach_core.evaluation.activation_maps import choose_windows
 
 _MAKE = runpy.run_path(str(Path(__file__).resolve().parents[1] / "hand_made.py"))["make_windows"]

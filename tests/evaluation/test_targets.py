@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError
 
-from detach_core.contracts.errors import ContractError
 from detach_core.evaluation.evaluate import relabelled
 
 make_windows = runpy.run_path(str(Path(__file__).parents[1] / "hand_made.py"))["make_windows"]

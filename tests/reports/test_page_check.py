@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
+from detach_core.foundation.errors import ContractError
 
-from detach_core.contracts.errors import ContractError
 from detach_core.reports.pages import check_caption, check_page
 from detach_core.reports.tables import write_table
 

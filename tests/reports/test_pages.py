@@ -1,6 +1,6 @@
 import pytest
+from detach_core.foundation.errors import BadInputError
 
-from detach_core.contracts.errors import BadInputError
 from detach_core.reports.pages import fill_blocks, markers
 
 A, Z = markers("table1")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from detach_core.foundation.errors import UserError
 from PIL import Image
 
-from detach_core.contracts.errors import UserError
 from detach_core.reports.pages import SCALES, write_small_picture
 
 

@@ -1,6 +1,6 @@
 import pytest
+from detach_core.foundation.errors import ContractError
 
-from detach_core.contracts.errors import ContractError
 from detach_core.reports.tables import refuse_mixed_sources
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from detach_core.contracts.analysis import read_activation_maps
+from detach_core.training.randomness import seed_everything
 
-from detach_core.contracts.activation_maps import read_activation_maps
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
@@ -17,7 +18,6 @@ from detach_core.methods.registry import build_method
 from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps
 from detach_core.training.batches import input_shape
-from detach_core.training.seed import seed_everything
 from detach_core.training.session import normalisation_as_dict
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))

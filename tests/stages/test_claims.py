@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from detach_core.contracts.assignments import write_assignments
-from detach_core.contracts.embeddings import write_embeddings
+from detach_core.contracts.embeddings import write_assignments, write_embeddings
 from detach_core.contracts.metrics import write_metrics
 from detach_core.contracts.split import write_split
 from detach_core.contracts.windows import write_windows

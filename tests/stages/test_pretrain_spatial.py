@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from detach_core.contracts.assignments import read_assignments
 from detach_core.contracts.checkpoint import read_checkpoint
+from detach_core.contracts.embeddings import read_assignments
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.clusters import input_clusters
-from detach_core.methods.detach.stage1_monitor import cluster_agreement
+from detach_core.methods.detach.stage1 import cluster_agreement
 from detach_core.settings.base import to_plain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session
-from detach_core.training.state_keeper import FILE_NAME
+from detach_core.training.resume import FILE_NAME
 
 _TOY = runpy.run_path(str(Path(__file__).resolve().parents[1] / "training" / "conftest.py"))
 home, toy = _TOY["home"], _TOY["toy"]

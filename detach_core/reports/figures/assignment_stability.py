@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from detach_core.contracts.errors import ContractError
+from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
 from detach_core.reports.figures.settings import AssignmentStabilitySettings

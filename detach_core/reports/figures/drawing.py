@@ -29,9 +29,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.rcsetup import cycler
 
-from detach_core.contracts.atomic import atomic_path
-from detach_core.contracts.errors import UserError
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import atomic_path
 from detach_core.reports.figures.settings import FigureSettings
 
 WIDTHS_IN = {"column": 3.35, "page": 7.0}
@@ -213,8 +213,8 @@ READERS = {
     "split": "detach_core.contracts.split:read_split",
     "embeddings": "detach_core.contracts.embeddings:read_embeddings",
     "spatial_history": "detach_core.contracts.history:read_history",
-    "negative_pairs": "detach_core.contracts.negative_pairs:read_negative_pairs",
-    "activation_maps": "detach_core.contracts.activation_maps:read_activation_maps",
+    "negative_pairs": "detach_core.contracts.analysis:read_negative_pairs",
+    "activation_maps": "detach_core.contracts.analysis:read_activation_maps",
 }
 
 OwnSettings = TypeVar("OwnSettings", bound=FigureSettings)

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.embedding_map import (
@@ -28,7 +27,8 @@ from detach_core.evaluation.embedding_map import (
     num_equal,
     spread_ids,
 )
-from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
+from detach_core.foundation.errors import ContractError
+from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, only
 from detach_core.reports.figures.settings import FeatureMapSettings

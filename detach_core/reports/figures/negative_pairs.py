@@ -15,8 +15,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from detach_core.contracts.errors import ContractError, UserError
-from detach_core.contracts.negative_pairs import NO_PAIR, NegativePairs
+from detach_core.contracts.analysis import NO_PAIR, NegativePairs
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.reports.figures.drawing import (
     GREY,
     KIND_STYLES,

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from detach_core.contracts.errors import UserError
+from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import KIND_STYLES, PROVENANCE_PT, Artifacts, Drawing, new_figure
 from detach_core.reports.figures.negative_pairs import (
     KINDS,

@@ -6,8 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from detach_core.contracts.assignments import Assignments
-from detach_core.contracts.embeddings import Embeddings
+from detach_core.contracts.embeddings import Assignments, Embeddings
 from detach_core.contracts.metrics import Interval
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from detach_core.contracts.predictions import Predictions
+from detach_core.contracts.metrics import Predictions
 from detach_core.evaluation.claims import ablation, exceeds, subtle_gain
 from detach_core.evaluation.evaluate import summarise
 from detach_core.evaluation.settings import AblationSettings, ExceedsSettings, SubtleGainSettings

@@ -1,6 +1,6 @@
 import pytest
+from detach_core.foundation.errors import UserError
 
-from detach_core.contracts.errors import UserError
 from detach_core.evaluation.settings import Claim, ClaimSettings
 
 

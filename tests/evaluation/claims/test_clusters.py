@@ -2,8 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import UserError
 
-from detach_core.contracts.errors import UserError
 from detach_core.evaluation.clusters import (
     activations,
     confident_purer,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import UserError
 from matplotlib.collections import QuadMesh
 
-from detach_core.contracts.errors import UserError
 from detach_core.reports.figures import FIGURES
 from detach_core.reports.figures.activation_maps import ActivationMapsDrawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, provenance_line, save_figure

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError
 
-from detach_core.contracts.errors import ContractError
 from detach_core.reports.figures.assignment_stability import AssignmentStability
 from detach_core.reports.figures.drawing import add_provenance, house_style
 from detach_core.reports.figures.settings import AssignmentStabilitySettings

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import UserError
 
-from detach_core.contracts.errors import UserError
 from detach_core.reports.figures.drawing import KIND_STYLES, Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.negative_pairs import ClassSeparation, pair_table, separations
 from detach_core.reports.figures.settings import ClassSeparationSettings

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError, UserError
 
-from detach_core.contracts.errors import ContractError, UserError
 from detach_core.reports.figures.feature_map import feature_map_frame
 from detach_core.reports.figures.settings import FeatureMapSettings
 

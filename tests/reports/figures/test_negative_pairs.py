@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detach_core.foundation.errors import ContractError, UserError
 
-from detach_core.contracts.errors import ContractError, UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts
 from detach_core.reports.figures.negative_pairs import batch_note, epoch_title, epochs_of, pair_table
 
