@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from detach_core.evaluation.linear_probe import fit_logistic_probes
 from detach_core.evaluation.metrics import weighted_f1
+from detach_core.evaluation.probes import fit_logistic_probes
 from detach_core.signals.splitting import stratified_folds
 from studies.common import even_labels, write
 from studies.probe_at_chance import INNER_FOLDS, NUM_CLASSES, NUM_FOLDS, STRENGTHS, Design

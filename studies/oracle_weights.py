@@ -22,12 +22,11 @@ from torch import Tensor
 
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.metrics import Metrics, read_metrics
-from detach_core.evaluation.figures import f1_of
-from detach_core.evaluation.paired import difference
+from detach_core.evaluation.intervals import f1_of
+from detach_core.evaluation.paired import difference, paired
 from detach_core.methods.batch import WindowBatch, WindowsAccess
 from detach_core.methods.detach.negatives import FALSE, HARD, PairFeatures, negative_kinds
 from detach_core.methods.detach.stage2 import Detach
-from detach_core.reports.claims.accuracy import paired
 from detach_core.settings.base import to_plain
 from detach_core.settings.shared import MachineSettings, MachinesSettings
 from detach_core.stages.embed import embed

@@ -13,9 +13,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from detach_core.evaluation.chance import chance_level
-from detach_core.evaluation.linear_probe import ClassWeights, fit_logistic_probes
-from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
+from detach_core.evaluation.metrics import chance_level, mean_average_precision, weighted_f1
+from detach_core.evaluation.probes import ClassWeights, fit_logistic_probes
 from detach_core.signals.splitting import rotating_folds, stratified_folds
 from studies.common import even_labels, write
 

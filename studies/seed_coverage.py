@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detach_core.evaluation.hierarchy import estimate_of_mean
-from detach_core.evaluation.intervals import resampling_weights
+from detach_core.evaluation.intervals import estimate_of_mean, resampling_weights
 from studies.common import even_labels, plain_weights, write
 
 CONFIDENCE, RESAMPLES, EXPERIMENTS = 0.95, 300, 400

@@ -11,13 +11,14 @@ from typing import Any
 
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, join_path, unknown_key
-from detach_core.config.search import CHANGEABLE
 from detach_core.config.validation import validated
 from detach_core.config.variants import COMMON, ResolvedVariant, merge, resolve_variant
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import TrainedSettings
 from detach_core.settings.base import field_types, to_plain
 
+# Stage 1 is trained once, whatever the candidate: what it stands on (input, encoders, video) cannot be searched over.
+CHANGEABLE = ("augmentation", "optimizer")
 # No name of a variant holds it.
 MARK = "+"
 

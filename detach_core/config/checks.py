@@ -8,8 +8,7 @@ from detach_core.config.candidates import candidates_of, resolve_candidate, sear
 from detach_core.config.datasets import DatasetSection, OpportunityDataset
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
-from detach_core.config.figure_checks import figure_mistakes
-from detach_core.config.reports import ResultsTable
+from detach_core.config.figures import figure_mistakes
 from detach_core.config.splits import DatasetSplit
 from detach_core.config.validation import validated
 from detach_core.config.variants import (
@@ -22,6 +21,7 @@ from detach_core.config.variants import (
 )
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import VideoNetworkSettings
+from detach_core.reports.settings import ResultsTable
 from detach_core.settings.shared import SCRATCH
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from detach_core.config.claims import Claim, SignificanceSection
 from detach_core.config.datasets import Dataset
-from detach_core.config.evaluation import ProbeSection
-from detach_core.config.figures import AnalysisSection, Figure
-from detach_core.config.halves import HalfSection
-from detach_core.config.reports import Table
-from detach_core.config.search import SearchSection
-from detach_core.config.section import Section
+from detach_core.config.section import Name, Section, Share
 from detach_core.config.splits import Split
-from detach_core.settings.base import Name, Share
+from detach_core.evaluation.settings import (
+    AnalysisSettings,
+    AnyClaimSettings,
+    HalfSettings,
+    ProbeSettings,
+    SignificanceSettings,
+)
+from detach_core.reports.settings import DataTable, ResultsTable
+from detach_core.settings.base import Settings
 from detach_core.settings.shared import (
     AugmentationSettings,
     EncoderSettings,
@@ -23,6 +26,25 @@ from detach_core.settings.shared import (
     OptimizerSettings,
     VideoStartSettings,
 )
+
+Claim = Annotated[AnyClaimSettings, Field(discriminator="measure")]
+
+
+def _kind_of_table(value: Any) -> str:
+    return "results" if (isinstance(value, dict) and "rows" in value) or isinstance(value, ResultsTable) else "data"
+
+
+Table = Annotated[
+    Annotated[ResultsTable, Tag("results")] | Annotated[DataTable, Tag("data")], Discriminator(_kind_of_table)
+]
+
+
+@dataclass(frozen=True)
+class SearchSettings(Settings):
+    """Candidates beside the unchanged settings, which are always candidate 0; none switches the search off."""
+
+    candidates: Annotated[tuple[dict[str, dict[str, Any]], ...], Field(max_length=16)] = ()
+    """each a set of changes of `augmentation` or `optimizer`, trained for every trained variant"""
 
 
 class Document(Section):
@@ -45,14 +67,14 @@ class Document(Section):
     spatial: dict[Name, dict[str, Any]] = Field(description="Stage 1: `default`, and others by what they change")
     methods: dict[str, dict[str, Any]] = Field(description="settings of methods that differ from their defaults")
     variants: dict[Name, dict[str, Any]] = Field(description="a method and the few values it changes")
-    search: SearchSection
+    search: SearchSettings = SearchSettings()
     snapshots: Annotated[list[Share], Field(min_length=1)] = Field(
         description="shares of the epochs at which weights are kept (Fig. 4)"
     )
-    probe: ProbeSection
-    halves: dict[Name, HalfSection] = Field(description="rows that probe a half of a variant's feature")
-    analysis: AnalysisSection
+    probe: ProbeSettings = ProbeSettings()
+    halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
+    analysis: AnalysisSettings
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
-    figures: dict[Name, Figure] = Field(description="results/figures/{name}.csv, .pdf, .png")
-    significance: SignificanceSection
+    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png")
+    significance: SignificanceSettings
     claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")

@@ -1,36 +1,36 @@
-"""What `claims.csv` and `significance.csv` are made of, as keys that the rules turn into files."""
+"""Artifacts and settings of claims, comparisons and retrieval, as keys that the rules turn into files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from detach_core.config.claims import Claim
 from detach_core.config.errors import unknown_key
-from detach_core.config.reports import ResultsTable
 from detach_core.config.resolved import Config
 from detach_core.config.section import canonical
 from detach_core.config.variants import resolve_spatial
+from detach_core.evaluation.settings import (
+    ActivationSettings,
+    AnyClaimSettings,
+    ArtifactKey,
+    ClaimsJob,
+    ComparedTable,
+    OverKmeansSettings,
+    Part,
+    PlainClaim,
+    RetrievalJob,
+    SignificanceJob,
+)
+from detach_core.reports.settings import ResultsTable
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
 RESERVED = frozenset({"claims", "retrieval", "significance"})
 
 
-class Key(NamedTuple):
-    """One artifact: its kind, and the run of which it is; `name` is a variant, a half or a Stage 1."""
-
-    kind: str
-    dataset: str
-    split: str
-    name: str
-    seed: int
-
-
-def claim_keys(config: Config) -> list[Key]:
+def claim_keys(config: Config) -> list[ArtifactKey]:
     """Every artifact that some claim is decided by, each once."""
     keys = [
-        Key(need.kind, dataset, split, need.name, seed)
+        ArtifactKey(need.kind, dataset, split, need.name, seed)
         for claim in config.document.claims.values()
         for need in claim.needs()
         for dataset, split in config.parts(need.table)
@@ -45,17 +45,17 @@ def claim_splits(config: Config) -> list[tuple[str, str]]:
     parts = [
         part
         for claim in config.document.claims.values()
-        if claim.stage_one_input is not None
+        if isinstance(claim, OverKmeansSettings)
         for part in _parts(config, claim)
     ]
     return list(dict.fromkeys(parts))
 
 
-def significance_keys(config: Config) -> list[Key]:
+def significance_keys(config: Config) -> list[ArtifactKey]:
     """The metrics of every row that is compared and of the reference, each once."""
     section = config.document.significance
     keys = [
-        Key("metrics", dataset, split, row, seed)
+        ArtifactKey("metrics", dataset, split, row, seed)
         for table in section.tables
         for dataset, split in config.parts(table)
         for row in (section.reference, *config.rows(table))
@@ -67,28 +67,38 @@ def significance_keys(config: Config) -> list[Key]:
 def claim_settings(config: Config) -> str:
     """Settings of stage `claims`: the claims with their tables' parts, how intervals are made, the keys in order."""
     document = config.document
-    claims = {
-        name: {**claim.model_dump(), "below": claim.below, "parts": _parts(config, claim), **_input_of(config, claim)}
-        for name, claim in document.claims.items()
-    }
-    return canonical({"claims": claims, "seeds": document.seeds, **_common(config, claim_keys(config))})
+    job = ClaimsJob(
+        bootstrap=document.probe.bootstrap,
+        confidence=document.probe.confidence,
+        claims={
+            name: PlainClaim(claim, tuple(_parts(config, claim)), _activation_of(config, claim))
+            for name, claim in document.claims.items()
+        },
+        seeds=tuple(document.seeds),
+        keys=tuple(claim_keys(config)),
+    )
+    return canonical(job)
 
 
 def significance_settings(config: Config) -> str:
     """Settings of stage `significance`: tables with their rows and parts, the reference, the keys in order."""
     section = config.document.significance
-    tables = {name: {"rows": config.rows(name), "parts": config.parts(name)} for name in section.tables}
-    keys = significance_keys(config)
-    return canonical(
-        {"reference": section.reference, "swaps": section.swaps, "tables": tables, **_common(config, keys)}
+    job = SignificanceJob(
+        reference=section.reference,
+        swaps=section.swaps,
+        confidence=config.document.probe.confidence,
+        tables={name: ComparedTable(tuple(config.rows(name)), tuple(config.parts(name))) for name in section.tables},
+        keys=tuple(significance_keys(config)),
     )
+    return canonical(job)
 
 
 def retrieval_settings(config: Config) -> str:
     """Settings of stage `retrieval`: how intervals are made, and in which form each variant has its sensor windows."""
     trained = dict.fromkeys(map(config.trained, config.rows("table1")))
     forms = {name: config.variant(name).settings.input.form for name in trained}
-    return canonical({**config.document.probe.model_dump(include={"bootstrap", "confidence"}), "forms": forms})
+    probe = config.document.probe
+    return canonical(RetrievalJob(bootstrap=probe.bootstrap, confidence=probe.confidence, forms=forms))
 
 
 def evidence_mistakes(config: Config) -> Iterator[str]:
@@ -116,19 +126,13 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
                 yield f"{key}: {need.name}: {unknown_key(need.name, names)}"
 
 
-def _parts(config: Config, claim: Claim) -> list[tuple[str, str]]:
+def _parts(config: Config, claim: AnyClaimSettings) -> list[Part]:
     return [part for part in config.parts(claim.table) if part[0] in claim.datasets]
 
 
-def _input_of(config: Config, claim: Claim) -> dict[str, object]:
-    """What the activation vector is made by that the claim's Stage 1 is fed."""
-    if claim.stage_one_input is None:
-        return {}
-    settings = resolve_spatial(config.document, claim.stage_one_input)
-    form, quantile = settings.input.form, settings.input.activation_quantile
-    return {"input": {"form": form, "activation_quantile": quantile, "activation": settings.activation}}
-
-
-def _common(config: Config, keys: list[Key]) -> dict[str, object]:
-    probe = config.document.probe
-    return {"bootstrap": probe.bootstrap, "confidence": probe.confidence, "keys": [list(key) for key in keys]}
+def _activation_of(config: Config, claim: AnyClaimSettings) -> ActivationSettings | None:
+    """The activation vector that the claim's Stage 1 is fed, where the claim clusters it."""
+    if not isinstance(claim, OverKmeansSettings):
+        return None
+    settings = resolve_spatial(config.document, claim.spatial)
+    return ActivationSettings(settings.input.form, settings.input.activation_quantile, settings.activation)

@@ -1,118 +1,97 @@
-"""Figures: what each draws and of which runs, and what the analysis behind them measures."""
+"""Resolution of the figures' sections, and checks of the names in `halves`, `analysis` and `figures`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic import Field
-
-from detach_core.config.reports import Names
-from detach_core.config.section import Label, Name, Section
-
-# Drawing -> the artifacts that it is made from, as detach_core/reports/figures says (a test holds them together).
-NEEDS: dict[str, tuple[str, ...]] = {
-    "weight_cdf": ("negative_pairs",),
-    "class_separation": ("negative_pairs",),
-    "phase_space": ("negative_pairs",),
-    "feature_map": ("windows", "split", "embeddings"),
-    "activation_maps": ("activation_maps",),
-    "assignment_stability": ("windows", "spatial_history"),
-}
-# Drawings of one run; the others take every seed.
-OF_ONE_SEED = frozenset({"feature_map"})
-PairGroups = Literal["all", "authors"]
+from detach_core.config.document import Document
+from detach_core.config.errors import ConfigError, unknown_key
+from detach_core.config.validation import validated
+from detach_core.config.variants import spatial_names
+from detach_core.reports.figures import FIGURES
+from detach_core.reports.figures.settings import (
+    ActivationMapsSettings,
+    AssignmentStabilitySettings,
+    FigureSettings,
+    PairFigureSettings,
+    PhaseSpaceSettings,
+    RunFigureSettings,
+)
 
 
-class FigureSection(Section):
-    """A figure of the runs of one split."""
+def resolve_figure(document: Document, name: str) -> FigureSettings:
+    """The settings of `figures.<name>`, of its kind's own type.
 
-    split: Name = Field(description="name of the split")
-
-
-class RunFigure(FigureSection):
-    """A figure of one variant on one dataset."""
-
-    dataset: Name = Field(description="dataset that is shown")
-    variant: Name = Field(description="variant that is shown")
-
-    @property
-    def shown(self) -> list[str]:
-        """The one dataset."""
-        return [self.dataset]
+    Raises:
+        ConfigError: an unknown kind, or a key that is missing, unknown or out of range.
+    """
+    section = document.figures[name]
+    settings: FigureSettings = validated(_kind_of(section, name), section, ("figures", name))
+    return settings
 
 
-class WeightCdf(RunFigure):
-    """Fig. 4: how the weights of easy, hard and false negatives are distributed as training goes on."""
-
-    draw: Literal["weight_cdf"]
-    pair_groups: PairGroups = Field(description="all pairs, or the authors' narrower choice")
-
-
-class ClassSeparation(RunFigure):
-    """Fig. 5: the classes whose hard and false negatives differ most and least in weight."""
-
-    draw: Literal["class_separation"]
-    num_classes: int = Field(ge=1, le=20, description="classes at either end")
-
-
-class PhaseSpace(RunFigure):
-    """Fig. 6: spatial and temporal similarity of one class's pairs."""
-
-    draw: Literal["phase_space"]
-    query_class: Label = Field(description="class at one side of every pair")
-    pair_groups: PairGroups = Field(description="all pairs, or the authors' narrower choice")
+def _kind_of(section: Mapping[str, Any], name: str) -> type[FigureSettings]:
+    key, draw = f"figures.{name}.draw", section.get("draw")
+    if draw is None:
+        raise ConfigError([f"{key}: missing"])
+    if not isinstance(draw, str) or draw not in FIGURES:
+        raise ConfigError([f"{key}: must be one of {', '.join(FIGURES)}, or `module:Class`, got {draw!r}"])
+    try:
+        kind = FIGURES.settings(draw)
+    except LookupError as error:
+        raise ConfigError([f"{key}: {error}"]) from None
+    if not issubclass(kind, FigureSettings):
+        raise ConfigError([f"{key}: the `settings_type` of {draw} must be a subclass of FigureSettings"])
+    return kind
 
 
-class FeatureMap(RunFigure):
-    """Figs. 7 and 9: t-SNE of features."""
-
-    draw: Literal["feature_map"]
-    features: Annotated[
-        list[Literal["video", "sensor", "video_spatial", "sensor_spatial", "video_temporal", "sensor_temporal"]],
-        Field(min_length=1, max_length=4),
-    ] = Field(description="features, a panel each")
-    colour: Literal["class", "place", "sensor"] = Field(description="what the colour says")
-    max_windows: int = Field(ge=10, le=100_000, description="windows that are shown at most")
-    perplexity: float = Field(gt=1, le=1000, description="of t-SNE: about how many neighbours count")
-
-
-class ActivationMaps(RunFigure):
-    """Fig. 8: where in the picture the networks answer."""
-
-    draw: Literal["activation_maps"]
-
-
-class AssignmentStability(FigureSection):
-    """Fig. 10: how many windows change their pseudo-label in each epoch of Stage 1."""
-
-    draw: Literal["assignment_stability"]
-    datasets: Names = Field(description="datasets, a curve each")
-    spatial: Name = Field(description="Stage 1 that is shown")
-
-    @property
-    def shown(self) -> list[str]:
-        """All its datasets."""
-        return self.datasets
+def figure_mistakes(document: Document) -> Iterator[str]:
+    """One line for each value that does not fit the others."""
+    for name, half in document.halves.items():
+        if name in document.variants:
+            yield f"halves.{name}: must not have the name of a variant"
+        if half.variant not in document.variants:
+            yield f"halves.{name}.variant: {unknown_key(half.variant, document.variants)}"
+        elif document.variants[half.variant].get("method") != "detach":
+            yield f"halves.{name}.variant: must be a variant of detach, the only method with halves, got {half.variant}"
+    baseline, classes = document.analysis.maps.baseline, document.analysis.maps.classes
+    if baseline not in document.variants:
+        yield f"analysis.maps.baseline: {unknown_key(baseline, document.variants)}"
+    for dataset, named in classes.items():
+        known = document.datasets[dataset].classes if dataset in document.datasets else []
+        if strange := [each for each in named if each not in known]:
+            yield f"analysis.maps.classes.{dataset}: must be among the dataset's classes, got {', '.join(strange)}"
+    for name in document.figures:
+        try:
+            figure = resolve_figure(document, name)
+        except ConfigError as error:
+            yield from error.lines
+        else:
+            yield from _of_figure(document, f"figures.{name}", figure)
 
 
-Figure = Annotated[
-    WeightCdf | ClassSeparation | PhaseSpace | FeatureMap | ActivationMaps | AssignmentStability,
-    Field(discriminator="draw"),
-]
+def _of_figure(document: Document, key: str, figure: FigureSettings) -> Iterator[str]:
+    if figure.split not in document.splits:
+        yield f"{key}.split: {unknown_key(figure.split, document.splits)}"
+    missing = [dataset for dataset in figure.shown if dataset not in document.datasets]
+    for dataset in missing:
+        yield f"{key}.dataset: {unknown_key(dataset, document.datasets)}"
+    if isinstance(figure, AssignmentStabilitySettings) and figure.spatial not in spatial_names(document):
+        yield f"{key}.spatial: {unknown_key(figure.spatial, spatial_names(document))}"
+    if isinstance(figure, RunFigureSettings) and not missing:
+        yield from _of_run_figure(document, key, figure)
 
 
-class MapsSection(Section):
-    """Windows and networks of the activation maps."""
-
-    baseline: Name = Field(description="variant whose video map stands beside")
-    moving: float = Field(gt=0, le=255, description="change of brightness from which a pixel moves (grey levels)")
-    classes: dict[Name, Annotated[list[Label], Field(min_length=1, max_length=6)]] = Field(
-        description="dataset -> the classes of the windows that are shown"
-    )
-
-
-class AnalysisSection(Section):
-    """What is measured behind the figures."""
-
-    pair_windows: int = Field(ge=8, le=4096, description="windows whose pairs are looked at, the same for every run")
-    maps: MapsSection
+def _of_run_figure(document: Document, key: str, figure: RunFigureSettings) -> Iterator[str]:
+    if figure.variant not in document.variants:
+        yield f"{key}.variant: {unknown_key(figure.variant, document.variants)}"
+    elif isinstance(figure, PairFigureSettings) and document.variants[figure.variant].get("method") != "detach":
+        yield f"{key}.variant: must be a variant of detach, which weighs pairs, got {figure.variant}"
+    home = document.datasets[figure.dataset]
+    if isinstance(figure, PairFigureSettings) and home.label_unit == "recording":
+        yield f"{key}.dataset: must have labels of windows, whose pairs are compared, got {figure.dataset}"
+    if isinstance(figure, PhaseSpaceSettings) and figure.query_class not in home.classes:
+        yield f"{key}.query_class: must be among the dataset's classes, got {figure.query_class!r}"
+    if isinstance(figure, ActivationMapsSettings) and figure.dataset not in document.analysis.maps.classes:
+        yield f"analysis.maps.classes.{figure.dataset}: missing; {key} shows its windows"

@@ -7,10 +7,13 @@ from typing import Any
 
 from detach_core.config.candidates import candidates_of, resolve_candidate
 from detach_core.config.document import Document
-from detach_core.config.reports import ResultsTable
+from detach_core.config.figures import resolve_figure
 from detach_core.config.section import canonical
 from detach_core.config.variants import ResolvedVariant, resolve_spatial, spatial_names
+from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, NegativePairsJob, ProbeJob
 from detach_core.methods.registry import DETACH_STAGE_1
+from detach_core.reports.figures.settings import FigureSettings
+from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
 
 _SOURCE = {"simulated": "simulated", "local": "local", "download": "downloaded"}
@@ -27,6 +30,7 @@ class Config:
             for name, runs in self._candidates.items()
             for run, changes in runs.items()
         }
+        self.figures: dict[str, FigureSettings] = {name: resolve_figure(document, name) for name in document.figures}
 
     def recordings(self, dataset: str) -> list[str]:
         """Ids of the recordings, subject by subject."""
@@ -85,7 +89,7 @@ class Config:
     def rows(self, table: str) -> list[str]:
         """A table's variants; none for a table about the data."""
         section = self.document.tables[table]
-        return section.rows if isinstance(section, ResultsTable) else []
+        return list(section.rows) if isinstance(section, ResultsTable) else []
 
     def parts(self, table: str) -> list[tuple[str, str]]:
         """Dataset and split of everything that a table is made of, dataset by dataset."""
@@ -157,34 +161,40 @@ class Config:
 
     def embedding(self, variant: str) -> str:
         """Settings of stage `embed`: the checkpoint knows the rest."""
-        return canonical({"variant": variant, **self._machine()})
+        return canonical(EmbedJob(variant=variant, **self._machine()))
 
     def probing(self, variant: str) -> str:
         """Settings of stage `probe`, with what each candidate of the variant changes."""
-        candidates = list(self._candidates.get(self.trained(variant), {variant: {}}).values())
-        half = self.document.halves.get(variant)
-        part = {**half.model_dump(), "variant": variant} if half else {}
-        return canonical({"probe": self.document.probe, "candidates": candidates, **part, **self._machine()})
+        candidates = tuple(self._candidates.get(self.trained(variant), {variant: {}}).values())
+        job = ProbeJob(**self._machine(), probe=self.document.probe, candidates=candidates)
+        if half := self.document.halves.get(variant):
+            job = replace(job, half=half.half, target=half.target, variant=variant)
+        return canonical(job)
 
     def negative_pairs(self, variant: str) -> str:
         """Settings of stage `negative_pairs`."""
-        document = self.document
-        chosen = {"windows": document.analysis.pair_windows, "snapshots": document.snapshots}
-        return canonical({"variant": variant, **chosen, **self._machine()})
+        windows, snapshots = self.document.analysis.pair_windows, tuple(self.document.snapshots)
+        return canonical(NegativePairsJob(**self._machine(), variant=variant, windows=windows, snapshots=snapshots))
 
     def activation_maps(self, dataset: str, variant: str) -> str:
         """Settings of stage `activation_maps`."""
         maps = self.document.analysis.maps
-        chosen = {"baseline": maps.baseline, "moving": maps.moving, "classes": maps.classes.get(dataset, [])}
-        return canonical({"variant": variant, **chosen, **self._machine()})
+        job = ActivationMapsJob(
+            **self._machine(),
+            variant=variant,
+            baseline=maps.baseline,
+            moving=maps.moving,
+            classes=maps.classes.get(dataset, ()),
+        )
+        return canonical(job)
 
     def figure(self, name: str) -> str:
         """Settings of stage `figure`."""
-        return canonical(self.document.figures[name])
+        return canonical(self.figures[name])
 
     def table(self, name: str) -> str:
         """Settings of stage `table`."""
-        return canonical({**self.document.tables[name].model_dump(), "seeds": self.document.seeds})
+        return canonical(TableJob(table=self.document.tables[name], seeds=tuple(self.document.seeds)))
 
     def _of_dataset(self, dataset: str, *keys: str, without: str = "") -> str:
         """The source and the `keys` of a dataset's section; `a.b` takes `b` alone of section `a`.

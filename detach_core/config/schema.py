@@ -12,14 +12,16 @@ import textwrap
 from dataclasses import is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from detach_core.config.candidates import CHANGEABLE
 from detach_core.config.document import Document
-from detach_core.config.search import CHANGEABLE
 from detach_core.config.variants import COMMON, own_keys
+from detach_core.evaluation.settings import AnyClaimSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
+from detach_core.reports.figures import FIGURES
 from detach_core.settings.base import Settings
 
 SCHEMA_PATH = "docs/config.schema.json"
@@ -47,13 +49,23 @@ def config_schema() -> dict[str, Any]:
         }
         definitions[f"{method}-variant"] = variant
         variants.append({"$ref": f"#/$defs/{method}-variant"})
+    figures = []
+    for kind in FIGURES:
+        section = settings_schema(FIGURES.settings(kind))
+        definitions.update(section.pop("$defs", {}))
+        definitions[f"{kind}-figure"] = section
+        figures.append({"$ref": f"#/$defs/{kind}-figure"})
+    own_figure = {"type": "object", "properties": {"draw": {"type": "string", "pattern": ":"}}, "required": ["draw"]}
+    _set_entries(schema["properties"]["figures"], {"anyOf": [*figures, own_figure]})
+    for claim in get_args(AnyClaimSettings):
+        definitions[claim.__name__] = settings_schema(claim)
     # A method or variant of another package has settings of its own.
     outside = {"type": "object", "properties": {"method": {"type": "string", "pattern": ":"}}, "required": ["method"]}
     _set_entries(schema["properties"]["variants"], {"anyOf": [*variants, outside]})
     schema["properties"]["methods"] |= {"properties": methods, "additionalProperties": {"type": "object"}}
     changeable = {key: schema["properties"][key] for key in CHANGEABLE}
     candidate = {"type": "object", "properties": changeable, "additionalProperties": False}
-    definitions["SearchSection"]["properties"]["candidates"]["items"] = candidate
+    definitions["SearchSettings"]["properties"]["candidates"]["items"] = candidate
     _loosen(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -101,7 +113,7 @@ def _set_entries(section: dict[str, Any], entry: dict[str, Any]) -> None:
 def _loosen(value: Any) -> None:
     """Require no key, and let what fits several alternatives pass: an overlay holds a part of a section."""
     if isinstance(value, dict):
-        if isinstance(value.get("required"), list) and value["required"] != ["method"]:
+        if isinstance(value.get("required"), list) and value["required"] not in (["method"], ["draw"]):
             del value["required"]
         if "oneOf" in value:
             value["anyOf"] = value.pop("oneOf")

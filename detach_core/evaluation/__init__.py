@@ -1,1 +1,1 @@
-"""Frozen features -> a linear probe -> figures with their intervals."""
+"""Metrics with their intervals: probes, retrieval, comparisons, claims, and analyses of trained networks."""

@@ -1,9 +1,9 @@
-"""Frozen features and a split -> the figures of each protocol (decisions.md, D3 to D5)."""
+"""Metrics of frozen features under each protocol of a split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,19 +13,61 @@ from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predict
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
-from detach_core.evaluation.chance import chance_level
-from detach_core.evaluation.figures import FRACTION, f1_of, map_of, split_figures
-from detach_core.evaluation.hierarchy import estimate
-from detach_core.evaluation.intervals import instances_of
-from detach_core.evaluation.linear_probe import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
-from detach_core.evaluation.pooling import mean_by_unit
+from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_metrics
+from detach_core.evaluation.metrics import chance_level
+from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
+from detach_core.foundation.errors import ContractError
+from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.signals.splitting import stratified_folds
+
+Features = NDArray[np.float32] | NDArray[np.float64]
+
+
+def mean_by_unit(features: Features, unit: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The mean feature (U, D) of each unit, and the units (U,) in ascending order.
+
+    Args:
+        features: (N, D), one row a window.
+        unit: (N,), the unit that each window belongs to.
+
+    Raises:
+        ValueError: the shapes do not fit, or there is no window.
+    """
+    if features.ndim != 2 or unit.shape != features.shape[:1] or not len(unit):
+        raise ValueError(f"expected (N, D) features and (N,) units, got {features.shape} and {unit.shape}")
+    order = np.argsort(unit, kind="stable")
+    units, first, count = np.unique(unit[order], return_index=True, return_counts=True)
+    sums = np.add.reduceat(features[order].astype(np.float64), first, axis=0)
+    return sums / count[:, None], units.astype(np.int64)
+
+
+def relabelled(windows: Windows, target: str) -> Windows:
+    """The windows labelled by `target`, `place` or `action`, which are parts of their classes' names.
+
+    Raises:
+        ContractError: a class whose name is not an action and a place.
+    """
+    place_of, action_of = split_class_names(windows.class_names)
+    for name, place in zip(windows.class_names, place_of, strict=True):
+        if place < 0:
+            raise ContractError(
+                windows.path,
+                "class_names",
+                expected=f"{' or '.join(ACTIONS)} and a place in every class",
+                found=name,
+                remedy=f"leave rows of `halves` with target {target} out of this dataset's tables and claims",
+            )
+    places = tuple(dict.fromkeys(name.partition(" ")[2] for name in windows.class_names))
+    names, of_class = (places, place_of) if target == "place" else (ACTIONS, action_of)
+    label = np.append(np.asarray(of_class, dtype=np.int32), np.int32(-1))[windows.label]
+    return replace(windows, label=label, class_names=names)
+
 
 Ids = NDArray[np.int64]
 
 
 class Units:
-    """What is classified: windows, or recordings with the mean feature of their windows."""
+    """Classified units: windows, or recordings with the mean feature of their windows."""
 
     def __init__(self, windows: Windows, features: NDArray[np.float32]) -> None:
         by_recording = windows.label_unit == "recording"
@@ -53,7 +95,7 @@ def evaluate_protocols(
     interval: Interval,
     device: torch.device,
 ) -> dict[str, ProtocolResult]:
-    """The figures of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
+    """The metrics of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
 
     Args:
         windows: labels, recordings and instances.
@@ -118,7 +160,7 @@ def evaluate_protocols(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
+    """Fold in which a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
 
     protocol: str
     fold: Fold
@@ -157,10 +199,10 @@ def _predict(candidates: Sequence[Units], pairs: Sequence[tuple[Fold, Probe]]) -
 def summarise(
     draws: Sequence[Predictions], class_names: Sequence[str], choices: tuple[Choice, ...], interval: Interval
 ) -> ProtocolResult:
-    """The figures of the predictions of all draws, with their intervals and what guessing would score."""
+    """The metrics of the predictions of all draws, with their intervals and chance levels."""
     num_classes, first = len(class_names), draws[0]
-    f1 = estimate([split_figures([draws], f1_of(num_classes))], interval, FRACTION)
-    precision = estimate([split_figures([draws], map_of)], interval, FRACTION)
+    f1 = estimate([split_metrics([draws], f1_of(num_classes))], interval, FRACTION)
+    precision = estimate([split_metrics([draws], map_of)], interval, FRACTION)
     chance = chance_level(first.label, num_classes, np.random.default_rng([interval.seed, 10]))
     per_class = _per_class(draws, class_names)
     return ProtocolResult(
@@ -183,7 +225,7 @@ def summarise(
 
 
 def _per_class(draws: Sequence[Predictions], class_names: Sequence[str]) -> dict[str, ClassResult]:
-    """Each class's figures, means over the draws."""
+    """Each class's metrics, means over the draws."""
     once, num_classes = np.ones((1, len(draws[0].label))), len(class_names)
     f1s = [metrics.f1_by_class(one.label, one.predicted, num_classes, once) for one in draws]
     f1, support = np.mean([one[0] for one, _ in f1s], axis=0), f1s[0][1][0]

@@ -1,27 +1,42 @@
-"""Bootstrap over gesture instances or sequences, stratified by class (decisions.md, D5).
+"""Intervals of metrics: stratified bootstrap over gesture instances, and Student's t over seeds and splits.
 
 Overlapping windows of one gesture are not independent, so the gesture is drawn, with all its windows. Drawing within
 each class keeps every class in every resample, so that average precision stays defined. Of n instances of a class
 n - 1 are drawn and weighted n / (n - 1), which makes the variance of a mean the unbiased one (Rao and Wu 1988): with
 the plain bootstrap a class of three has two thirds of it.
 
-What an interval covers is the value that the figure has on average over tests of this size, not its limit for a test
-without end: average precision is higher on few units (`docs/statistics.md` has the coverage of both).
+An interval covers the value that the metric has on average over tests of this size, not its limit for a test without
+end: average precision is higher on few units (`docs/statistics.md` has the coverage of both).
+
+One run has a bootstrap over its units alone: what another seed would give is not in it. Several runs have an interval
+of Student's t around their mean. Its variance adds what units, draws of folds, seeds and splits vary, its degrees of
+freedom are those of Satterthwaite (1946). Drawing three seeds with replacement, as a bootstrap would, leaves a third of
+their variance out and takes the rest for known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from detach_core.contracts.metrics import Interval, Predictions
+from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
 
 Integers = NDArray[np.integer]
+
 Values = NDArray[np.float64]
+
 Bounds = tuple[float, float]
+
 UNBOUNDED: Bounds = (-np.inf, np.inf)
 
 
 def resampling_weights(instance: Integers, label: Integers, num_resamples: int, rng: np.random.Generator) -> Values:
-    """How much each unit weighs in each resample, (B, N); the weights of a class add up to its units' number.
+    """Weight of each unit in each resample, (B, N); the weights of a class add up to its units' number.
 
     Args:
         instance: (N,), what is drawn: units of one instance come together. -1 is an instance of its own for each unit.
@@ -54,7 +69,7 @@ def instances_of(instance: Integers) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def draw_weights(num_draws: int, num_resamples: int, rng: np.random.Generator) -> Values:
-    """How much each draw of folds weighs in each resample, (B, D), rows adding up to 1: draws are drawn like units."""
+    """Weight of each draw of folds in each resample, (B, D), rows adding up to 1: draws are drawn like units."""
     ids = np.arange(num_draws)
     return resampling_weights(ids, np.zeros_like(ids), num_resamples, rng) / num_draws
 
@@ -66,10 +81,10 @@ def shifted_interval(estimate: float, values: Values, confidence: float, within:
     mean lies beyond the estimate. All resamples are moved by that difference.
 
     Args:
-        estimate: the figure of the data.
-        values: (B,) the figure of each resample.
+        estimate: the metric of the data.
+        values: (B,) the metric of each resample.
         confidence: the share of resamples inside.
-        within: the range of the figure, to which the bounds are cut.
+        within: the range of the metric, to which the bounds are cut.
 
     Raises:
         ValueError: `confidence` is not between 0 and 1.
@@ -90,3 +105,137 @@ def check_confidence(confidence: float) -> None:
     """Refuse a confidence that is not between 0 and 1 with a ValueError."""
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+
+
+# Weights (B, N) of a split's units -> (B,) metrics, or (B, D): one for each draw of folds.
+MetricOfWeights = Callable[[Values], Values]
+
+
+@dataclass(frozen=True)
+class SplitMetrics:
+    """One split's units, and a metric of them for each seed.
+
+    Attributes:
+        instance: (N,) gesture instance or sequence of each unit, -1 for one of its own.
+        stratum: (N,) class within which instances are drawn.
+        metrics: for each seed, the metric under weights of the units.
+    """
+
+    instance: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+    metrics: tuple[MetricOfWeights, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a metric over splits and seeds, and its bounds."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(splits: Sequence[SplitMetrics], interval: Interval, within: Bounds = UNBOUNDED) -> Estimate:
+    """Mean over splits, seeds and draws of folds with its interval.
+
+    All seeds of a split get the same resamples of its units and draws.
+
+    Args:
+        splits: units and metrics.
+        interval: resamples, confidence and seed.
+        within: the range of the metric.
+
+    Raises:
+        ValueError: no split, or a split without a seed.
+    """
+    rng = np.random.default_rng([interval.seed, 6])
+    plain, drawn = [], []
+    for split in splits:
+        weight = resampling_weights(split.instance, split.stratum, interval.resamples, rng)
+        once = np.ones((1, len(split.instance)))
+        plain_of_draws = np.stack([_columns(metric(once))[0] for metric in split.metrics])
+        drawn_of_draws = np.stack([_columns(metric(weight)) for metric in split.metrics], axis=1)
+        share = draw_weights(plain_of_draws.shape[1], interval.resamples, rng)
+        plain.append(plain_of_draws.mean(axis=1))
+        drawn.append(np.einsum("bkd,bd->bk", drawn_of_draws, share))
+    return estimate_of_mean(plain, drawn, interval.confidence, within)
+
+
+def _columns(values: Values) -> Values:
+    """(B, D) metrics; without draws D is 1."""
+    return values if values.ndim == 2 else values[:, None]
+
+
+def estimate_of_mean(
+    plain: Sequence[Values], drawn: Sequence[Values], confidence: float, within: Bounds = UNBOUNDED
+) -> Estimate:
+    """The mean over splits of the mean over seeds, and its interval.
+
+    Args:
+        plain: for each split the metric of each of its K seeds, (K,).
+        drawn: for each split (B, K): the same under B resamplings of that split's units.
+        confidence: of the interval.
+        within: the range of the metric, to which the interval is cut.
+
+    Raises:
+        ValueError: no split, a split without a seed, arrays that do not fit each other, or another confidence.
+    """
+    shapes = [(one.shape, other.shape) for one, other in zip(plain, drawn, strict=False)]
+    fits = len(plain) == len(drawn) > 0 and all(len(b) == 2 and b[1:] == a and a[0] > 0 and b[0] > 0 for a, b in shapes)
+    if not fits:
+        raise ValueError(f"expected (K >= 1,) and (B, K) for each split, got {shapes}")
+    check_confidence(confidence)
+    value = float(np.mean([one.mean() for one in plain]))
+    if sum(map(len, plain)) == 1:
+        return Estimate(value, *shifted_interval(value, drawn[0][:, 0], confidence, within))
+    variance, freedom = _variance_of_mean(plain, drawn)
+    quantile = (1.0 + confidence) / 2.0
+    reach = float(np.sqrt(variance) * (stdtrit(freedom, quantile) if np.isfinite(freedom) else ndtri(quantile)))
+    return Estimate(value, *enclosing(value, value - reach, value + reach, within))
+
+
+def _variance_of_mean(plain: Sequence[Values], drawn: Sequence[Values]) -> tuple[float, float]:
+    """The variance of the mean over splits and seeds, and its degrees of freedom.
+
+    Splits differ at least by what units and seeds explain. Where their means vary more than that, the surplus is the
+    splits' own.
+    """
+    num_splits = len(plain)
+    units = sum(float(np.var(one.mean(axis=1), ddof=1)) if len(one) > 1 else 0.0 for one in drawn) / num_splits**2
+    repeats = sum(len(one) - 1 for one in plain)
+    of_one_seed = sum(float(((one - one.mean()) ** 2).sum()) for one in plain) / repeats if repeats else 0.0
+    seeds = of_one_seed * sum(1.0 / len(one) for one in plain) / num_splits**2
+    explained = units + seeds
+    if num_splits > 1:
+        between = float(np.var([one.mean() for one in plain], ddof=1)) / num_splits
+        if between > explained:
+            return between, num_splits - 1.0
+    # Resamples are many: what units vary counts as known.
+    return explained, repeats * (explained / seeds) ** 2 if seeds > 0.0 else np.inf
+
+
+# A metric of predictions under B weightings of their units: (predictions, (B, N) weights) -> (B,).
+MetricOf = Callable[[Predictions, Values], Values]
+
+FRACTION = (0.0, 1.0)
+
+
+def f1_of(num_classes: int) -> MetricOf:
+    """Weighted F1 of `num_classes` classes as a `MetricOf`."""
+    return lambda one, weight: weighted_f1(one.label, one.predicted, num_classes, weight)
+
+
+def map_of(one: Predictions, weight: Values) -> Values:
+    """Macro average precision as a `MetricOf`."""
+    return mean_average_precision(one.label, one.probabilities, weight)
+
+
+def over_draws(draws: Sequence[Predictions], metric: MetricOf) -> MetricOfWeights:
+    """The metric of each draw of folds, (B, D), under weights of the units, which all draws share."""
+    return lambda weight: np.stack([metric(one, weight) for one in draws], axis=1)
+
+
+def split_metrics(seeds: Sequence[Sequence[Predictions]], metric: MetricOf) -> SplitMetrics:
+    """One split's units, and the metric of each seed's draws."""
+    units = seeds[0][0]
+    return SplitMetrics(units.instance, units.label, tuple(over_draws(draws, metric) for draws in seeds))

@@ -1,17 +1,25 @@
-"""Two methods on the same tested units: how much they differ, between which bounds, and how surely (M4)."""
+"""Paired comparison of two methods on the same tested units: difference, interval, permutation test, correction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
-from detach_core.contracts.metrics import Interval, Predictions
-from detach_core.evaluation.figures import FigureOf, over_draws
-from detach_core.evaluation.hierarchy import Estimate, FigureOfWeights, SplitFigures, estimate
+from detach_core.contracts.metrics import Interval, Metrics, Predictions
+from detach_core.evaluation.intervals import (
+    Estimate,
+    MetricOf,
+    MetricOfWeights,
+    SplitMetrics,
+    estimate,
+    f1_of,
+    over_draws,
+)
+from detach_core.evaluation.settings import ComparedTable
 
 Values = NDArray[np.float64]
 # A difference of two fractions.
@@ -21,7 +29,7 @@ _BATCH = 1000  # swaps at a time
 
 @dataclass(frozen=True)
 class SplitPair:
-    """What two methods say of one split's tested units, seed by seed in the same order.
+    """Predictions of two methods on one split's tested units, seed by seed in the same order.
 
     Attributes:
         first: of one method; a seed has its `draws` of folds one after the other.
@@ -43,22 +51,30 @@ class SplitPair:
             raise ValueError("both methods must be tested on the same units with as many seeds")
 
 
-def difference(pairs: Sequence[SplitPair], figure: FigureOf, interval: Interval) -> Estimate:
-    """First minus second in `figure`, a fraction: mean over splits and seeds with its interval (`hierarchy.py`).
+def paired(first: Sequence[Metrics], second: Sequence[Metrics], protocol: str) -> SplitPair:
+    """Both variants' predictions of one split under one protocol, seed by seed and draw by draw of the folds."""
+    one, other = (
+        tuple(draw for run in runs for draw in run.protocols[protocol].predictions) for runs in (first, second)
+    )
+    return SplitPair(one, other, len(one) // len(first))
+
+
+def difference(pairs: Sequence[SplitPair], metric: MetricOf, interval: Interval) -> Estimate:
+    """First minus second in `metric`, a fraction: mean over splits and seeds with its interval (`intervals.py`).
 
     Both methods get the same resamples of units and draws, so what is hard for both cancels.
     """
-    return estimate([_figures(pair, figure) for pair in pairs], interval, _WITHIN)
+    return estimate([_split_metrics(pair, metric) for pair in pairs], interval, _WITHIN)
 
 
-def _figures(pair: SplitPair, figure: FigureOf) -> SplitFigures:
-    def of_seed(start: int) -> FigureOfWeights:
-        first, second = (over_draws(one[start : start + pair.draws], figure) for one in (pair.first, pair.second))
+def _split_metrics(pair: SplitPair, metric: MetricOf) -> SplitMetrics:
+    def of_seed(start: int) -> MetricOfWeights:
+        first, second = (over_draws(one[start : start + pair.draws], metric) for one in (pair.first, pair.second))
         return lambda weight: first(weight) - second(weight)
 
     units = pair.first[0]
     starts = range(0, len(pair.first), pair.draws)
-    return SplitFigures(units.instance, units.label, tuple(of_seed(start) for start in starts))
+    return SplitMetrics(units.instance, units.label, tuple(of_seed(start) for start in starts))
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,7 @@ def _gestures_of(pairs: Sequence[SplitPair]) -> list[NDArray[np.int64]]:
 
 @dataclass(frozen=True)
 class _SplitCounts:
-    """What F1 is made of in one split, as counts, so that a swap adds and takes away whole gestures.
+    """Counts behind F1 in one split, so that a swap adds and takes away whole gestures.
 
     Attributes:
         gestures: (M,) which of all gestures the split tests.
@@ -169,3 +185,69 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return [float(one) for one in corrected]
+
+
+# (dataset, split, variant) -> metrics, seed by seed.
+Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
+
+
+def compared_rows(
+    tables: Mapping[str, ComparedTable], reference: str, runs: Runs, *, swaps: int
+) -> list[dict[str, object]]:
+    """One line for each table, dataset, protocol and row but the reference.
+
+    The p values of a table's rows on one dataset under one protocol are a family (Holm).
+
+    Args:
+        tables: rows and parts of each.
+        reference: what the rows are compared with.
+        runs: of all of them.
+        swaps: of the permutation test.
+    """
+    lines: list[dict[str, object]] = []
+    for table, section in tables.items():
+        for dataset in dict.fromkeys(dataset for dataset, _ in section.parts):
+            splits = [split for part, split in section.parts if part == dataset]
+            rows = [row for row in section.rows if row != reference]
+            protocols = dict.fromkeys(name for split in splits for name in runs[dataset, split, reference][0].protocols)
+            for protocol in protocols:
+                family = [_compared_row(runs, dataset, splits, protocol, reference, row, swaps) for row in rows]
+                corrected = holm([float(str(line["p"])) for line in family])
+                lines += [
+                    {"table": table, **line, "p_holm": p, "family": len(rows)}
+                    for line, p in zip(family, corrected, strict=True)
+                ]
+    return lines
+
+
+def _compared_row(
+    runs: Runs, dataset: str, splits: Sequence[str], protocol: str, reference: str, row: str, swaps: int
+) -> dict[str, object]:
+    first = {split: runs[dataset, split, reference] for split in splits}
+    first = {split: group for split, group in first.items() if protocol in group[0].protocols}
+    second = [runs[dataset, split, row] for split in first]
+    pairs = [paired(*both, protocol) for both in zip(first.values(), second, strict=True)]
+    leading = next(iter(first.values()))[0]
+    num_classes = len(leading.class_names)
+    found = difference(pairs, f1_of(num_classes), leading.interval)
+    test = swap_test(pairs, num_classes, swaps=swaps, seed=leading.interval.seed)
+    tested = [group[0].protocols[protocol] for group in first.values()]
+    return {
+        "dataset": dataset,
+        "protocol": protocol,
+        "variant": row,
+        "reference": reference,
+        "f1_difference": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p": test.p,
+        "smallest_p": test.smallest_p,
+        "n_test": sum(one.n_test for one in tested),
+        "n_units": test.num_gestures,
+        "n_splits": len(first),
+        "n_seeds": len(next(iter(first.values()))),
+        "splits": " ".join(first),
+        "seeds": " ".join(str(run.seed) for run in next(iter(first.values()))),
+        "source": leading.source,
+        "commit": " ".join(sorted({run.provenance.commit for group in (*first.values(), *second) for run in group})),
+    }

@@ -1,21 +1,94 @@
-"""What each table shows, what the paper says of it, and where the report puts it. Figures: `figure_captions.py`.
+"""Captions of the tables, sections of the report, and marked texts, which come out as themselves in every format.
 
-The Snakefile reads these for the report, so nothing heavy is imported here.
+A marked text is one line that Markdown and reStructuredText read alike: text between backticks is code, and a
+backslash takes the next character's meaning away. What comes from an artifact or a configuration goes through `plain`
+before it becomes a part of one; nothing else makes captions. The workflow reads these for the report, so nothing heavy
+is imported here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
+
+# Left as they are: an underscore inside a word, an interval in brackets, a colon before a blank, an at sign that stands
+# alone. None of them is markup in either language, and tables of plain names and numbers stay easy to read.
+_SPECIAL = re.compile(
+    r"(?P<interval>\[[-+0-9., ]*\](?![(\[:_]))"
+    r"|(?P<special>[\\`*<>&|~$\[\]{}^]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    r"|:(?=\S)|(?<=\S)@(?=\S)|(?<=www)\.|!(?=\[))"
+)
+
+_PART = re.compile(r"\\(?P<escaped>.)|`(?P<code>[^`\\]*)`|(?P<text>[^\\`]+|.)", re.DOTALL)
+
+
+def plain(text: object) -> str:
+    """`text` as a marked text that shows nothing but its characters, on one line."""
+    line = "".join(character if character.isprintable() else " " for character in str(text))
+    return _SPECIAL.sub(lambda found: found["interval"] or f"\\{found['special']}", line)
+
+
+def parts(marked: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of a marked text as they are to be seen, and whether each is code."""
+    for found in _PART.finditer(marked):
+        if found["code"] is not None:
+            yield found["code"], True
+        else:
+            yield found["escaped"] or found["text"] or "", False
+
+
+def as_html(marked: str) -> str:
+    """A marked text as HTML."""
+    return "".join(f"<code>{escape(text)}</code>" if is_code else escape(text) for text, is_code in parts(marked))
+
+
+def as_label(text: str) -> str:
+    """`text` as a plain word of the report's menu, which Snakemake puts into a script unescaped.
+
+    An invisible joiner behind `<` keeps a browser from taking what follows for the end of that script.
+    """
+    return re.sub(r"<(?=[/!?A-Za-z])", "<\N{WORD JOINER}", text)
+
+
+def interval_words(confidence: float, *, units: str, seeds: int, splits: int) -> str:
+    """The words for a caption.
+
+    Args:
+        confidence: of the intervals.
+        units: what is resampled.
+        seeds: how many a mean is over.
+        splits: likewise.
+    """
+    if seeds * splits == 1:
+        return (
+            f"brackets: {confidence:.0%} bootstrap interval over {units}, of the value to expect on other tests of this"
+            " size; with one seed it does not hold what another training would give"
+        )
+    levels = [units, *(["seeds"] if seeds > 1 else []), *(["splits"] if splits > 1 else [])]
+    limits = "" if splits > 1 else "; it is for this split alone"
+    return (
+        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, of the"
+        f" value to expect on other tests of this size{limits}"
+    )
+
 
 MAIN = "1 Main results (Sec. 4.1, Table 1)"
+
 ABLATIONS = "2 Ablations (Sec. 4.2, Tables 2-6)"
+
 WEIGHTS = "3 What the weights do (Figs. 4-6)"
+
 FEATURES = "4 Features (Figs. 7-9)"
+
 STAGE_1 = "5 Stage 1 (Fig. 10)"
+
 DATA = "6 Data (Table 7)"
+
 YOURS = "7 Tables of your own"
+
 PAPER = "paper"  # the protocol whose folds are probed by classifiers of their own
 
 
@@ -30,14 +103,14 @@ class Caption:
 
     @property
     def text(self) -> str:
-        """What is shown, then what the paper says."""
+        """The description of what is shown, then the paper's finding."""
         return f"{self.shown} {self.paper}".strip()
 
 
 TABLES = {
     "table1": Caption(
         MAIN,
-        "DETACH, its rivals and controls",
+        "DETACH, baselines and controls",
         "Each method's frozen sensor features under the same linear probe. `random_encoder`, `statistics` and"
         " `supervised` are controls that the paper does not have.",
         "In the paper DETACH leads every column (Sec. 4.1).",
@@ -75,11 +148,11 @@ TABLES = {
         ABLATIONS,
         "Sensor encoders of three sizes",
         "The temporal sensor encoder exchanged: light, the default, and a transformer; all else stays.",
-        "In the paper even the lightest stays above every rival of Table 1 (supplement).",
+        "In the paper even the lightest stays above every baseline of Table 1 (supplement).",
     ),
     "table7": Caption(
         DATA,
-        "What the prepared data are",
+        "Statistics of the prepared data",
         "Counted from the packed windows and their split, not typed in.",
         "Where the paper prints a figure, it stands beside ours.",
     ),
@@ -92,7 +165,7 @@ def table_caption(name: str) -> Caption:
 
 
 def pooling_note(protocols: Iterable[str]) -> str:
-    """What pooling does to mAP under `paper`, for a table that has that protocol; else nothing.
+    """Note on the effect of pooling on mAP under `paper`, for a table that has that protocol; else nothing.
 
     The figures are those of `studies/pooled_precision.py`.
     """

@@ -1,29 +1,86 @@
-"""The results tables: a row for each dataset, variant and protocol, the paper's values beside ours."""
+"""Results tables, a row for each dataset, variant and protocol, and the table of the prepared data (Table 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
-from detach_core.reports.aggregate import Figure, Row
-from detach_core.reports.interval_words import interval_words
-from detach_core.reports.marked_text import plain
-from detach_core.reports.paper import PublishedFigures, published_figures
+from detach_core.contracts.split import Split
+from detach_core.contracts.windows import Windows
+from detach_core.evaluation.aggregate import MetricSummary, Row
+from detach_core.evaluation.dataset_statistics import dataset_statistics
+from detach_core.evaluation.paper import PublishedMetrics, published_metrics, published_statistics
+from detach_core.reports.captions import interval_words, plain
 
-FIGURES = ("f1_weighted", "map")
+
+def statistics_frame(pairs: Sequence[tuple[Windows, Split]]) -> pd.DataFrame:
+    """A line for each dataset and attribute: `dataset, attribute, value, paper, source, split, commit`."""
+    return pd.DataFrame([line for windows, split in pairs for line in _data_lines(windows, split)])
+
+
+def _data_lines(windows: Windows, split: Split) -> list[dict[str, str]]:
+    paper = published_statistics(windows.dataset)
+    ours = dataset_statistics(windows, split)
+    return [
+        {
+            "dataset": windows.dataset,
+            "attribute": attribute,
+            "value": _text(value),
+            "paper": _text(paper.get(attribute, "")),
+            "source": windows.source,
+            "split": split.name,
+            "commit": windows.provenance.commit,
+        }
+        for attribute, value in ours.items()
+    ]
+
+
+def statistics_caption(frame: pd.DataFrame) -> str:
+    """Source, split and code; why there is neither protocol nor seed."""
+    source = frame["source"].iloc[0]
+    data = "Simulated data" if source == "simulated" else f"Recordings: {plain(source)}"
+    split, commit = (plain(", ".join(dict.fromkeys(frame[name]))) for name in ("split", "commit"))
+    return (
+        f"{data}, computed from the prepared windows before any training, so under no protocol and with no seed;"
+        f" split: {split}; commit: {commit}."
+    )
+
+
+def readable_statistics(frame: pd.DataFrame) -> pd.DataFrame:
+    """An attribute a row, ours and the paper's side by side for each dataset."""
+    columns: dict[str, list[str]] = {"Attribute": []}
+    attributes = list(dict.fromkeys(frame["attribute"]))
+    columns["Attribute"] = [attribute.replace("_", " ") for attribute in attributes]
+    for dataset, lines in frame.groupby("dataset", sort=False):
+        by_attribute = lines.set_index("attribute")
+        for column, title in (("value", str(dataset)), ("paper", f"{dataset}, paper")):
+            columns[title] = [by_attribute[column].get(attribute, "") for attribute in attributes]
+    return pd.DataFrame(columns)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} x {kind}" for kind, count in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+METRICS = ("f1_weighted", "map")
 
 
 def results_frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """One line a row. Gaps to the paper are there only where the recordings are real (decisions.md, D15)."""
+    """One line a row. Gaps to the paper are there only where the recordings are real."""
     return pd.DataFrame([_line(table, row) for row in rows])
 
 
 def _line(table: str, row: Row) -> dict[str, object]:
     run = row.run
-    published = published_figures(table, run.variant, run.dataset)
+    published = published_metrics(table, run.variant, run.dataset)
     if published is None and table == "table1":
-        published = published_figures(table, run.method, run.dataset)
+        published = published_metrics(table, run.method, run.dataset)
     line: dict[str, object] = {
         "dataset": run.dataset,
         "method": run.method,
@@ -37,11 +94,11 @@ def _line(table: str, row: Row) -> dict[str, object]:
         "n_units": row.n_units,
         "fold_draws": row.fold_draws,
     }
-    for name in FIGURES:
-        figure: Figure = getattr(row, name)
-        line |= {name: figure.mean, f"{name}_low": figure.low, f"{name}_high": figure.high, f"{name}_sd": figure.sd}
-        line[f"chance_{name}"] = figure.chance
-    for name in FIGURES:
+    for name in METRICS:
+        metric: MetricSummary = getattr(row, name)
+        line |= {name: metric.mean, f"{name}_low": metric.low, f"{name}_high": metric.high, f"{name}_sd": metric.sd}
+        line[f"chance_{name}"] = metric.chance
+    for name in METRICS:
         line[f"paper_{name}"] = None if published is None else getattr(published, name)
     if run.source != "simulated":
         line |= _comparison(row, published)
@@ -57,19 +114,19 @@ def _line(table: str, row: Row) -> dict[str, object]:
     }
 
 
-def _comparison(row: Row, published: PublishedFigures | None) -> dict[str, object]:
+def _comparison(row: Row, published: PublishedMetrics | None) -> dict[str, object]:
     """Ours minus the paper's, and whether the paper's lies in our interval; only under the paper's own protocol."""
     line: dict[str, object] = {}
-    for name in FIGURES:
-        figure: Figure = getattr(row, name)
+    for name in METRICS:
+        metric: MetricSummary = getattr(row, name)
         printed = None if published is None or not row.protocol.startswith("paper") else getattr(published, name)
-        line[f"gap_{name}"] = None if printed is None else figure.mean - printed
-        line[f"paper_{name}_inside"] = None if printed is None else bool(figure.low <= printed <= figure.high)
+        line[f"gap_{name}"] = None if printed is None else metric.mean - printed
+        line[f"paper_{name}_inside"] = None if printed is None else bool(metric.low <= printed <= metric.high)
     return line
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for readers: figure and interval in one cell, only columns that tell rows apart or give figures."""
+    """The same rows for readers: metric and interval in one cell, only columns that tell rows apart or give metrics."""
     cells = {
         "Dataset": frame["dataset"],
         "Method": frame["variant"],
@@ -92,7 +149,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def results_caption(frame: pd.DataFrame, confidence: float) -> str:
-    """What one must know to read the figures: data, protocols, seeds, intervals, null windows, code."""
+    """Caption of a results table: data, protocols, seeds, intervals, null windows, code."""
     source = frame["source"].iloc[0]
     data = "simulated data" if source == "simulated" else f"recordings: {plain(source)}"
     dropped = sorted(frame.loc[frame["null_windows"] == "drop", "dataset"].unique())

@@ -1,4 +1,4 @@
-"""The retrieval table: how well each method finds a window's video by its sensors, and back. The paper has none."""
+"""Table of retrieval across modalities, a row for each method and task. The paper has none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
-from detach_core.reports.interval_words import interval_words
-from detach_core.reports.marked_text import plain
-from detach_core.reports.retrieval_rows import RetrievalRow
+from detach_core.evaluation.retrieval import BY_SENSOR, BY_VIDEO, KEPT, WINDOW
+from detach_core.evaluation.retrieval_rows import RetrievalRow
+from detach_core.reports.captions import interval_words, plain
 
 TITLE = "Retrieval across modalities"
 SHOWN = (
@@ -23,7 +22,7 @@ HEADS = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "median_rank": "Median rank"}
 
 
 def retrieval_frame(rows: Sequence[RetrievalRow]) -> pd.DataFrame:
-    """One line a row, with every figure, its interval and its chance level."""
+    """One line a row, with every metric, its interval and its chance level."""
     return pd.DataFrame([_line(row) for row in rows])
 
 
@@ -42,7 +41,7 @@ def _line(row: RetrievalRow) -> dict[str, object]:
         "n_queries": row.num_queries,
     }
     for name in HEADS:
-        one = row.figures[name]
+        one = row.metrics[name]
         line |= {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
     return line | {
         **{f"chance_{name}": row.chance[name] for name in HEADS},
@@ -59,7 +58,7 @@ def _line(row: RetrievalRow) -> dict[str, object]:
 
 
 def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for readers: figure and interval in one cell, its chance level beside it."""
+    """The same rows for readers: metric and interval in one cell, its chance level beside it."""
     cells = {
         "Dataset": frame["dataset"],
         "Protocol": frame["protocol"],
@@ -79,7 +78,7 @@ def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
-    """What is shown, and what one must know to read the figures: data, parts, splits, seeds, intervals, code."""
+    """Caption of the retrieval table: tasks, data, parts, splits, seeds, intervals, code."""
     source = frame["source"].iloc[0]
     data = "simulated data" if source == "simulated" else f"recordings: {plain(source)}"
     repeated = [words for words in ("splits", "seeds") if frame[f"n_{words}"].max() > 1]

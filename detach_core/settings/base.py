@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
+from detach_core.foundation.text import refuse_no_label
+
 Plain = Any  # null, true, false, numbers, texts, and lists and dicts of them
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
@@ -36,11 +38,22 @@ class Range:
         return handler(source) | {name: value for name, value in vars(self).items() if value is not None}
 
 
+class Shown:
+    """Mark of a text that is shown as it is: a label, as `detach_core/foundation/text.py` defines it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Pydantic's schema of a label; called by pydantic alone."""
+        check = {"type": "no-info", "function": refuse_no_label}
+        return {"type": "function-after", "function": check, "schema": handler(source)}
+
+
 Share = Annotated[float, Range(ge=0, le=1)]
 OpenShare = Annotated[float, Range(gt=0, lt=1)]
 Count = Annotated[int, Range(ge=1)]
 # Names become folders and wildcards of the workflow.
 Name = Annotated[str, Range(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Names = Annotated[tuple[Name, ...], Range(min_length=1)]
+Label = Annotated[str, Shown()]
 
 
 class Derived:

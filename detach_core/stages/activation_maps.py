@@ -1,26 +1,25 @@
-"""Stage `activation_maps`: where DETACH's video networks and a baseline's are active (Fig. 8). Nothing is trained."""
+"""Stage `activation_maps`: maps of the video networks of DETACH and a baseline (Fig. 8); nothing is trained."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from detach_core.analysis.activation_maps import PICTURES, map_networks
-from detach_core.analysis.motion_shares import motion_shares
-from detach_core.analysis.pictures import Pictures
-from detach_core.analysis.shown_windows import choose_windows
 from detach_core.contracts.analysis import MAPS, VERSIONS, ActivationMaps, write_activation_maps
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.activation_maps import PICTURES, choose_windows, map_networks, motion_shares
+from detach_core.evaluation.map_placement import Pictures
+from detach_core.evaluation.settings import ActivationMapsJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.methods.method import AnyMethod
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import initial_method, rebuild
@@ -41,8 +40,7 @@ def activation_maps(
     """Write `activation_maps.h5`, of held-out windows or, where nothing is held out, of downstream ones.
 
     Args:
-        settings: JSON of variant, baseline, classes, moving (grey levels above which a pixel's
-            change counts as motion), device, threads.
+        settings: JSON of an `ActivationMapsJob`.
         windows_path: `windows.h5`.
         split_path: `split.json` that both checkpoints were trained on.
         checkpoint_path: `checkpoint.safetensors` of the DETACH variant.
@@ -51,29 +49,29 @@ def activation_maps(
         log_path: the log.
     """
     with stage_log(log_path, "activation_maps") as log:
-        values: dict[str, Any] = json.loads(settings)
+        job = from_plain(ActivationMapsJob, json.loads(settings))
         windows, split = read_windows(windows_path), read_split(split_path)
         runs = [read_checkpoint(path) for path in (checkpoint_path, baseline_path)]
         for path, run in zip((checkpoint_path, baseline_path), runs, strict=True):
             _check_same_run(path, run, windows=windows, split=split, seed=runs[0].provenance.seed)
-        device = choose_device(values["device"])
-        words = prepare(device, threads=values["threads"])
+        device = choose_device(job.device)
+        words = prepare(device, threads=job.threads)
         trained, start = (map_networks(*(make(run).to(device) for run in runs)) for make in (rebuild, _untrained))
         part = "held_out" if len(split.held_out) else "downstream"
         ids = split.parts[part]
         resident = _resident(windows, split, runs[0], part=part, device=device)
         pictures = Pictures(windows)
         batches = resident.batches(part, modalities=PICTURES)
-        measured = motion_shares(batches, ids, pictures.change, trained=trained, start=start, above=values["moving"])
+        measured = motion_shares(batches, ids, pictures.change, trained=trained, start=start, above=job.moving)
         moving = np.zeros(windows.num_windows)
         moving[measured.window] = measured.even.mean(axis=1)
-        shown = choose_windows(windows, ids, moving[ids], classes=values["classes"], part=part, path=split_path)
+        shown = choose_windows(windows, ids, moving[ids], classes=job.classes, part=part, path=split_path)
         position = torch.tensor([int(np.flatnonzero(ids == window)[0]) for window in shown])
         batch = resident.gather(part, position, modalities=PICTURES, augment=False)
         provenance = make_provenance(
             stage="activation_maps",
             source=windows.source,
-            settings=values,
+            settings=to_plain(job),
             seed=runs[0].provenance.seed,
             inputs={
                 "windows": windows.provenance.artifact_id,
@@ -84,12 +82,12 @@ def activation_maps(
         )
         maps = ActivationMaps(
             window=shown,
-            class_names=tuple(values["classes"]),
+            class_names=job.classes,
             recordings=tuple(windows.recording_names[windows.recording[window]] for window in shown),
             start_s=windows.start_s[shown],
             frames=np.stack([pictures.frames(window) for window in shown]),
             change=np.stack([pictures.change(window) for window in shown]),
-            moving=values["moving"],
+            moving=job.moving,
             working_hz=windows.working_hz,
             maps={name: trained[name].maps(batch) for name in MAPS},
             measured=measured,
@@ -97,8 +95,8 @@ def activation_maps(
             source=windows.source,
             split=split.name,
             part=part,
-            variant=values["variant"],
-            baseline=values["baseline"],
+            variant=job.variant,
+            baseline=job.baseline,
             provenance=provenance,
         )
         write_activation_maps(maps_path, maps)

@@ -1,8 +1,7 @@
-"""Stage `claims`: whether the method does what is claimed of it, by intervals against thresholds fixed before."""
+"""Stage `claims`: verdicts on the claims about the method, by intervals against thresholds fixed before."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,11 +10,11 @@ from detach_core.contracts.embeddings import read_assignments, read_embeddings
 from detach_core.contracts.metrics import Interval, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.claim_evidence import Artifacts, Found
+from detach_core.evaluation.settings import read_claims
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.claims.artifacts import Artifacts, Found, Key
-from detach_core.reports.claims_table import claims_caption, claims_frame, readable_claims
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.comparisons import claims_caption, claims_frame, readable_claims
+from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.training.device import choose_device, prepare
 
 READERS: dict[str, Callable[[str | Path], Found]] = {
@@ -39,8 +38,7 @@ def claims(
     """Write the claims at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of the claims with their tables' parts, seeds, bootstrap, confidence, and `keys`: what each of
-            `artifact_paths` is, as [kind, dataset, split, name, seed].
+        settings: JSON of a `ClaimsJob`, whose `keys` say what each of `artifact_paths` is.
         artifact_paths: metrics, embeddings, assignments and negative pairs.
         windows_paths: `windows.h5` of every dataset.
         split_paths: `split.json` of every dataset and split whose Stage 1 is held against its own input.
@@ -48,9 +46,8 @@ def claims(
         log_path: the log.
     """
     with stage_log(log_path, "claims") as log:
-        values = json.loads(settings)
-        keys: list[Key] = [tuple(key) for key in values["keys"]]
-        found: dict[Key, Found] = {key: READERS[key[0]](path) for key, path in zip(keys, artifact_paths, strict=True)}
+        job, claimed = read_claims(settings)
+        found = {key: READERS[key.kind](path) for key, path in zip(job.keys, artifact_paths, strict=True)}
         homes, splits = [read_windows(path) for path in windows_paths], [read_split(path) for path in split_paths]
         made = [one.provenance for one in (*splits, *found.values())]
         refuse_mixed_sources(
@@ -63,12 +60,12 @@ def claims(
             found=found,
             windows={home.dataset: home for home in homes},
             splits={(split.dataset, split.name): split for split in splits},
-            seeds=values["seeds"],
-            interval=Interval(values["bootstrap"], values["confidence"], 0),
+            seeds=job.seeds,
+            interval=Interval(job.bootstrap, job.confidence, 0),
         )
         commits = sorted({one.commit for one in made})
-        frame = claims_frame(values["claims"], artifacts, commits)
-        caption = claims_caption(frame, values["confidence"])
+        frame = claims_frame(claimed, artifacts, commits)
+        caption = claims_caption(frame, job.confidence)
         write_table(csv_path, title="Claims", caption=caption, frame=frame, shown=readable_claims(frame))
         counts = frame["verdict"].value_counts()
         log.info("%s", ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))

@@ -1,4 +1,4 @@
-"""Stage `embed`: what a frozen method makes of every window."""
+"""Stage `embed`: features of every window by a frozen method."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from detach_core.contracts.embeddings import Embeddings, write_embeddings
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.settings import EmbedJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import embed_windows, rebuild
 
@@ -28,7 +30,7 @@ def embed(
     """Write `embeddings.h5`.
 
     Args:
-        settings: JSON of variant, device, threads; the checkpoint knows the rest.
+        settings: JSON of an `EmbedJob`; all else stands in the checkpoint.
         windows_path: `windows.h5`.
         split_path: `split.json` that the checkpoint was trained on.
         checkpoint_path: `checkpoint.safetensors` of one run.
@@ -36,21 +38,21 @@ def embed(
         log_path: the log.
     """
     with stage_log(log_path, "embed") as log:
-        values = json.loads(settings)
+        job = from_plain(EmbedJob, json.loads(settings))
         windows, split, checkpoint = (
             read_windows(windows_path),
             read_split(split_path),
             read_checkpoint(checkpoint_path),
         )
         _check_channels(checkpoint, windows, checkpoint_path)
-        device = choose_device(values["device"])
-        words = prepare(device, threads=values["threads"])
+        device = choose_device(job.device)
+        words = prepare(device, threads=job.threads)
         method = rebuild(checkpoint).to(device)
         features = embed_windows(method, checkpoint, windows, device=device)
         embeddings = Embeddings(
             features=features,
             method=checkpoint.method,
-            variant=values["variant"],
+            variant=job.variant,
             split=split.name,
             seed=checkpoint.provenance.seed or 0,
             probed=method.probed,
@@ -60,7 +62,7 @@ def embed(
             provenance=make_provenance(
                 stage="embed",
                 source=windows.source,
-                settings=values,
+                settings=to_plain(job),
                 seed=checkpoint.provenance.seed,
                 inputs={
                     "windows": windows.provenance.artifact_id,
@@ -71,7 +73,7 @@ def embed(
         )
         write_embeddings(embeddings_path, embeddings)
         shapes = ", ".join(f"{name} {value.shape}" for name, value in features.items())
-        log.info("%s of %s on %s: %s", values["variant"], windows.dataset, words, shapes)
+        log.info("%s of %s on %s: %s", job.variant, windows.dataset, words, shapes)
 
 
 def _check_channels(checkpoint: Checkpoint, windows: Windows, path: str | Path) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.captions import heading
-from detach_core.reports.figure_captions import figure_caption
-from detach_core.reports.figures import drawing
-from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line, read_artifact
-from detach_core.reports.figures.style import house_style, save_figure
-from detach_core.reports.marked_text import plain
-from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.captions import heading, plain
+from detach_core.reports.figures import FIGURES, read_figure
+from detach_core.reports.figures.drawing import (
+    Artifact,
+    Artifacts,
+    house_style,
+    provenance_line,
+    read_artifact,
+    save_figure,
+)
+from detach_core.reports.tables import refuse_mixed_sources
 
 Paths = Sequence[str | Path]
 
@@ -32,22 +35,25 @@ def figure(
 
     Args:
         name: `figure4`, ...; for the caption and the log.
-        settings: JSON of the figure's section; `draw` names the drawing.
+        settings: JSON of the figure's section, of the settings of its kind.
         paths: kind of artifact -> its files, for every kind that the drawing needs.
         csv_path: where to write.
         log_path: the log.
     """
     with stage_log(log_path, "figure") as log:
-        values = json.loads(settings)
-        made = drawing(values["draw"])
-        artifacts = Artifacts({kind: _read(name, kind, paths) for kind in made.needs})
+        try:
+            section = read_figure(settings)
+            made = FIGURES.implementation(section.draw)()
+        except LookupError as error:
+            raise UserError(f"{name}: draw: {error}; correct the figure in the config") from error
+        artifacts = Artifacts({kind: _read(name, kind, paths) for kind in section.needs})
         refuse_mixed_sources([one.path for one in artifacts], [one.provenance.source for one in artifacts])
-        frame = made.frame(artifacts, values)
+        frame = made.frame(artifacts, section)
         with house_style():
-            picture = made.draw(frame, values)
-        line = provenance_line(artifacts, made.note(frame, values), split=values["split"])
+            picture = made.draw(frame, section)
+        line = provenance_line(artifacts, made.note(frame, section), split=section.split)
         save_figure(picture, Path(csv_path).with_suffix(""), provenance=line)
-        caption = figure_caption(values)
+        caption = section.caption()
         title = plain(heading(name, caption))
         words = f"**{title}.** {caption.text} {plain(line)}.\n\n![{title}]({Path(csv_path).stem}.png)\n"
         write_text(Path(csv_path).with_suffix(".md"), words)

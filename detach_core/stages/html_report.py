@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import atomic_path
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.page_check import check_caption, check_page
+from detach_core.reports.pages import check_caption, check_page
 
 NO_RECORD = "Missing metadata for file "
 

@@ -12,17 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detach_core.analysis.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.contracts.analysis import NegativePairs, write_negative_pairs
 from detach_core.contracts.checkpoint import Checkpoint, Snapshots, read_checkpoint, read_snapshots
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
+from detach_core.evaluation.settings import NegativePairsJob
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.methods.batch import WindowBatch
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import METHODS
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.batches import ResidentWindows
 from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import rebuild
@@ -43,7 +45,7 @@ def negative_pairs(
     """Write `negative_pairs.h5`.
 
     Args:
-        settings: JSON of variant, device, threads, `snapshots` (shares of the epochs) and `windows` (in the batch).
+        settings: JSON of a `NegativePairsJob`.
         windows_path: `windows.h5`.
         split_path: `split.json` that the training used.
         checkpoint_path: `checkpoint.safetensors` of one run of DETACH or a variant of it.
@@ -52,17 +54,17 @@ def negative_pairs(
         log_path: the log.
     """
     with stage_log(log_path, "negative_pairs") as log:
-        values = json.loads(settings)
+        job = from_plain(NegativePairsJob, json.loads(settings))
         windows, split = read_windows(windows_path), read_split(split_path)
         checkpoint, snapshots = read_checkpoint(checkpoint_path), read_snapshots(snapshots_path)
         inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
         _check_run(checkpoint, inputs, checkpoint_path)
-        kept = _kept(snapshots, checkpoint, values["snapshots"], snapshots_path)
+        kept = _kept(snapshots, checkpoint, job.snapshots, snapshots_path)
         # The batch is the split's: all variants and seeds are shown on the same windows.
-        ids = draw_windows(split.pretrain, values["windows"], seed=derived_seed(split.seed, "negative_pairs"))
+        ids = draw_windows(split.pretrain, job.windows, seed=derived_seed(split.seed, "negative_pairs"))
         kinds = _kinds(windows, ids, windows_path)
-        device = choose_device(values["device"])
-        words = prepare(device, threads=values["threads"])
+        device = choose_device(job.device)
+        words = prepare(device, threads=job.threads)
         method = cast(Detach, rebuild(checkpoint).to(device))
         batch = _gather(windows, ids, checkpoint, method, device)
         pairs = NegativePairs(
@@ -75,21 +77,21 @@ def negative_pairs(
             source=windows.source,
             split=split.name,
             method=checkpoint.method,
-            variant=values["variant"],
+            variant=job.variant,
             seed=checkpoint.provenance.seed or 0,
             num_epochs=checkpoint.epoch,
             kinds_from="class names: the place and whether it is opened or closed",
             provenance=make_provenance(
                 stage="negative_pairs",
                 source=windows.source,
-                settings=values,
+                settings=to_plain(job),
                 seed=checkpoint.provenance.seed,
                 inputs={**inputs, "checkpoint": checkpoint.provenance.artifact_id},
             ),
         )
         write_negative_pairs(pairs_path, pairs)
         counts = ", ".join(f"{(kinds.kind == code).sum()} {name}" for code, name in enumerate(kinds.kind_names))
-        log.info("%s of %s on %s: %d windows, pairs: %s", values["variant"], windows.dataset, words, len(ids), counts)
+        log.info("%s of %s on %s: %d windows, pairs: %s", job.variant, windows.dataset, words, len(ids), counts)
 
 
 def _check_run(checkpoint: Checkpoint, inputs: Mapping[str, str], path: str | Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +15,11 @@ from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import evaluate_protocols
-from detach_core.evaluation.targets import relabelled
+from detach_core.evaluation.evaluate import evaluate_protocols, relabelled
+from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.device import choose_device
 
 
@@ -35,8 +35,7 @@ def probe(
     """Write `metrics.json`.
 
     Args:
-        settings: JSON of probe, what each candidate of the search changes, device, threads; `half`, `target` and
-            `variant` of a row that probes a half of the feature.
+        settings: JSON of a `ProbeJob`; with `half`, `target` and `variant` it probes a half of the feature.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
@@ -44,53 +43,52 @@ def probe(
         log_path: the log.
     """
     with stage_log(log_path, "probe") as log:
-        values = json.loads(settings)
-        section = values["probe"]
+        job = from_plain(ProbeJob, json.loads(settings))
+        section = job.probe
         windows, split = read_windows(windows_path), read_split(split_path)
         runs = [read_embeddings(path) for path in embeddings_paths]
         embeddings = runs[0]
-        for path, run, _ in zip(embeddings_paths, runs, values["candidates"], strict=True):
+        for path, run, _ in zip(embeddings_paths, runs, job.candidates, strict=True):
             _check_match(windows, split, run, path)
             _check_run(run, embeddings, path)
-        device = choose_device(values["device"])
+        device = choose_device(job.device)
         # Nothing here sums in an order of its own, so the threads are all that must be fixed for equal bits.
-        torch.set_num_threads(values["threads"])
+        torch.set_num_threads(job.threads)
         words = "" if len(runs) == 1 else f" and {len(runs) - 1} other settings of it"
         log.info(
             "probing %s%s on %s, seed %d, on %s", embeddings.variant, words, windows.dataset, embeddings.seed, device
         )
-        target = values.get("target", "class")
-        labelled = windows if target == "class" else relabelled(windows, target)
-        interval = Interval(section["bootstrap"], section["confidence"], split.seed)
+        labelled = windows if job.target == "class" else relabelled(windows, job.target)
+        interval = Interval(section.bootstrap, section.confidence, split.seed)
         protocols = evaluate_protocols(
             labelled,
             split,
-            [_probed(run, values.get("half"), path) for run, path in zip(runs, embeddings_paths, strict=True)],
-            kind=section["kind"],
-            strengths=section["c"],
-            class_weights=section["class_weights"],
-            num_inner_folds=section["inner_folds"],
+            [_probed(run, job.half, path) for run, path in zip(runs, embeddings_paths, strict=True)],
+            kind=section.kind,
+            strengths=section.c,
+            class_weights=section.class_weights,
+            num_inner_folds=section.inner_folds,
             interval=interval,
             device=device,
         )
         texts = ("method", "split", "seed", "source", "video_init")
         metrics = Metrics(
             **{name: getattr(embeddings, name) for name in texts},
-            variant=values.get("variant", embeddings.variant),
-            probed=_probed_words(values, embeddings),
+            variant=job.variant or embeddings.variant,
+            probed=_probed_words(job, embeddings),
             dataset=windows.dataset,
             label_unit=windows.label_unit,
             null_windows=_null_windows(windows),
-            probe=section["kind"],
-            candidates=tuple(values["candidates"]),
-            strengths=tuple(sorted(section["c"])),
+            probe=section.kind,
+            candidates=job.candidates,
+            strengths=tuple(sorted(section.c)),
             class_names=labelled.class_names,
             interval=interval,
             protocols=protocols,
             provenance=make_provenance(
                 stage="probe",
                 source=windows.source,
-                settings=section,
+                settings=to_plain(section),
                 seed=embeddings.seed,
                 inputs={
                     "windows": windows.provenance.artifact_id,
@@ -111,11 +109,11 @@ def probe(
             log.info("%s: %s (n = %d, %d draws of folds)%s", name, bounds, one.n_test, draws, searched)
 
 
-def _probed_words(values: Mapping[str, Any], embeddings: Embeddings) -> str:
-    if "half" not in values:
+def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
+    if job.half is None:
         return embeddings.probed
-    told = "" if values["target"] == "class" else f" for {values['target']}"
-    return f"sensor {values['half']}{told}"
+    told = "" if job.target == "class" else f" for {job.target}"
+    return f"sensor {job.half}{told}"
 
 
 def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:

@@ -9,8 +9,8 @@ import pandas as pd
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.marked_text import plain
-from detach_core.reports.page_blocks import fill_blocks
+from detach_core.reports.captions import plain
+from detach_core.reports.pages import fill_blocks
 from detach_core.reports.tables import markdown
 
 BLOCK = "results"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.page_blocks import fill_blocks
-from detach_core.reports.small_picture import write_small_picture
+from detach_core.reports.pages import fill_blocks, write_small_picture
 
 PICTURES = "images/results"  # beside the page
 MAX_BYTES = 150_000  # of a picture: the repository keeps every version

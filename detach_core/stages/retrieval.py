@@ -1,4 +1,4 @@
-"""Stage `retrieval`: how well each method finds a window's video by its sensors, and its sensors by its video."""
+"""Stage `retrieval`: retrieval of a window's video by its sensors, and of its sensors by its video, for each method."""
 
 from __future__ import annotations
 
@@ -16,14 +16,23 @@ from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.intervals import resampling_weights
-from detach_core.evaluation.retrieval import Values, cosine_matrix
-from detach_core.evaluation.retrieval_tasks import BY_SENSOR, BY_VIDEO, KEPT, ceiling, task_figures, tasks_of
+from detach_core.evaluation.retrieval import (
+    BY_SENSOR,
+    BY_VIDEO,
+    KEPT,
+    Values,
+    ceiling,
+    cosine_matrix,
+    task_values,
+    tasks_of,
+)
+from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
+from detach_core.evaluation.settings import RetrievalJob
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.retrieval_rows import RetrievalRun, SearchedPart, retrieval_rows
 from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.tables import refuse_mixed_sources, write_table
+from detach_core.settings.base import from_plain
 from detach_core.signals.normalization import equal_windows
 
 Paths = Sequence[str | Path]
@@ -37,7 +46,7 @@ class _Home:
     """A split's searched windows.
 
     Attributes:
-        searched: what is searched for what.
+        searched: the split's retrieval tasks.
         source: of the recordings.
         num_windows: of the dataset.
         ids: (M,) the searched windows.
@@ -65,8 +74,7 @@ def retrieval(
     """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of `bootstrap`, the number of resamples, of the intervals' `confidence`, and of `forms`, the
-            normal form of the sensor windows that each variant is given.
+        settings: JSON of a `RetrievalJob`.
         windows_paths: `windows.h5` of each embeddings file.
         split_paths: `split.json` of each embeddings file.
         embeddings_paths: `embeddings.h5` of every dataset, split, variant and seed; one without video is left out.
@@ -74,20 +82,19 @@ def retrieval(
         log_path: the log.
     """
     with stage_log(log_path, "retrieval") as log:
-        values = json.loads(settings)
-        resamples, confidence = values["bootstrap"], values["confidence"]
+        job = from_plain(RetrievalJob, json.loads(settings))
         homes: dict[tuple[str, str], _Home] = {}
         runs, one_sided, sources = [], Counter[str](), []
         for windows_path, split_path, path in zip(windows_paths, split_paths, embeddings_paths, strict=True):
             place = (str(windows_path), str(split_path))
             if place not in homes:
-                homes[place] = _read_home(windows_path, split_path, resamples, sorted(set(values["forms"].values())))
+                homes[place] = _read_home(windows_path, split_path, job.bootstrap, sorted(set(job.forms.values())))
             embeddings = read_embeddings(path)
             _check_match(homes[place], embeddings, path)
             sources.append(embeddings.source)
             refuse_mixed_sources(embeddings_paths[: len(sources)], sources)
             if "video" in embeddings.features:
-                runs.append(_search(homes[place], embeddings, path, values["forms"]))
+                runs.append(_search(homes[place], embeddings, path, job.forms))
             else:
                 one_sided[embeddings.variant] += 1
         for variant, count in one_sided.items():
@@ -97,8 +104,8 @@ def retrieval(
                 "retrieval: no embeddings.h5 with a video feature is among the inputs, expected at least one;"
                 " give table1 a row in the config whose method embeds both modalities"
             )
-        frame = retrieval_frame(retrieval_rows(runs, confidence))
-        caption = retrieval_caption(frame, confidence)
+        frame = retrieval_frame(retrieval_rows(runs, job.confidence))
+        caption = retrieval_caption(frame, job.confidence)
         write_table(csv_path, title=TITLE, caption=caption, frame=frame, shown=readable_retrieval(frame))
         log.info(
             "searched %d files of embeddings; the table is %s (.md, .tex and .html beside it)", len(runs), csv_path
@@ -177,8 +184,8 @@ def _search(home: _Home, embeddings: Embeddings, path: str | Path, forms: Mappin
             if task.neighbours == KEPT
             for direction in similarities
         },
-        figures={
-            (task.level, task.neighbours, direction): task_figures(task, similarity, home.weight)
+        metrics={
+            (task.level, task.neighbours, direction): task_values(task, similarity, home.weight)
             for task in home.searched.tasks
             for direction, similarity in similarities.items()
         },

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detach_core.contracts.metrics import Metrics, read_metrics
+from detach_core.evaluation.settings import SignificanceJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
-from detach_core.reports.sources import refuse_mixed_sources
-from detach_core.reports.tables import write_table
+from detach_core.reports.comparisons import readable_significance, significance_caption, significance_frame
+from detach_core.reports.tables import refuse_mixed_sources, write_table
+from detach_core.settings.base import from_plain
 
 
 def significance(
@@ -20,26 +21,26 @@ def significance(
     """Write the comparisons at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of reference, swaps, tables (rows and parts of each), confidence, and `keys`: what each of
-            `metrics_paths` is, as [kind, dataset, split, name, seed].
+        settings: JSON of a `SignificanceJob`, whose `keys` say what each of `metrics_paths` is.
         metrics_paths: `metrics.json` of every row.
         csv_path: where to write.
         log_path: the log.
     """
     with stage_log(log_path, "significance") as log:
-        values = json.loads(settings)
+        job = from_plain(SignificanceJob, json.loads(settings))
         runs: dict[tuple[str, str, str], list[Metrics]] = {}
         found = [read_metrics(path) for path in metrics_paths]
         refuse_mixed_sources(metrics_paths, [run.source for run in found])
-        for path, run, (_, dataset, split, name, seed) in zip(metrics_paths, found, values["keys"], strict=True):
-            expected, is_ = (dataset, split, name, seed), (run.dataset, run.split, run.variant, run.seed)
+        for path, run, key in zip(metrics_paths, found, job.keys, strict=True):
+            expected = (key.dataset, key.split, key.name, key.seed)
+            is_ = (run.dataset, run.split, run.variant, run.seed)
             if is_ != expected:
                 words = [", ".join(map(str, one)) for one in (expected, is_)]
                 raise ContractError(path, "variant", expected=words[0], found=words[1], remedy="rerun the rule `probe`")
-            runs.setdefault((dataset, split, name), []).append(run)
-        frame = significance_frame(values["tables"], values["reference"], runs, swaps=values["swaps"])
-        caption = significance_caption(frame, values["confidence"])
-        title = f"Differences from {values['reference']}"
+            runs.setdefault((key.dataset, key.split, key.name), []).append(run)
+        frame = significance_frame(job.tables, job.reference, runs, swaps=job.swaps)
+        caption = significance_caption(frame, job.confidence)
+        title = f"Differences from {job.reference}"
         write_table(csv_path, title=title, caption=caption, frame=frame, shown=readable_significance(frame))
-        beyond = int((frame["p_holm"] < 1.0 - values["confidence"]).sum())
-        log.info("%d comparisons, %d with a corrected p below %.2f", len(frame), beyond, 1.0 - values["confidence"])
+        beyond = int((frame["p_holm"] < 1.0 - job.confidence).sum())
+        log.info("%d comparisons, %d with a corrected p below %.2f", len(frame), beyond, 1.0 - job.confidence)

@@ -10,10 +10,7 @@ from typing import NoReturn
 from detach_core.acquisition.local import local_troubles
 from detach_core.config.evidence import RESERVED
 from detach_core.config.resolved import Config
-from detach_core.config.section import plain
-from detach_core.reports.captions import Caption, heading, table_caption
-from detach_core.reports.figure_captions import figure_caption
-from detach_core.reports.marked_text import as_label
+from detach_core.reports.captions import Caption, as_label, heading, table_caption
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Stage, Wildcards
 
@@ -94,7 +91,7 @@ def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: s
         name = getattr(wildcards, stage.name)
         if stage.name == "table":
             return name, table_caption(name)
-        return name, figure_caption(plain(config.document.figures[name]))
+        return name, config.figures[name].caption()
 
     marked = report(
         stage.outputs[shown],

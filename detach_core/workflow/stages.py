@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from detach_core.config.evidence import (
-    Key,
     claim_keys,
     claim_settings,
     claim_splits,
@@ -17,8 +16,9 @@ from detach_core.config.evidence import (
     significance_keys,
     significance_settings,
 )
-from detach_core.config.figures import NEEDS, OF_ONE_SEED
 from detach_core.config.resolved import Config
+from detach_core.evaluation.settings import ArtifactKey
+from detach_core.settings.base import to_plain
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Files, Stage, Value, Wildcards, expanded, filled
 
@@ -306,12 +306,12 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
 
 def figure_files(config: Config, name: str) -> dict[str, list[str]]:
     """Kind of artifact -> the files of figure `name`, all datasets of a seed and then of the next."""
-    figure, seeds = config.document.figures[name], config.document.seeds
-    if figure.draw in OF_ONE_SEED:
+    figure, seeds = config.figures[name], config.document.seeds
+    if figure.one_seed:
         seeds = seeds[:1]
-    named: dict[str, list[Any]] = {"split": [figure.split], "seed": list(seeds), "dataset": figure.shown}
+    named: dict[str, list[Any]] = {"split": [figure.split], "seed": list(seeds), "dataset": list(figure.shown)}
     named |= {key: [getattr(figure, key)] for key in ("variant", "spatial") if hasattr(figure, key)}
-    return {kind: expanded(ARTIFACTS[kind], **named) for kind in NEEDS[figure.draw]}
+    return {kind: expanded(ARTIFACTS[kind], **named) for kind in figure.needs}
 
 
 def _of_shards(config: Config, name: str) -> Files:
@@ -354,9 +354,9 @@ def _of_trainings(config: Config, pattern: str) -> Files:
     return files
 
 
-def _files_of(keys: Iterable[Key]) -> list[str]:
+def _files_of(keys: Iterable[ArtifactKey]) -> list[str]:
     """The file of each key, in order."""
-    return [filled(ARTIFACTS[key.kind], {**key._asdict(), "variant": key.name, "spatial": key.name}) for key in keys]
+    return [filled(ARTIFACTS[key.kind], {**to_plain(key), "variant": key.name, "spatial": key.name}) for key in keys]
 
 
 def _tables(name: str) -> dict[str, str]:

@@ -7,26 +7,37 @@ import pytest
 from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
+from detach_core.evaluation.settings import (
+    ActivationMapsJob,
+    ClaimsJob,
+    EmbedJob,
+    NegativePairsJob,
+    ProbeJob,
+    RetrievalJob,
+    SignificanceJob,
+)
 from detach_core.methods.registry import METHODS
+from detach_core.reports.figures import read_figure
+from detach_core.reports.settings import TableJob
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.simulation.registry import HOMES
 from detach_core.stages.simulate_home import read_simulation_job
 from detach_core.training.job import read_job
 
-ARGUMENTS = {
-    "split": ("hwu_usp", "default"),
-    "embed": ("detach",),
-    "probe": ("detach-temporal-half",),
-    "negative_pairs": ("detach",),
-    "activation_maps": ("hwu_usp", "detach"),
-    "figure": ("figure4",),
-    "table": ("table1",),
-}
-OF_EVIDENCE = {
-    "claims": evidence.claim_settings,
-    "significance": evidence.significance_settings,
-    "retrieval": evidence.retrieval_settings,
-}
-ASKED = {"embed": "embedding", "probe": "probing"}
+ARGUMENTS = {"split": ("hwu_usp", "default")}
+# Settings of a stage as the configuration gives them, and the type that the stage takes back.
+JOBS = [
+    (EmbedJob, lambda config: config.embedding("detach")),
+    (ProbeJob, lambda config: config.probing("detach")),
+    (ProbeJob, lambda config: config.probing("detach-temporal-action")),
+    (NegativePairsJob, lambda config: config.negative_pairs("detach")),
+    (ActivationMapsJob, lambda config: config.activation_maps("hwu_usp", "detach")),
+    (TableJob, lambda config: config.table("table1")),
+    (TableJob, lambda config: config.table("table7")),
+    (ClaimsJob, evidence.claim_settings),
+    (SignificanceJob, evidence.significance_settings),
+    (RetrievalJob, evidence.retrieval_settings),
+]
 
 
 def keys_read(path):
@@ -53,14 +64,11 @@ def keys_read(path):
 
 @pytest.mark.parametrize(
     "stage",
-    ["download", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
+    ["download", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS],
 )
 def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
     config = load_config(read_default(checkout=root))
-    if stage in OF_EVIDENCE:
-        settings = json.loads(OF_EVIDENCE[stage](config))
-    else:
-        settings = json.loads(getattr(config, ASKED.get(stage, stage))(*ARGUMENTS.get(stage, ("hwu_usp",))))
+    settings = json.loads(getattr(config, stage)(*ARGUMENTS.get(stage, ("hwu_usp",))))
     for keys in keys_read(root / "detach_core" / "stages" / f"{stage}.py"):
         value = settings
         for key in keys:
@@ -86,7 +94,19 @@ def test_a_simulation_gets_its_settings_typed(root):
         assert job.home == config.document.datasets[dataset].home
 
 
-@pytest.mark.parametrize("package", ["methods", "training", "encoders", "simulation"])
+@pytest.mark.parametrize(("kind", "settings"), JOBS)
+def test_a_stage_takes_back_what_the_configuration_gives_it(root, kind, settings):
+    text = settings(load_config(read_default(checkout=root)))
+    assert to_plain(from_plain(kind, json.loads(text))) == json.loads(text)
+
+
+def test_a_figure_takes_back_what_the_configuration_gives_it(root):
+    config = load_config(read_default(checkout=root))
+    for name, figure in config.figures.items():
+        assert read_figure(config.figure(name)) == figure
+
+
+@pytest.mark.parametrize("package", ["methods", "training", "encoders", "simulation", "reports", "evaluation"])
 def test_no_setting_is_looked_up_by_a_text(root, package):
     found = [
         f"{path.relative_to(root)}:{number}"

@@ -17,6 +17,14 @@ IN_A_METHOD = """from detach_core.methods.detach.stage2 import Detach
 def read(method: Detach) -> float:
     return method.settings.{field}
 """
+IN_A_CLAIM = """from detach_core.evaluation.settings import Claim, OverKmeansSettings
+def read(claim: Claim[OverKmeansSettings]) -> str:
+    return claim.settings.{field}
+"""
+IN_A_FIGURE = """from detach_core.reports.figures.settings import FeatureMapSettings
+def read(settings: FeatureMapSettings) -> float:
+    return settings.{field}
+"""
 
 
 @pytest.mark.slow
@@ -26,6 +34,8 @@ def read(method: Detach) -> float:
         (READS, "hardness", "hardnes", 'has no attribute "hardnes"'),
         (CHANGES, "queue", "queues", 'Unexpected keyword argument "queues"'),
         (IN_A_METHOD, "momentum", "momentun", 'has no attribute "momentun"'),
+        (IN_A_CLAIM, "spatial", "spatials", 'has no attribute "spatials"'),
+        (IN_A_FIGURE, "perplexity", "perplexities", 'has no attribute "perplexities"'),
     ],
 )
 def test_a_misspelt_setting_fails_mypy(root, tmp_path, source, right, wrong, said):

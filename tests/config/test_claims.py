@@ -6,9 +6,9 @@ from detach_core.config.load import load_config
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("claims.detach_exceeds_rivals.threshold", 2.0),
-        ("claims.detach_exceeds_rivals.over", []),
-        ("claims.detach_exceeds_rivals.measure", "wins"),
+        ("claims.detach_exceeds_baselines.threshold", 2.0),
+        ("claims.detach_exceeds_baselines.over", []),
+        ("claims.detach_exceeds_baselines.measure", "wins"),
         ("claims.clusters_recover_places.figure", "purity"),
         ("significance.tables", []),
     ],

@@ -39,8 +39,29 @@ def test_a_mistake_is_one_line_with_its_path(set_key, mistakes, path, value, lin
 
 
 def test_a_missing_key_is_named(data, mistakes):
-    del data["probe"]["inner_folds"]
-    assert mistakes(data) == ["probe.inner_folds: missing"]
+    del data["significance"]["reference"]
+    del data["claims"]["weights_help"]["over"]
+    assert mistakes(data) == ["significance.reference: missing", "claims.weights_help.over: missing"]
+
+
+def test_a_missing_key_of_a_figure_is_named(data, mistakes):
+    del data["figures"]["figure6"]["query_class"]
+    del data["figures"]["figure8"]["draw"]
+    assert mistakes(data) == ["figures.figure6.query_class: missing", "figures.figure8.draw: missing"]
+
+
+def test_an_unknown_key_of_a_figure_is_named_with_the_nearest(set_key, mistakes):
+    set_key("figures.figure9.perplexty", 3)
+    assert mistakes(set_key("figures.figure4.pair_group", "all")) == [
+        "figures.figure4.pair_group: unknown key, did you mean `pair_groups`?",
+        "figures.figure9.perplexty: unknown key, did you mean `perplexity`?",
+    ]
+
+
+def test_an_unknown_key_of_a_claim_is_named_with_the_nearest(set_key, mistakes):
+    assert mistakes(set_key("claims.weights_help.variants", "detach")) == [
+        "claims.weights_help.variants: unknown key, did you mean `variant`?"
+    ]
 
 
 def test_numbers_that_yaml_reads_as_text_are_explained(set_key, mistakes):

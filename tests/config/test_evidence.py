@@ -11,6 +11,7 @@ from detach_core.config.evidence import (
     significance_settings,
 )
 from detach_core.config.load import load_config
+from detach_core.settings.base import to_plain
 
 
 def test_every_artifact_stands_once_and_belongs_to_a_part_of_its_table(data):
@@ -35,7 +36,7 @@ def test_settings_carry_the_keys_in_the_order_of_the_files(data):
         (claim_settings(config), claim_keys(config)),
         (significance_settings(config), significance_keys(config)),
     ):
-        assert [tuple(key) for key in json.loads(settings)["keys"]] == keys
+        assert json.loads(settings)["keys"] == [to_plain(key) for key in keys]
 
 
 def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
@@ -49,19 +50,19 @@ def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
 def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
     config = load_config(set_key("spatial.default.activation", "range"))
     claims = json.loads(claim_settings(config))["claims"]
-    with_input = {name for name, claim in claims.items() if "input" in claim}
+    with_input = {name for name, claim in claims.items() if claim["activation"] is not None}
     assert with_input == {"clusters_recover_places", "clusters_inform_on_places"}
     form = config.document.input.form
     expected = {"form": form, "activation_quantile": 0.99, "activation": "range"}
-    assert claims["clusters_recover_places"]["input"] == expected
+    assert claims["clusters_recover_places"]["activation"] == expected
     assert claim_splits(config) == [("opportunity", "default"), ("hwu_usp", "default")]
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("claims.detach_exceeds_rivals.table", "table7", "claims.detach_exceeds_rivals.table: unknown key"),
-        ("claims.detach_exceeds_rivals.over", ["nobody"], "claims.detach_exceeds_rivals: nobody: unknown key"),
+        ("claims.detach_exceeds_baselines.table", "table7", "claims.detach_exceeds_baselines.table: unknown key"),
+        ("claims.detach_exceeds_baselines.over", ["nobody"], "claims.detach_exceeds_baselines: nobody: unknown key"),
         ("claims.refinement_raises_purity.spatial", "nobody", "claims.refinement_raises_purity: nobody: unknown key"),
         ("claims.weights_help.datasets", ["elsewhere"], "claims.weights_help.datasets: unknown key"),
         ("significance.reference", "nobody", "significance.reference: unknown key"),

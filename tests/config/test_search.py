@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.config.search import CHANGEABLE
+from detach_core.config.candidates import CHANGEABLE
 from detach_core.config.variants import COMMON
 
 

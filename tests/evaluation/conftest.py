@@ -3,6 +3,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from tests.fixtures import artifacts
+from tests.fixtures.toy_home import home, make_resident, resident, split, toy, windows
+
+__all__ = ["home", "make_resident", "resident", "split", "toy", "windows"]
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +21,8 @@ def one_thread():
 @pytest.fixture
 def make_windows():
     return artifacts.make_windows
+
+
+@pytest.fixture
+def make_metrics():
+    return artifacts.make_metrics

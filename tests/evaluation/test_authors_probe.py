@@ -1,6 +1,6 @@
 import torch
 
-from detach_core.evaluation.authors_probe import fit_authors_probe
+from detach_core.evaluation.probes import fit_authors_probe
 
 
 def toy(count=200):

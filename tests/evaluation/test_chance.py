@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from detach_core.evaluation.chance import chance_level
+from detach_core.evaluation.metrics import chance_level
 
 
 @pytest.mark.parametrize("counts", [(4, 4, 4, 3, 3), (1, 9), (20, 20, 20)])

@@ -9,9 +9,9 @@ from detach_core.contracts.metrics import Interval
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
 from detach_core.evaluation import evaluate as evaluation
-from detach_core.evaluation.chance import chance_level
 from detach_core.evaluation.evaluate import Units, evaluate_protocols
-from detach_core.evaluation.linear_probe import fit_logistic_probes
+from detach_core.evaluation.metrics import chance_level
+from detach_core.evaluation.probes import fit_logistic_probes
 from detach_core.signals.normalization import fit
 from detach_core.signals.partition import build_protocols, partition
 from detach_core.signals.splitting import rotating_folds, stratified_folds

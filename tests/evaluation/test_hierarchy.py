@@ -3,8 +3,13 @@ import pytest
 from scipy.stats import t
 
 from detach_core.contracts.metrics import Interval
-from detach_core.evaluation.hierarchy import SplitFigures, estimate, estimate_of_mean
-from detach_core.evaluation.intervals import resampling_weights, shifted_interval
+from detach_core.evaluation.intervals import (
+    SplitMetrics,
+    estimate,
+    estimate_of_mean,
+    resampling_weights,
+    shifted_interval,
+)
 
 INTERVAL = Interval(resamples=4000, confidence=0.95, seed=0)
 
@@ -15,7 +20,7 @@ def mean_of(values):
 
 def split(values, *seeds):
     count = len(values)
-    return SplitFigures(
+    return SplitMetrics(
         np.arange(count), np.zeros(count, int), tuple(mean_of(np.asarray(one)) for one in (values, *seeds))
     )
 
@@ -73,7 +78,7 @@ def test_splits_that_agree_by_luck_do_not_narrow_the_interval_below_what_units_a
 def test_figures_of_several_draws_of_folds_are_averaged_and_the_draws_drawn():
     values = np.random.default_rng(4).normal(size=30)
     shift = np.array([-0.3, 0.0, 0.3, 0.8])
-    draws = SplitFigures(np.arange(30), np.zeros(30, int), (lambda weight: mean_of(values)(weight)[:, None] + shift,))
+    draws = SplitMetrics(np.arange(30), np.zeros(30, int), (lambda weight: mean_of(values)(weight)[:, None] + shift,))
     found, alone = estimate([draws], INTERVAL), estimate([split(values)], INTERVAL)
     assert found.value == pytest.approx(values.mean() + shift.mean())
     variance = values.var(ddof=1) / 30 + shift.var(ddof=1) / 4

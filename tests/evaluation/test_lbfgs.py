@@ -1,6 +1,6 @@
 import torch
 
-from detach_core.evaluation.lbfgs import minimise
+from detach_core.evaluation.logistic import minimise
 
 F64 = torch.float64
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from detach_core.contracts.metrics import Interval, Predictions
-from detach_core.evaluation.figures import f1_of
+from detach_core.evaluation.intervals import f1_of
 from detach_core.evaluation.paired import SplitPair, SwapTest, difference, holm, swap_test
 
 INTERVAL = Interval(resamples=999, confidence=0.95, seed=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detach_core.evaluation.pooling import mean_by_unit
+from detach_core.evaluation.evaluate import mean_by_unit
 
 
 def test_a_sequence_gets_the_mean_of_its_windows_whatever_their_order():

@@ -5,14 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.evaluation.retrieval import cosine_matrix, median_rank, ranks, recall_at
-from detach_core.evaluation.retrieval_tasks import (
+from detach_core.evaluation.retrieval import (
     BY_SENSOR,
     BY_VIDEO,
-    FIGURES,
+    METRICS,
     best_ranks,
     ceiling,
-    task_figures,
+    cosine_matrix,
+    median_rank,
+    ranks,
+    recall_at,
+    task_values,
     tasks_of,
 )
 
@@ -59,10 +62,10 @@ def test_a_perfect_embedding_finds_every_window_first_and_a_shuffled_video_does_
     features = np.random.default_rng(0).normal(size=(6, 8))
     shuffled = cosine_matrix(features, features[[1, 2, 3, 4, 5, 0]])
     for key, task in tasks().items():
-        figures = task_figures(task, cosine_matrix(features, features), np.ones((1, 6)))
-        assert dict(zip(FIGURES, figures[0], strict=True)) == {"r1": 1.0, "r5": 1.0, "r10": 1.0, "median_rank": 1.0}
+        metrics = task_values(task, cosine_matrix(features, features), np.ones((1, 6)))
+        assert dict(zip(METRICS, metrics[0], strict=True)) == {"r1": 1.0, "r5": 1.0, "r10": 1.0, "median_rank": 1.0}
         if key == ("window", "kept"):
-            assert task_figures(task, shuffled, np.ones((1, 6)))[0, 0] == 0.0
+            assert task_values(task, shuffled, np.ones((1, 6)))[0, 0] == 0.0
 
 
 def test_leaving_neighbours_out_helps_an_embedding_that_confuses_them():
@@ -70,7 +73,7 @@ def test_leaving_neighbours_out_helps_an_embedding_that_confuses_them():
     similarity[np.arange(6), np.arange(6)] = 0.9
     found = tasks()
     kept, left_out = (
-        task_figures(found["window", neighbours], similarity, np.ones((1, 6)))[0, 0]
+        task_values(found["window", neighbours], similarity, np.ones((1, 6)))[0, 0]
         for neighbours in ("kept", "left out")
     )
     assert kept < left_out
@@ -82,7 +85,7 @@ def test_resamples_weight_the_queries_of_the_level():
     weight[0, 4] = 3.0
     task = tasks()["class", "kept"]
     rank = 1 + (similarity[4, [0, 1, 5]] >= similarity[4, [2, 4]].max()).sum()
-    assert task_figures(task, similarity, weight)[0, -1] == rank
+    assert task_values(task, similarity, weight)[0, -1] == rank
 
 
 def kept_task(level, label):
@@ -97,7 +100,7 @@ def figures_of(rank):
 
 
 def by_hand(task, group, direction):
-    """The best of each figure over every order of the gallery that a search without more than the groups can give."""
+    """The best of each metric over every order of the gallery that a search without more than the groups can give."""
     orders = [np.array(order) for order in itertools.permutations(range(len(group)))]
     if direction == BY_VIDEO:
         # Each query by itself: any order of the sensors in which those of a group tie.
@@ -140,7 +143,7 @@ def test_no_embedding_that_cannot_tell_equal_windows_exceeds_the_ceiling(count, 
     sensor, video = rng.normal(size=(num_groups, 3))[group], rng.normal(size=(count, 3))
     by_sensor = cosine_matrix(sensor, video)
     for direction, similarity in ((BY_SENSOR, by_sensor), (BY_VIDEO, by_sensor.T)):
-        found = dict(zip(FIGURES, task_figures(task, similarity, np.ones((1, count)))[0], strict=True))
+        found = dict(zip(METRICS, task_values(task, similarity, np.ones((1, count)))[0], strict=True))
         best = ceiling(task, group, direction)
         assert all(found[name] <= best[name] + 1e-12 for name in ("r1", "r5", "r10"))
         assert found["median_rank"] >= best["median_rank"]

@@ -3,7 +3,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from detach_core.evaluation.logistic import build_training_sets
-from detach_core.evaluation.selection import inner_losses, select
+from detach_core.evaluation.probes import inner_losses, select
 
 F64 = torch.float64
 GRID = [0.001, 0.01, 0.1, 1.0, 10.0]

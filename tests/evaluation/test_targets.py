@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detach_core.evaluation.targets import relabelled
+from detach_core.evaluation.evaluate import relabelled
 from detach_core.foundation.errors import ContractError
 from tests.fixtures.artifacts import make_windows
 

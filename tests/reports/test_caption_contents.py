@@ -9,21 +9,22 @@ import pytest
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
-from detach_core.evaluation.retrieval_tasks import FIGURES as RETRIEVAL_FIGURES
-from detach_core.reports.aggregate import aggregate
-from detach_core.reports.claims_table import claims_caption, claims_frame
-from detach_core.reports.dataset_statistics import statistics_caption, statistics_frame
+from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.retrieval import METRICS as RETRIEVAL_METRICS
+from detach_core.evaluation.retrieval_rows import retrieval_rows
+from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings
+from detach_core.reports.comparisons import claims_caption, claims_frame, significance_caption, significance_frame
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
-from detach_core.reports.results_table import results_caption, results_frame
-from detach_core.reports.retrieval_rows import retrieval_rows
+from detach_core.reports.results_table import results_caption, results_frame, statistics_caption, statistics_frame
 from detach_core.reports.retrieval_table import retrieval_caption, retrieval_frame
-from detach_core.reports.significance_table import significance_caption, significance_frame
 from detach_core.signals.normalization import fit
+from tests.evaluation.test_retrieval_rows import run
 from tests.fixtures.evidence import Made as MADE
-from tests.reports.test_retrieval_rows import run
 
 HERE = Path(__file__).parent
-CLAIM = {"table": "table1", "parts": [("opportunity", "default")], "datasets": ["opportunity"], "threshold": 0.0}
+CLAIM = ExceedsSettings(
+    measure="exceeds", table="table1", datasets=("opportunity",), threshold=0.0, variant="detach", over=("primus",)
+)
 
 
 def results(source):
@@ -35,24 +36,24 @@ def claims(source):
     made = MADE()
     windows = dataclasses.replace(made.windows, source=source)
     found = {("metrics", name): [MADE.make_metrics(seed=seed) for seed in (3, 4)] for name in ("detach", "primus")}
-    claim = {**CLAIM, "below": False, "measure": "exceeds", "variant": "detach", "over": ["primus"]}
+    claim = Claim(CLAIM, (("opportunity", "default"),))
     artifacts = made.artifacts(found, seeds=(3, 4), windows=windows)
     return claims_caption(claims_frame({"detach_exceeds": claim}, artifacts, ["0123456789ab"]), 0.95)
 
 
 def significance(source):
-    rows = ["detach", "primus"]
+    rows = ("detach", "primus")
     runs = {
         ("opportunity", "default", row): [MADE.make_metrics(source=source, seed=seed) for seed in (3, 4)]
         for row in rows
     }
-    tables = {"table1": {"rows": rows, "parts": [("opportunity", "default")]}}
+    tables = {"table1": ComparedTable(rows, (("opportunity", "default"),))}
     return significance_caption(significance_frame(tables, "detach", runs, swaps=10_000), 0.95)
 
 
 def retrieval(source):
     runs = [run(seed=seed, source=source, commit="0123456789ab") for seed in (3, 4)]
-    assert set(RETRIEVAL_FIGURES) <= set(retrieval_frame(retrieval_rows(runs, 0.95)))
+    assert set(RETRIEVAL_METRICS) <= set(retrieval_frame(retrieval_rows(runs, 0.95)))
     return retrieval_caption(retrieval_frame(retrieval_rows(runs, 0.95)), 0.95)
 
 

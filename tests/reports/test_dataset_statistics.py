@@ -3,7 +3,7 @@ import pytest
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Overlap, Split
-from detach_core.reports.dataset_statistics import (
+from detach_core.reports.results_table import (
     dataset_statistics,
     readable_statistics,
     statistics_caption,

@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.reports.interval_words import interval_words
+from detach_core.reports.captions import interval_words
 
 
 @pytest.mark.parametrize(

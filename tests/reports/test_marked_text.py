@@ -7,9 +7,8 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree, publish_parts
 
-from detach_core.reports.marked_text import as_html, as_label, parts, plain
-from detach_core.reports.tables import markdown
-from detach_core.reports.web_table import web_table
+from detach_core.reports.captions import as_html, as_label, parts, plain
+from detach_core.reports.tables import markdown, web_table
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.page_check import check_caption, check_page
+from detach_core.reports.pages import check_caption, check_page
 from detach_core.reports.tables import write_table
 
 FRAME = pd.DataFrame({"Class": ["<b>", "url(x)"], "F1": ["0.5 [0.1, 0.9]", ""]})

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from detach_core.evaluation.retrieval_tasks import FIGURES
-from detach_core.reports.retrieval_rows import retrieval_rows
+from detach_core.evaluation.retrieval import METRICS
+from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.reports.retrieval_table import HEADS, readable_retrieval, retrieval_caption, retrieval_frame
-from tests.reports.test_retrieval_rows import part, run
+from tests.evaluation.test_retrieval_rows import part, run
 
 COLUMNS = """dataset split_part variant method direction level neighbours gallery n_queries r1 r1_low r1_high r5 r5_low
 r5_high r10 r10_low r10_high median_rank median_rank_low median_rank_high chance_r1 chance_r5 chance_r10
@@ -21,7 +21,7 @@ def frame_of(*runs):
 def test_every_agreed_column_is_there_in_its_order():
     found = list(frame_of(run()).columns)
     assert [name for name in found if name != "protocol"] == COLUMNS.split()
-    assert tuple(HEADS) == FIGURES
+    assert tuple(HEADS) == METRICS
 
 
 def test_a_row_says_of_how_many_splits_and_seeds_it_is():
@@ -69,8 +69,8 @@ def test_the_frame_holds_numbers(name):
 def test_the_caption_says_what_the_best_embedding_could_reach():
     best = {"r1": 0.25, "r5": 0.5, "r10": 0.75, "median_rank": 2.5}
     both = {("window", "kept", "sensor->video"): best, ("window", "kept", "video->sensor"): best | {"r1": 0.125}}
-    figures = dict.fromkeys(both, run().figures["window", "kept", "sensor->video"])
-    caption = retrieval_caption(frame_of(run(num_tied=3, ceilings=both, figures=figures)), 0.95)
+    metrics = dict.fromkeys(both, run().metrics["window", "kept", "sensor->video"])
+    caption = retrieval_caption(frame_of(run(num_tied=3, ceilings=both, metrics=metrics)), 0.95)
     assert "3 of 4 searched windows of opportunity (by_recording) have the same sensors as another" in caption
     assert "by sensors 0.250, 0.500, 0.750, 2.5 and by video 0.125, 0.500, 0.750, 2.5" in caption
     assert "no two searched windows of opportunity" in retrieval_caption(frame_of(run()), 0.95)

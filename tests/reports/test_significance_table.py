@@ -1,6 +1,7 @@
 import pytest
 
-from detach_core.reports.significance_table import readable_significance, significance_caption, significance_frame
+from detach_core.evaluation.settings import ComparedTable
+from detach_core.reports.comparisons import readable_significance, significance_caption, significance_frame
 
 
 @pytest.fixture
@@ -14,8 +15,8 @@ def frame(make_metrics):
     # Only the first split has the second protocol.
     short = make_metrics(protocols=("paper",), split="fold1")
     runs["opportunity", "fold1", "detach"] = [short]
-    parts = [("opportunity", "default"), ("opportunity", "fold1")]
-    return significance_frame({"table1": {"rows": ["detach", "primus"], "parts": parts}}, "detach", runs, swaps=10_000)
+    parts = (("opportunity", "default"), ("opportunity", "fold1"))
+    return significance_frame({"table1": ComparedTable(("detach", "primus"), parts)}, "detach", runs, swaps=10_000)
 
 
 def test_a_protocol_takes_the_splits_that_have_it(frame):

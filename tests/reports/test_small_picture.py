@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.small_picture import SCALES, write_small_picture
+from detach_core.reports.pages import SCALES, write_small_picture
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.sources import refuse_mixed_sources
+from detach_core.reports.tables import refuse_mixed_sources
 
 
 def test_one_source_passes():

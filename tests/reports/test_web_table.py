@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 
-from detach_core.reports.web_table import web_table
+from detach_core.reports.tables import web_table
 
 SHOWN = pd.DataFrame(
     {

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from detach_core.analysis.pictures import Pictures
 from detach_core.contracts.analysis import read_activation_maps
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.map_placement import Pictures
 from detach_core.methods.registry import build_method
 from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps

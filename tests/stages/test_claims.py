@@ -13,7 +13,8 @@ from tests.fixtures.evidence import Made
 
 TESTS = Path(__file__).parents[1]
 PARTS = [["opportunity", "default"]]
-COMMON = {"parts": PARTS, "datasets": ["opportunity"], "threshold": 0.0, "below": False, "table": "table1"}
+COMMON = {"datasets": ["opportunity"], "threshold": 0.0, "table": "table1"}
+ACTIVATION = {"form": "centred", "activation_quantile": 0.99, "activation": "abs"}
 CLAIMS = {
     "refinement_raises_purity": {**COMMON, "measure": "refinement_raises", "spatial": "default"},
     "clusters_recover_places": {
@@ -22,7 +23,6 @@ CLAIMS = {
         "spatial": "default",
         "variant": "statistics",
         "figure": "hungarian",
-        "input": {"form": "centred", "activation_quantile": 0.99, "activation": "abs"},
     },
     "detach_exceeds": {**COMMON, "measure": "exceeds", "variant": "detach", "over": ["statistics"]},
 }
@@ -43,8 +43,11 @@ def run(folder, *, statistics_source="simulated"):
         ["metrics", "opportunity", "default", "detach", 0],
         ["metrics", "opportunity", "default", "statistics", 0],
     ]
+    plain = {name: {"settings": one, "parts": PARTS, "activation": ACTIVATION} for name, one in CLAIMS.items()}
+    names = ("kind", "dataset", "split", "name", "seed")
+    keys = [dict(zip(names, key, strict=True)) for key in keys]
     claims(
-        settings=json.dumps({"claims": CLAIMS, "seeds": [0], "bootstrap": 200, "confidence": 0.95, "keys": keys}),
+        settings=json.dumps({"claims": plain, "seeds": [0], "bootstrap": 200, "confidence": 0.95, "keys": keys}),
         artifact_paths=[
             folder / name for name in ("assignments.h5", "embeddings.h5", "detach.json", "statistics.json")
         ],

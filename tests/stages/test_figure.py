@@ -25,7 +25,7 @@ def run(folder, *, source="simulated", draw="assignment_stability", **paths):
     given = {"windows": [folder / "windows.h5"], "spatial_history": str(folder / "history.jsonl")} | paths
     figure(
         name="figure10",
-        settings=json.dumps({"draw": draw, "split": "default"}),
+        settings=json.dumps({"draw": draw, "split": "default", "datasets": ["opportunity"], "spatial": "default"}),
         paths=given,
         csv_path=folder / "figures" / "figure10.csv",
         log_path=folder / "figure.log",
@@ -87,4 +87,4 @@ def test_a_drawing_without_its_artifacts_is_refused(tmp_path, capsys):
 
 
 def test_an_unknown_drawing_is_refused(tmp_path, capsys):
-    assert "found 'pie', expected one of" in refused(tmp_path, capsys, draw="pie")
+    assert "unknown figure 'pie'; known are weight_cdf" in refused(tmp_path, capsys, draw="pie")

@@ -6,8 +6,8 @@ from detach_core.contracts.embeddings import read_assignments
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.clusters import input_clusters
 from detach_core.methods.detach.stage1 import cluster_agreement
-from detach_core.reports.claims.clusters import input_clusters
 from detach_core.settings.base import to_plain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from detach_core.reports.page_blocks import markers
+from detach_core.reports.pages import markers
 from detach_core.stages.readme_table import BLOCK, readme_table
 
 BEGIN, END = markers(BLOCK)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
-from detach_core.reports.page_blocks import markers
+from detach_core.reports.pages import markers
 from detach_core.stages.results_page import MAX_BYTES, results_page
 
 ROOT = Path(__file__).resolve().parents[2]

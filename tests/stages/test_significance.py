@@ -10,6 +10,10 @@ from tests.fixtures.artifacts import make_metrics
 ROWS = ("statistics", "detach", "comodo")
 
 
+def key(split, row, seed):
+    return {"kind": "metrics", "dataset": "opportunity", "split": split, "name": row, "seed": seed}
+
+
 def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None):
     runs = runs or [(split, row, seed) for split in splits for row in ROWS for seed in seeds]
     keys, paths = [], []
@@ -18,7 +22,7 @@ def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None):
         made = make_metrics(variant=row, split=split, seed=seed + 10 * ROWS.index(row))
         paths.append(folder / f"{number}.json")
         write_metrics(paths[-1], made)
-        keys.append(["metrics", "opportunity", split, row, seed + 10 * ROWS.index(row)])
+        keys.append(key(split, row, seed + 10 * ROWS.index(row)))
     parts = [["opportunity", split] for split in splits]
     tables = {"table1": {"rows": ROWS, "parts": parts}, "table2": {"rows": ROWS[:2], "parts": parts[:1]}}
     settings = {"reference": "detach", "swaps": 10_000, "tables": tables, "confidence": 0.95, "keys": keys}
@@ -73,7 +77,7 @@ def test_metrics_of_another_run_are_refused(tmp_path, capsys):
         "swaps": 10_000,
         "tables": {},
         "confidence": 0.95,
-        "keys": [["metrics", "opportunity", "default", "statistics", 0]],
+        "keys": [key("default", "statistics", 0)],
     }
     with pytest.raises(SystemExit):
         significance(

@@ -112,7 +112,7 @@ def test_the_simulation_is_run_anew_when_a_home_changes(root):
 
 def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):
     closure = CodeDigest(root).closure("detach_core.stages.figure")
-    assert {"detach_core.reports.figures.weight_cdf", "detach_core.contracts.analysis"} <= closure
+    assert {"detach_core.reports.figures.negative_pairs", "detach_core.contracts.analysis"} <= closure
 
 
 def test_an_unknown_stage_is_refused(package):

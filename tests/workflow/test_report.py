@@ -113,7 +113,7 @@ def test_the_page_opens_with_the_rule_graph_and_the_data_of_the_run(page):
     assert "DETACH: activity recognition from ambient sensors" in text
     assert "opportunity: a simulated home" in text
     page.locator(".prose").get_by_role("link", name="6 Data (Table 7)").click()
-    page.locator("nav tbody tr").get_by_text("Table 7. What the prepared data are").wait_for()
+    page.locator("nav tbody tr").get_by_text("Table 7. Statistics of the prepared data").wait_for()
 
 
 def test_the_statistics_show_every_rule_that_ran(page):

@@ -16,11 +16,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from detach_core.analysis.map_placement import enlarge, min_max, placement
 from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, ActivationMaps
+from detach_core.evaluation.map_placement import enlarge, min_max, placement
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures.drawing import Artifacts, Drawing, Settings
-from detach_core.reports.figures.style import HEAT_MAP, SMALL_PT, hide_ticks, literal, new_figure
+from detach_core.reports.figures.drawing import HEAT_MAP, SMALL_PT, Artifacts, Drawing, hide_ticks, literal, new_figure
+from detach_core.reports.figures.settings import ActivationMapsSettings
 
 STEPS_SHOWN = 3
 # How much of a map's colour covers the frame beneath.
@@ -29,30 +29,6 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 _TITLES = {"primus": "PRIMUS", "imu2clip": "IMU2CLIP", "detach": "DETACH"}
 ALL_WINDOWS = "all"
 _COLUMNS = ("row", "class_name", "recording", "start_s", "window", "map", "quantity", "step", "y_px", "x_px", "value")
-
-
-def activation_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
-    """The maps cell by cell, normalised (`activation`), and how they lie to the moving pixels.
-
-    `share` and its like are of each window, with `row` the figure's row, and means over all windows of the part in
-    which something moves, with `row` "all". `share_trained` beside `share_even` says whether a map prefers what moves,
-    `share_start` is that of the untrained network, `share_motion` of the motion itself on the map's cells.
-
-    Raises:
-        UserError: maps of several datasets or variants.
-    """
-    del settings
-    found = [artifact.value for artifact in artifacts["activation_maps"]]
-    kinds = sorted({f"{one.variant} on {one.dataset}" for one in found})
-    if len(kinds) > 1:
-        raise UserError(f"activation maps are drawn of one variant and dataset, got {', '.join(kinds)}")
-    shown: ActivationMaps = found[0]
-    lines = [line for row in range(len(shown.window)) for line in _row_lines(shown, row)]
-    lines += [{"row": ALL_WINDOWS, **line} for line in _mean_lines(found)]
-    frame = pd.DataFrame(lines, columns=list(_COLUMNS))
-    frame.attrs["maps"] = shown
-    frame.attrs["num_seeds"] = len(found)
-    return frame
 
 
 def _row_lines(shown: ActivationMaps, row: int) -> list[dict[str, Any]]:
@@ -98,23 +74,6 @@ def _shares(share: NDArray[Any], even: Any, peak: NDArray[Any]) -> dict[str, flo
         "share_even": float(even),
         **{f"peak_{version}": float(value) for version, value in zip(VERSIONS, peak, strict=True)},
     }
-
-
-def draw_activation_maps(frame: pd.DataFrame, settings: Settings) -> Figure:
-    """A row for each window: first, middle and last frame, the baseline's map, the spatial map, three temporal ones."""
-    del settings
-    shown: ActivationMaps = frame.attrs["maps"]
-    lines = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
-    rows = list(dict.fromkeys(lines["row"][lines["row"] != ALL_WINDOWS]))
-    figure, axes = new_figure(width="page", height_in=0.75 * len(rows) + 0.75, panels=(len(rows), 5 + STEPS_SHOWN))
-    for place, (row, panels) in enumerate(zip(rows, axes, strict=True)):
-        _draw_row(panels, lines[lines["row"] == row], shown, place)
-    for panel, title in zip(axes[0], _titles(shown), strict=False):
-        panel.set_title(title, pad=3.0)
-    scale = figure.colorbar(ScalarMappable(cmap=HEAT_MAP), ax=axes, shrink=0.6, aspect=25, pad=0.01, ticks=[0.0, 1.0])
-    scale.ax.set_yticklabels(["min", "max"])
-    scale.outline.set_visible(False)
-    return figure
 
 
 def _titles(shown: ActivationMaps) -> list[str]:
@@ -173,17 +132,61 @@ def _draw_map(panel: Axes, lines: pd.DataFrame, shown: ActivationMaps, place: in
             panel.contour(moving, levels=[0.5], colors=colour, linewidths=width_pt)
 
 
-def activation_note(frame: pd.DataFrame, settings: Settings) -> str:
-    """What the pictures are of, how coarse the maps are, and what the outlines and the numbers under them say."""
-    del settings
-    shown: ActivationMaps = frame.attrs["maps"]
-    grids = dict.fromkeys("{} × {}".format(*shown.maps[name].cells.shape[2:]) for name in MAPS)
-    part = shown.part.replace("_", "-")
-    seed = f" · maps of seed {shown.provenance.seed}" if frame.attrs["num_seeds"] > 1 else ""
-    return (
-        f"{shown.dataset}, {part} windows{seed} · maps of {', '.join(grids)} cells, min to max of a window · outlined:"
-        f" pixels that move · under a map: % of its mass on them / their % of all pixels (temporal: over all steps)"
-    )
+class ActivationMapsDrawing(Drawing[ActivationMapsSettings]):
+    """Fig. 8: frames of three windows under the maps of a baseline and of DETACH, spatial and temporal."""
 
+    settings_type = ActivationMapsSettings
 
-DRAWING = Drawing(needs=("activation_maps",), frame=activation_frame, draw=draw_activation_maps, note=activation_note)
+    def frame(self, artifacts: Artifacts, settings: ActivationMapsSettings) -> pd.DataFrame:
+        """The maps cell by cell, normalised (`activation`), and how they lie to the moving pixels.
+
+        `share` and its like are of each window, with `row` the figure's row, and means over all windows of the part in
+        which something moves, with `row` "all". `share_trained` beside `share_even` says whether a map prefers what
+        moves, `share_start` is that of the untrained network, `share_motion` of the motion itself on the map's cells.
+
+        Raises:
+            UserError: maps of several datasets or variants.
+        """
+        del settings
+        found = [artifact.value for artifact in artifacts["activation_maps"]]
+        kinds = sorted({f"{one.variant} on {one.dataset}" for one in found})
+        if len(kinds) > 1:
+            raise UserError(f"activation maps are drawn of one variant and dataset, got {', '.join(kinds)}")
+        shown: ActivationMaps = found[0]
+        lines = [line for row in range(len(shown.window)) for line in _row_lines(shown, row)]
+        lines += [{"row": ALL_WINDOWS, **line} for line in _mean_lines(found)]
+        frame = pd.DataFrame(lines, columns=list(_COLUMNS))
+        frame.attrs["maps"] = shown
+        frame.attrs["num_seeds"] = len(found)
+        return frame
+
+    def draw(self, frame: pd.DataFrame, settings: ActivationMapsSettings) -> Figure:
+        """A row for each window: three frames, the baseline's map, the spatial map, three temporal ones."""
+        del settings
+        shown: ActivationMaps = frame.attrs["maps"]
+        lines = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+        rows = list(dict.fromkeys(lines["row"][lines["row"] != ALL_WINDOWS]))
+        figure, axes = new_figure(width="page", height_in=0.75 * len(rows) + 0.75, panels=(len(rows), 5 + STEPS_SHOWN))
+        for place, (row, panels) in enumerate(zip(rows, axes, strict=True)):
+            _draw_row(panels, lines[lines["row"] == row], shown, place)
+        for panel, title in zip(axes[0], _titles(shown), strict=False):
+            panel.set_title(title, pad=3.0)
+        scale = figure.colorbar(
+            ScalarMappable(cmap=HEAT_MAP), ax=axes, shrink=0.6, aspect=25, pad=0.01, ticks=[0.0, 1.0]
+        )
+        scale.ax.set_yticklabels(["min", "max"])
+        scale.outline.set_visible(False)
+        return figure
+
+    def note(self, frame: pd.DataFrame, settings: ActivationMapsSettings) -> str:
+        """Origin of the pictures, size of the maps, and meaning of the outlines and of the numbers below."""
+        del settings
+        shown: ActivationMaps = frame.attrs["maps"]
+        grids = dict.fromkeys("{} × {}".format(*shown.maps[name].cells.shape[2:]) for name in MAPS)
+        part = shown.part.replace("_", "-")
+        seed = f" · maps of seed {shown.provenance.seed}" if frame.attrs["num_seeds"] > 1 else ""
+        return (
+            f"{shown.dataset}, {part} windows{seed} · maps of {', '.join(grids)} cells, min to max of a window ·"
+            " outlined: pixels that move · under a map: % of its mass on them / their % of all pixels"
+            " (temporal: over all steps)"
+        )

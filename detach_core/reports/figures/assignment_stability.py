@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.figures import style
-from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, Settings
+from detach_core.reports.figures import drawing
+from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
+from detach_core.reports.figures.settings import AssignmentStabilitySettings
 
 REFINEMENT = "refinement"
 # No smaller scale: one window of a small home would fill the panel.
@@ -24,18 +25,6 @@ SMALLEST_TOP = 0.02
 # Above the curves stand the phases' names.
 HEADROOM = 1.35
 _REMEDY = "rerun the rule `pretrain_spatial`"
-
-
-def assignment_stability_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
-    """A row for each dataset, seed and epoch: phase, change rate, and the windows that it is a share of.
-
-    Raises:
-        ContractError: a history without phases or change rates, or of windows that are not among those given.
-    """
-    del settings
-    datasets = {one.provenance.artifact_id: one.value.dataset for one in artifacts["windows"]}
-    frames = [_run_frame(run, datasets) for run in artifacts["spatial_history"]]
-    return pd.concat(frames, ignore_index=True)
 
 
 def _run_frame(run: Artifact, datasets: dict[str, str]) -> pd.DataFrame:
@@ -67,36 +56,17 @@ def _run_frame(run: Artifact, datasets: dict[str, str]) -> pd.DataFrame:
     )
 
 
-def draw_assignment_stability(frame: pd.DataFrame, settings: Settings) -> Figure:
-    """A panel for each dataset, a line for each seed."""
-    del settings
-    datasets = list(dict.fromkeys(frame["dataset"]))
-    height_in = 0.55 + 1.25 * len(datasets) + (0.2 if frame["seed"].nunique() > 1 else 0.0)
-    figure, axes = style.new_figure(
-        width="column", height_in=height_in, panels=(len(datasets), 1), share_x=True, share_y=True
-    )
-    top = max(SMALLEST_TOP, HEADROOM * frame["change_rate"].max())
-    for panel, dataset in zip(axes[:, 0], datasets, strict=True):
-        _draw_panel(panel, frame[frame["dataset"] == dataset], dataset, top)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 5), handlelength=1.4)
-    axes[-1, 0].set_xlabel("Stage 1 epoch")
-    figure.supylabel("windows that change cluster", fontsize=style.TEXT_PT)
-    return figure
-
-
 def _draw_panel(panel: Axes, rows: pd.DataFrame, dataset: str, top: float) -> None:
     seeds = sorted(set(rows["seed"]))
     for k, seed in enumerate(seeds):
         run = rows[rows["seed"] == seed]
-        count = len(style.COLOURS)
+        count = len(drawing.COLOURS)
         panel.plot(
             run["epoch"],
             run["change_rate"],
-            color=style.COLOURS[k % count],
-            linestyle=style.LINE_STYLES[k % len(style.LINE_STYLES)],
-            marker=style.MARKERS[k % count],
+            color=drawing.COLOURS[k % count],
+            linestyle=drawing.LINE_STYLES[k % len(drawing.LINE_STYLES)],
+            marker=drawing.MARKERS[k % count],
             markersize=3.5 if len(seeds) == 1 else 2.0,
             linewidth=1.2 if len(seeds) == 1 else 0.8,
             label=f"seed {seed}",
@@ -107,7 +77,7 @@ def _draw_panel(panel: Axes, rows: pd.DataFrame, dataset: str, top: float) -> No
     _mark_phases(panel, rows[rows["seed"] == longest])
     one = 1.0 / rows["num_windows"].iloc[0]
     panel.set_title(
-        f"{dataset}: {rows['num_windows'].iloc[0]} windows, one is {one:.2%}", loc="left", fontsize=style.SMALL_PT
+        f"{dataset}: {rows['num_windows'].iloc[0]} windows, one is {one:.2%}", loc="left", fontsize=drawing.SMALL_PT
     )
     panel.set_ylim(0.0, top)
     panel.set_xlim(0.5, rows["epoch"].max() + 0.5)
@@ -122,7 +92,7 @@ def _mark_phases(panel: Axes, run: pd.DataFrame) -> None:
             is_refinement = phase == REFINEMENT
             panel.axvline(
                 first - 0.5,
-                color="black" if is_refinement else style.GREY,
+                color="black" if is_refinement else drawing.GREY,
                 linewidth=0.9 if is_refinement else 0.6,
                 linestyle="--" if is_refinement else ":",
             )
@@ -134,8 +104,8 @@ def _mark_phases(panel: Axes, run: pd.DataFrame) -> None:
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=style.SMALL_PT,
-            color="black" if phase == REFINEMENT else style.DARK_GREY,
+            fontsize=drawing.SMALL_PT,
+            color="black" if phase == REFINEMENT else drawing.DARK_GREY,
         )
 
 
@@ -146,15 +116,41 @@ def _spans(phases: Sequence[str], epochs: Sequence[int]) -> list[tuple[str, tupl
     return [(phases[a], (epochs[a], epochs[b - 1])) for a, b in zip(starts, ends, strict=True)]
 
 
-def note_assignment_stability(frame: pd.DataFrame, settings: Settings) -> str:
-    """Whose labels they are."""
-    del frame, settings
-    return "pretraining windows"
+class AssignmentStability(Drawing[AssignmentStabilitySettings]):
+    """Figure 10: the share of pretraining windows that change their cluster in each epoch of Stage 1."""
 
+    settings_type = AssignmentStabilitySettings
 
-DRAWING = Drawing(
-    needs=("windows", "spatial_history"),
-    frame=assignment_stability_frame,
-    draw=draw_assignment_stability,
-    note=note_assignment_stability,
-)
+    def frame(self, artifacts: Artifacts, settings: AssignmentStabilitySettings) -> pd.DataFrame:
+        """A row for each dataset, seed and epoch: phase, change rate, and the windows that it is a share of.
+
+        Raises:
+            ContractError: a history without phases or change rates, or of windows that are not among those given.
+        """
+        del settings
+        datasets = {one.provenance.artifact_id: one.value.dataset for one in artifacts["windows"]}
+        frames = [_run_frame(run, datasets) for run in artifacts["spatial_history"]]
+        return pd.concat(frames, ignore_index=True)
+
+    def draw(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> Figure:
+        """A panel for each dataset, a line for each seed."""
+        del settings
+        datasets = list(dict.fromkeys(frame["dataset"]))
+        height_in = 0.55 + 1.25 * len(datasets) + (0.2 if frame["seed"].nunique() > 1 else 0.0)
+        figure, axes = drawing.new_figure(
+            width="column", height_in=height_in, panels=(len(datasets), 1), share_x=True, share_y=True
+        )
+        top = max(SMALLEST_TOP, HEADROOM * frame["change_rate"].max())
+        for panel, dataset in zip(axes[:, 0], datasets, strict=True):
+            _draw_panel(panel, frame[frame["dataset"] == dataset], dataset, top)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        if len(handles) > 1:
+            figure.legend(handles, labels, loc="outside upper center", ncols=min(len(handles), 5), handlelength=1.4)
+        axes[-1, 0].set_xlabel("Stage 1 epoch")
+        figure.supylabel("windows that change cluster", fontsize=drawing.TEXT_PT)
+        return figure
+
+    def note(self, frame: pd.DataFrame, settings: AssignmentStabilitySettings) -> str:
+        """Part of the windows whose labels are shown."""
+        del frame, settings
+        return "pretraining windows"

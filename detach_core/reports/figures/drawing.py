@@ -1,26 +1,211 @@
-"""The one interface of all figures: what a drawing needs, the numbers it plots, and the picture made of them.
+"""Interface and style of all figures: artifacts, plotted numbers, picture.
 
-A module of this folder (`weight_cdf.py`, ...) offers one `DRAWING` and is named in `FIGURES`:
+A module of this folder (`phase_space.py`, ...) holds a `Drawing` that is named in `FIGURES`. The stage `figure` reads
+the artifacts that the settings need, calls `frame`, writes the frame as csv, and saves the picture that `draw` gives.
 
-    DRAWING = Drawing(needs=("negative_pairs",), frame=weight_cdf_frame, draw=draw_weight_cdf, note=...)
-
-The stage `figure` reads the artifacts, calls `frame`, writes the frame as csv, and saves what `draw` makes of it.
+Pictures have the widths of a paper's column or page, 8 pt text, and colours that survive a greyscale printer: they come
+in an order in which neighbours differ in lightness too; series also differ by line or marker. A drawing makes its
+picture with `new_figure`, inside `house_style`, and puts legends above or beside the panels (matplotlib's
+`loc="outside upper center"`, `"outside right upper"`): the foot belongs to the provenance line, which `save_figure`
+sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import textwrap
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import matplotlib
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.rcsetup import cycler
 
 from detach_core.contracts.provenance import Provenance
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures.style import SEPARATOR
+from detach_core.foundation.files import atomic_path
+from detach_core.reports.figures.settings import FigureSettings
+
+WIDTHS_IN = {"column": 3.35, "page": 7.0}
+
+DPI = 300
+
+TEXT_PT, SMALL_PT, PROVENANCE_PT = 8.0, 7.0, 6.0
+
+SEPARATOR = " · "
+
+
+# Okabe and Ito's colours, green darker and purple lighter, so that dark and light take turns.
+COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#D98CB8", "#00664B", "#B8A900")
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+
+LINE_STYLES = ("-", "--", ":", "-.")
+
+GREY, LIGHT_GREY, DARK_GREY = "#8C8C8C", "#D9D9D9", "#595959"
+
+
+# Sequential maps whose lightness rises or falls evenly.
+HEAT_MAP = "magma"
+
+_STYLE: Any = {
+    # A user's own matplotlibrc changes nothing.
+    **{name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")},
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same
+    "font.size": TEXT_PT,
+    "axes.titlesize": TEXT_PT,
+    "axes.labelsize": TEXT_PT,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "legend.fontsize": SMALL_PT,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.0,
+    "axes.prop_cycle": cycler(color=list(COLOURS)),
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "patch.linewidth": 0.6,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,  # embedded TrueType: text stays text, and publishers take it
+    "ps.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class SeriesStyle:
+    """Look of one series, told apart by any one of the three."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+# Kinds of negative pairs, in the order of their legend.
+KIND_STYLES = {
+    "easy": SeriesStyle("#A6A6A6", ":", "s"),
+    "hard": SeriesStyle("#D55E00", "-", "^"),
+    "false": SeriesStyle("#08306B", "--", "o"),
+}
+
+
+def house_style() -> AbstractContextManager[None]:
+    """A block in which matplotlib draws in this style; nothing global is left changed."""
+    return matplotlib.rc_context(_STYLE)
+
+
+def new_figure(
+    *,
+    width: Literal["column", "page"],
+    height_in: float,
+    panels: tuple[int, int] = (1, 1),
+    share_x: bool = False,
+    share_y: bool = False,
+    width_ratios: Sequence[float] | None = None,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, np.ndarray[Any, np.dtype[Any]]]:
+    """A figure whose parts never overlap, and its (rows, columns) axes.
+
+    Args:
+        width: of a paper's column or of its page.
+        height_in: height in inches, with the provenance line.
+        panels: rows and columns.
+        share_x: one x axis for all panels.
+        share_y: one y axis for all panels.
+        width_ratios: of the columns.
+        height_ratios: of the rows.
+    """
+    figure = Figure(figsize=(WIDTHS_IN[width], height_in), layout="constrained")
+    axes = figure.subplots(
+        *panels,
+        squeeze=False,
+        sharex=share_x,
+        sharey=share_y,
+        width_ratios=width_ratios,
+        height_ratios=height_ratios,
+    )
+    return figure, axes
+
+
+def literal(name: object) -> str:
+    """`name` for any text of a figure: a dollar begins no formula, and none that begins with _ is left out."""
+    text = str(name).replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
+
+
+def hide_ticks(axes: Axes) -> None:
+    """A panel whose axes carry no unit (a map, a picture): a thin frame alone."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LIGHT_GREY)
+
+
+def add_provenance(figure: Figure, text: str) -> None:
+    """Write `text` at the figure's foot, in as many lines as it needs, and move all else above it."""
+    width_in, height_in = figure.get_size_inches()
+    # A character of DejaVu Sans is about 0.56 of its size wide.
+    lines = _break_lines(text, characters=int(width_in * 72.0 / (0.56 * PROVENANCE_PT)))
+    foot = (len(lines) * 1.25 * PROVENANCE_PT + 4.0) / 72.0 / height_in
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.0, foot, 1.0, 1.0 - foot))
+    figure.text(
+        0.5,
+        2.0 / 72.0 / height_in,
+        literal("\n".join(lines)),
+        size=PROVENANCE_PT,
+        color=DARK_GREY,
+        ha="center",
+        va="bottom",
+        linespacing=1.15,
+        gid="provenance",
+        in_layout=False,
+    )
+
+
+def _break_lines(text: str, *, characters: int) -> list[str]:
+    """Lines of at most so many characters, broken between the facts that ` · ` parts if that is possible."""
+    lines: list[str] = []
+    for fact in text.split(SEPARATOR):
+        longer = f"{lines[-1]}{SEPARATOR}{fact}" if lines else fact
+        if lines and len(longer) <= characters:
+            lines[-1] = longer
+        else:
+            lines.extend(textwrap.wrap(fact, width=characters))
+    return lines
+
+
+def save_figure(figure: Figure, base_path: Path | str, *, provenance: str) -> tuple[Path, Path]:
+    """Write `figure` beside `base_path` as `.pdf` and `.png`, atomically, and say where. Equal figures, equal bytes.
+
+    Args:
+        figure: what a drawing returned.
+        base_path: path without suffix, e.g. `results/figures/figure4`.
+        provenance: the line at the foot.
+    """
+    add_provenance(figure, provenance)
+    # Not `with_suffix`: a name may hold a dot.
+    pdf_path, png_path = Path(f"{base_path}.pdf"), Path(f"{base_path}.png")
+    with house_style():
+        with atomic_path(pdf_path) as partial:
+            figure.savefig(partial, metadata={"CreationDate": None})
+        with atomic_path(png_path) as partial:
+            figure.savefig(partial, metadata={"Software": None})
+    return pdf_path, png_path
+
 
 # Kind of artifact -> its reader, imported when a drawing needs it.
 READERS = {
@@ -31,7 +216,8 @@ READERS = {
     "negative_pairs": "detach_core.contracts.analysis:read_negative_pairs",
     "activation_maps": "detach_core.contracts.analysis:read_activation_maps",
 }
-Settings = Mapping[str, Any]
+
+OwnSettings = TypeVar("OwnSettings", bound=FigureSettings)
 
 
 @dataclass(frozen=True)
@@ -43,13 +229,13 @@ class Artifact:
 
     @property
     def provenance(self) -> Provenance:
-        """Who made it; every contract's value has one."""
+        """Its provenance; every contract's value has one."""
         provenance: Provenance = self.value.provenance
         return provenance
 
 
 class Artifacts:
-    """What a drawing asked for: `artifacts["embeddings"]` are the files of that kind, in the order of the config.
+    """Artifacts of a figure by kind: `artifacts["embeddings"]` are the files of that kind, in the order of the config.
 
     With several datasets and seeds: all seeds of the first dataset, then those of the next.
     """
@@ -65,24 +251,33 @@ class Artifacts:
             yield from found
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How a figure is made.
+class Drawing(ABC, Generic[OwnSettings]):
+    """One kind of figure.
 
     Attributes:
-        needs: kinds of artifacts (keys of `READERS`), each of which the stage gives at least one file.
-        frame: artifacts and the figure's settings -> the plotted numbers, tidy: one row per plotted thing. What is
-            drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
-            leaves it out.
-        draw: that frame and the settings -> the figure, without its provenance line. Called inside `house_style`.
-        note: that frame and the settings -> what the provenance line must say besides source, split, seeds and commit:
-            the part or protocol, the dataset, the epoch.
+        settings_type: type of its settings, which name the artifacts that it needs.
     """
 
-    needs: tuple[str, ...]
-    frame: Callable[[Artifacts, Settings], pd.DataFrame]
-    draw: Callable[[pd.DataFrame, Settings], Figure]
-    note: Callable[[pd.DataFrame, Settings], str]
+    settings_type: ClassVar[type[FigureSettings]]
+
+    @abstractmethod
+    def frame(self, artifacts: Artifacts, settings: OwnSettings) -> pd.DataFrame:
+        """The plotted numbers, tidy: one row per plotted thing.
+
+        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
+        leaves it out.
+        """
+
+    @abstractmethod
+    def draw(self, frame: pd.DataFrame, settings: OwnSettings) -> Figure:
+        """The picture of that frame, without its provenance line. Called inside `house_style`."""
+
+    @abstractmethod
+    def note(self, frame: pd.DataFrame, settings: OwnSettings) -> str:
+        """The provenance line's facts besides source, split, seeds and commit: part or protocol, dataset, epoch."""
+
+
+AnyDrawing = Drawing[Any]
 
 
 def read_artifact(kind: str, path: Path | str) -> Artifact:

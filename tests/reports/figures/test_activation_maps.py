@@ -6,11 +6,14 @@ import pytest
 from matplotlib.collections import QuadMesh
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures import drawing
-from detach_core.reports.figures.activation_maps import DRAWING
-from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
-from detach_core.reports.figures.style import house_style, save_figure
+from detach_core.reports.figures import FIGURES
+from detach_core.reports.figures.activation_maps import ActivationMapsDrawing
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, provenance_line, save_figure
+from detach_core.reports.figures.settings import ActivationMapsSettings
 from tests.fixtures.maps import make_maps
+
+DRAWING = ActivationMapsDrawing()
+SETTINGS = ActivationMapsSettings(dataset="opportunity", variant="detach", split="default")
 
 
 def artifacts(*maps):
@@ -21,7 +24,7 @@ def artifacts(*maps):
 
 def drawn(*maps):
     with house_style():
-        return DRAWING.draw(DRAWING.frame(artifacts(*maps), {}), {})
+        return DRAWING.draw(DRAWING.frame(artifacts(*maps), SETTINGS), SETTINGS)
 
 
 def pictures(figure):
@@ -31,12 +34,12 @@ def pictures(figure):
 
 
 def test_it_is_found_by_its_name():
-    assert drawing("activation_maps") is DRAWING
+    assert FIGURES.implementation("activation_maps") is ActivationMapsDrawing
 
 
 def test_the_frame_holds_every_cell_normalised_over_its_window():
     maps = make_maps()
-    frame = DRAWING.frame(artifacts(maps), {})
+    frame = DRAWING.frame(artifacts(maps), SETTINGS)
     cells = frame[frame["quantity"] == "activation"]
     assert len(cells) == 3 * (6 + 6 + 5 * 6)
     one = cells[(cells["row"] == "2") & (cells["map"] == "temporal")]
@@ -48,7 +51,7 @@ def test_the_frame_holds_every_cell_normalised_over_its_window():
 
 def test_each_row_has_its_windows_shares_and_the_means_stand_below():
     maps = make_maps()
-    frame = DRAWING.frame(artifacts(maps), {})
+    frame = DRAWING.frame(artifacts(maps), SETTINGS)
     values = frame[frame["quantity"] != "activation"].set_index(["row", "map", "quantity"])["value"]
     assert values["3", "temporal", "share_trained"] == pytest.approx(maps.measured.share[2, 2, 0])
     assert values["3", "spatial", "share_start"] == pytest.approx(maps.measured.share[2, 1, 1])
@@ -60,17 +63,17 @@ def test_each_row_has_its_windows_shares_and_the_means_stand_below():
 
 def test_means_are_over_all_seeds_and_pictures_of_the_first():
     first, second = make_maps(seed=0), make_maps(seed=1)
-    frame = DRAWING.frame(artifacts(first, second), {})
+    frame = DRAWING.frame(artifacts(first, second), SETTINGS)
     values = frame[frame["row"] == "all"].set_index(["map", "quantity"])["value"]
     expected = (first.measured.share[:, 1, 0].mean() + second.measured.share[:, 1, 0].mean()) / 2.0
     assert values["spatial", "share_trained"] == pytest.approx(expected)
     assert frame.attrs["maps"] is first
-    assert "maps of seed 0" in DRAWING.note(frame, {})
+    assert "maps of seed 0" in DRAWING.note(frame, SETTINGS)
 
 
 def test_maps_of_two_datasets_are_refused():
     with pytest.raises(UserError, match="detach on hwu_usp, detach on opportunity"):
-        DRAWING.frame(artifacts(make_maps(), make_maps(dataset="hwu_usp")), {})
+        DRAWING.frame(artifacts(make_maps(), make_maps(dataset="hwu_usp")), SETTINGS)
 
 
 def test_a_row_shows_three_frames_and_the_maps_over_them():
@@ -124,18 +127,18 @@ def test_fewer_rows_or_steps_leave_no_empty_panel():
 
 
 def test_the_note_says_part_grid_and_what_the_numbers_are():
-    frame = DRAWING.frame(artifacts(), {})
-    note = DRAWING.note(frame, {})
+    frame = DRAWING.frame(artifacts(), SETTINGS)
+    note = DRAWING.note(frame, SETTINGS)
     for words in ("opportunity, held-out windows", "2 × 3 cells", "outlined: pixels that move"):
         assert words in note
 
 
 def test_texts_stand_apart_and_equal_figures_give_equal_bytes(tmp_path, texts_stand_apart):
     found = artifacts()
-    frame = DRAWING.frame(found, {})
+    frame = DRAWING.frame(found, SETTINGS)
     for name in ("one", "two"):
         figure = drawn()
-        line = provenance_line(found, DRAWING.note(frame, {}), split="default")
+        line = provenance_line(found, DRAWING.note(frame, SETTINGS), split="default")
         save_figure(figure, tmp_path / name, provenance=line)
         texts_stand_apart(figure)
     for suffix in (".pdf", ".png"):

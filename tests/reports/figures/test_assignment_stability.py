@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.figures.assignment_stability import DRAWING
-from detach_core.reports.figures.style import add_provenance, house_style
+from detach_core.reports.figures.assignment_stability import AssignmentStability
+from detach_core.reports.figures.drawing import add_provenance, house_style
+from detach_core.reports.figures.settings import AssignmentStabilitySettings
 
+DRAWING = AssignmentStability()
+SETTINGS = AssignmentStabilitySettings(split="default", datasets=("opportunity", "hwu_usp"), spatial="default")
 RATES = [0.2, 0.1, 0.05, 0.02, 0.12, 0.0]
 
 
@@ -14,7 +17,7 @@ def frame_of(made, *runs):
     for unit, seed, rates in runs:
         windows.setdefault(unit, made.windows(unit, provenance=provenance(made, unit)))
         histories.append(made.history(windows[unit], rates, seed=seed))
-    return DRAWING.frame(made.artifacts(windows=list(windows.values()), spatial_history=histories), {})
+    return DRAWING.frame(made.artifacts(windows=list(windows.values()), spatial_history=histories), SETTINGS)
 
 
 def provenance(made, unit):
@@ -23,7 +26,7 @@ def provenance(made, unit):
 
 def draw(frame):
     with house_style():
-        figure = DRAWING.draw(frame, {})
+        figure = DRAWING.draw(frame, SETTINGS)
     add_provenance(figure, "Simulated data · pretraining windows · seeds 0, 1, 2 · commit cf2f2075ba50")
     return figure
 
@@ -72,7 +75,7 @@ def test_all_panels_share_an_axis_that_holds_the_largest_rate(made):
 def test_a_run_without_refinement_marks_none(made):
     windows = made.windows()
     history = made.history(windows, RATES, phases=["warm-up"] * 2 + ["joint"] * 4)
-    (panel,) = draw(DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), {})).axes
+    (panel,) = draw(DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), SETTINGS)).axes
     assert not [line for line in panel.lines if line.get_linestyle() == "--"]
 
 
@@ -82,7 +85,7 @@ def test_a_history_without_phase_or_rate_is_refused(made, field):
     history = made.history(windows, RATES)
     history.epochs[3][field] = None
     with pytest.raises(ContractError, match=rf"spatial_history0: {field}: .*rerun the rule `pretrain_spatial`"):
-        DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), {})
+        DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), SETTINGS)
 
 
 def test_a_history_that_does_not_say_how_many_windows_it_is_of_is_refused(made):
@@ -90,15 +93,15 @@ def test_a_history_that_does_not_say_how_many_windows_it_is_of_is_refused(made):
     history = made.history(windows, RATES)
     del history.run["num_windows"]
     with pytest.raises(ContractError, match=r"run/num_windows: found None"):
-        DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), {})
+        DRAWING.frame(made.artifacts(windows=windows, spatial_history=history), SETTINGS)
 
 
 def test_a_history_of_other_windows_is_refused(made):
     history = made.history(made.windows(), RATES)
     other = made.windows(provenance=provenance(made, "other"))
     with pytest.raises(ContractError, match="found other windows"):
-        DRAWING.frame(made.artifacts(windows=other, spatial_history=history), {})
+        DRAWING.frame(made.artifacts(windows=other, spatial_history=history), SETTINGS)
 
 
 def test_the_note_says_whose_labels_they_are(made):
-    assert DRAWING.note(frame_of(made, ("window", 0, RATES)), {}) == "pretraining windows"
+    assert DRAWING.note(frame_of(made, ("window", 0, RATES)), SETTINGS) == "pretraining windows"

@@ -1,19 +1,19 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures import drawing
-from detach_core.reports.figures.class_separation import DRAWING, separations
-from detach_core.reports.figures.drawing import Artifact, Artifacts
-from detach_core.reports.figures.pair_table import pair_table
-from detach_core.reports.figures.style import KIND_STYLES, house_style, save_figure
+from detach_core.reports.figures.drawing import KIND_STYLES, Artifact, Artifacts, house_style, save_figure
+from detach_core.reports.figures.negative_pairs import ClassSeparation, pair_table, separations
+from detach_core.reports.figures.settings import ClassSeparationSettings
 from tests.fixtures.pairs import make_pairs
 
 FALSE_WEIGHT = {0: 0.9, 1: 0.3, 2: 0.8, 3: 0.6}
 ORDER = ["Close Fridge", "Close Door 1", "Open Door 1", "Open Fridge"]
-SETTINGS = {"num_classes": 3}
+DRAWING = ClassSeparation()
+SETTINGS = ClassSeparationSettings(dataset="opportunity", variant="detach", split="default", num_classes=3)
 
 
 def weight(epoch, kind, label):
@@ -54,7 +54,7 @@ def test_both_ends_are_shown_at_the_last_epoch_with_all_their_pairs():
 
 
 def test_one_class_at_each_end_can_be_asked_for():
-    frame = DRAWING.frame(artifacts(weight=weight), {"num_classes": 1})
+    frame = DRAWING.frame(artifacts(weight=weight), replace(SETTINGS, num_classes=1))
     assert list(dict.fromkeys(frame["class"])) == [ORDER[0], ORDER[-1]]
 
 
@@ -79,7 +79,7 @@ def halves(figure):
 def test_hard_and_false_pairs_lie_beside_each_other_within_their_range(tmp_path):
     frame = DRAWING.frame(artifacts(weight=weight), SETTINGS)
     with house_style():
-        figure = drawing("class_separation").draw(frame, SETTINGS)
+        figure = DRAWING.draw(frame, SETTINGS)
     bodies, means = halves(figure)
     assert len(bodies) == len(means) == 8
     ticks = figure.axes[0].get_xticks()

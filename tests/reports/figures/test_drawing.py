@@ -2,21 +2,22 @@ import pytest
 
 from detach_core.contracts.embeddings import write_embeddings
 from detach_core.foundation.errors import ContractError, UserError
-from detach_core.reports.figures import FIGURES, drawing
+from detach_core.reports.figures import FIGURES
 from detach_core.reports.figures.drawing import READERS, Drawing, only, provenance_line, read_artifact
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", list(FIGURES))
 def test_every_drawing_of_the_registry_is_there_and_needs_what_can_be_read(name):
-    found = drawing(name)
-    assert isinstance(found, Drawing)
-    assert found.needs
-    assert set(found.needs) <= set(READERS)
+    found = FIGURES.implementation(name)
+    assert issubclass(found, Drawing)
+    assert found.settings_type is FIGURES.settings(name)
+    assert found.settings_type.needs
+    assert set(found.settings_type.needs) <= set(READERS)
 
 
 def test_an_unknown_drawing_is_refused_with_the_names_of_those_there_are():
-    with pytest.raises(UserError, match=r"'pie'.*weight_cdf.*assignment_stability"):
-        drawing("pie")
+    with pytest.raises(LookupError, match=r"'pie'.*weight_cdf.*assignment_stability"):
+        FIGURES.implementation("pie")
 
 
 def test_an_artifact_is_read_by_the_reader_of_its_kind(made, tmp_path):

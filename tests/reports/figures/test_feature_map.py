@@ -1,11 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from detach_core.reports.figures.feature_map import DRAWING
-from detach_core.reports.figures.style import add_provenance, house_style
+from detach_core.reports.figures.drawing import add_provenance, house_style
+from detach_core.reports.figures.feature_map import FeatureMap
+from detach_core.reports.figures.settings import FeatureMapSettings
 
-SETTINGS = {"features": ["video", "sensor"], "colour": "class", "max_windows": 100, "perplexity": 5.0}
+DRAWING = FeatureMap()
+SETTINGS = FeatureMapSettings(
+    dataset="opportunity",
+    variant="detach",
+    split="default",
+    features=("video", "sensor"),
+    colour="class",
+    max_windows=100,
+    perplexity=5.0,
+)
 
 
 def artifacts_of(made, **changes):
@@ -75,7 +87,7 @@ def test_sensors_keep_the_home_s_order_and_none_is_grey(made):
     sensor = np.zeros((72, 4, 20), np.float32)
     sensor[:, 2, 5] = np.arange(72) % 2
     sensor[:, 0, 5] = np.arange(72) % 3 == 0
-    frame = DRAWING.frame(artifacts_of(made, sensor=sensor), SETTINGS | {"colour": "sensor"})
+    frame = DRAWING.frame(artifacts_of(made, sensor=sensor), replace(SETTINGS, colour="sensor"))
     handles, texts = legend_of(draw(frame))
     assert [text.get_text() for text in texts] == ["SWITCH FRIDGE S1", "ACC DOOR1 accY", "none"]
     assert to_hex(handles[-1].get_color()) == "#8c8c8c"
@@ -83,7 +95,7 @@ def test_sensors_keep_the_home_s_order_and_none_is_grey(made):
 
 def test_the_note_says_part_count_missing_classes_and_perplexity(made, frame):
     assert DRAWING.note(frame, SETTINGS) == "opportunity, held-out part, 18 windows · t-SNE, perplexity 5"
-    assert DRAWING.note(frame, SETTINGS | {"perplexity": 50.0}).endswith("perplexity 5.67")
+    assert DRAWING.note(frame, replace(SETTINGS, perplexity=50.0)).endswith("perplexity 5.67")
     label = np.minimum(made.windows().label, 1)
     some = DRAWING.frame(artifacts_of(made, label=label), SETTINGS)
     assert "no window of Open Door 1" in DRAWING.note(some, SETTINGS)

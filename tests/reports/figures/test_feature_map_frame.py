@@ -1,10 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError, UserError
-from detach_core.reports.figures.feature_map_frame import feature_map_frame
+from detach_core.reports.figures.feature_map import feature_map_frame
+from detach_core.reports.figures.settings import FeatureMapSettings
 
-SETTINGS = {"features": ["video", "sensor"], "colour": "class", "max_windows": 100, "perplexity": 5.0}
+SETTINGS = FeatureMapSettings(
+    dataset="opportunity",
+    variant="detach",
+    split="default",
+    features=("video", "sensor"),
+    colour="class",
+    max_windows=100,
+    perplexity=5.0,
+)
 
 
 def frame_of(made, windows=None, *, split=None, embeddings=None, **settings):
@@ -12,7 +23,7 @@ def frame_of(made, windows=None, *, split=None, embeddings=None, **settings):
     split = split or made.split(windows)
     embeddings = embeddings or made.embeddings(windows)
     artifacts = made.artifacts(windows=windows, split=split, embeddings=embeddings)
-    return feature_map_frame(artifacts, SETTINGS | settings)
+    return feature_map_frame(artifacts, replace(SETTINGS, **settings))
 
 
 def test_the_held_out_windows_are_shown_once_for_each_feature(made):
@@ -77,7 +88,7 @@ def test_artifacts_of_other_windows_are_refused(made):
 
 def test_a_feature_that_the_method_lacks_is_refused_with_those_it_has(made):
     with pytest.raises(ContractError, match=r"video_temporal: found sensor, video.*other `features`"):
-        frame_of(made, features=["video_temporal"])
+        frame_of(made, features=("video_temporal",))
 
 
 def test_collapsed_features_are_refused_by_name(made):

@@ -1,16 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures import drawing
-from detach_core.reports.figures.drawing import Artifact, Artifacts
-from detach_core.reports.figures.phase_space import BARS, DRAWING
-from detach_core.reports.figures.style import house_style, save_figure
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
+from detach_core.reports.figures.phase_space import BARS, PhaseSpace
+from detach_core.reports.figures.settings import PhaseSpaceSettings
 from tests.fixtures.pairs import make_pairs
 
-SETTINGS = {"query_class": "Close Fridge", "pair_groups": "all"}
+DRAWING = PhaseSpace()
+SETTINGS = PhaseSpaceSettings(dataset="opportunity", variant="detach", split="default", query_class="Close Fridge")
 
 
 def artifacts(**changes):
@@ -35,7 +36,7 @@ def test_all_pairs_with_the_query_on_either_side_are_shown():
 
 
 def test_the_authors_easy_pairs_share_the_action():
-    frame = DRAWING.frame(artifacts(), {**SETTINGS, "pair_groups": "authors"})
+    frame = DRAWING.frame(artifacts(), replace(SETTINGS, pair_groups="authors"))
     assert set(frame.loc[frame["kind"] == "easy", "other_class"]) == {"Close Door 1"}
     assert frame.loc[frame["epoch"] == 0].groupby("kind").size().to_dict() == {"easy": 35, "hard": 56, "false": 21}
 
@@ -50,7 +51,7 @@ def test_the_authors_easy_pairs_share_the_action():
 )
 def test_a_query_without_pairs_is_refused_with_what_there_is(label, query, found):
     with pytest.raises(UserError) as caught:
-        DRAWING.frame(artifacts(label=label), {**SETTINGS, "query_class": query})
+        DRAWING.frame(artifacts(label=label), replace(SETTINGS, query_class=query))
     message = str(caught.value)
     assert message.startswith("negative_pairs.h5: query_class: ")
     assert found in message
@@ -60,7 +61,7 @@ def test_a_query_without_pairs_is_refused_with_what_there_is(label, query, found
 def test_points_and_medians_are_those_of_the_frame(tmp_path):
     frame = DRAWING.frame(artifacts(), SETTINGS)
     with house_style():
-        figure = drawing("phase_space").draw(frame, SETTINGS)
+        figure = DRAWING.draw(frame, SETTINGS)
     for axes, epoch in zip(figure.axes, (0, 4, 10), strict=True):
         for points, bar, kind in zip(axes.collections, axes.get_lines(), BARS, strict=True):
             shown = frame[(frame["epoch"] == epoch) & (frame["kind"] == kind)]

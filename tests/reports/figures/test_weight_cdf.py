@@ -1,16 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detach_core.reports.figures import drawing
-from detach_core.reports.figures.drawing import Artifact, Artifacts
-from detach_core.reports.figures.pair_table import pair_table
-from detach_core.reports.figures.style import house_style, save_figure
-from detach_core.reports.figures.weight_cdf import DRAWING, authors_choice
+from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
+from detach_core.reports.figures.negative_pairs import WeightCdf, authors_choice, pair_table
+from detach_core.reports.figures.settings import WeightCdfSettings
 from tests.fixtures.pairs import make_pairs
 
-ALL, AUTHORS = {"pair_groups": "all"}, {"pair_groups": "authors"}
+DRAWING = WeightCdf()
+ALL = WeightCdfSettings(dataset="opportunity", variant="detach", split="default", pair_groups="all")
+AUTHORS = replace(ALL, pair_groups="authors")
 
 
 def artifacts(**changes):
@@ -63,7 +64,7 @@ def test_the_authors_choice_is_easy_pairs_of_one_action_and_false_pairs_of_the_b
 def test_a_panel_an_epoch_shows_the_numbers_of_the_frame(tmp_path):
     frame = DRAWING.frame(artifacts(), ALL)
     with house_style():
-        figure = drawing("weight_cdf").draw(frame, ALL)
+        figure = DRAWING.draw(frame, ALL)
     assert [axes.get_title() for axes in figure.axes][1:] == ["Stage 2, epoch 4", "Stage 2, epoch 10"]
     for axes, epoch in zip(figure.axes, (0, 4, 10), strict=True):
         lines = {line.get_label().split()[0]: line for line in axes.get_lines() if not line.get_label().startswith("_")}

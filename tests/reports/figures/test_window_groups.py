@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.figures.window_groups import action_name, by_class, by_place, by_sensor
+from detach_core.reports.figures.feature_map import action_name, by_class, by_place, by_sensor
 
 CHANNELS = ("Ktch_B4_Cupboard", "Ktch_Motion_1", "Ktch_Motion_2", "Ktch_T1_Cupboard")
 

@@ -1,0 +1,160 @@
+"""Tables of the claims and of the paired comparisons: value, interval, and what the interval decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from detach_core.evaluation.claim_evidence import Artifacts, Line, verdict
+from detach_core.evaluation.claims import MEASURES
+from detach_core.evaluation.paired import Runs, compared_rows
+from detach_core.evaluation.settings import Claim, ComparedTable
+from detach_core.reports.captions import interval_words, plain
+
+LEFT_OUT = "left out"
+
+COLUMNS = ("claim", "value", "low", "high", "threshold", "verdict")
+
+
+def claims_frame(claims: Mapping[str, Claim[Any]], artifacts: Artifacts, commits: Sequence[str]) -> pd.DataFrame:
+    """One line for each claim, dataset, protocol and variant that it is held against."""
+    return pd.DataFrame(
+        [
+            _claim_line(name, claim, dataset, line, artifacts, commits)
+            for name, claim in claims.items()
+            for dataset in claim.settings.datasets
+            for line in _claim_lines(claim, dataset, artifacts)
+        ]
+    )
+
+
+def _claim_lines(claim: Claim[Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
+    if not claim.splits_of(dataset):
+        yield Line(None, note=f"{claim.settings.table} leaves this dataset out")
+        return
+    yield from MEASURES[claim.settings.measure](claim, dataset, artifacts)
+
+
+def _claim_line(
+    name: str,
+    claim: Claim[Any],
+    dataset: str,
+    line: Line,
+    artifacts: Artifacts,
+    commits: Sequence[str],
+) -> dict[str, object]:
+    found = line.estimate
+    return {
+        "claim": name,
+        "value": None if found is None else found.value,
+        "low": None if found is None else found.low,
+        "high": None if found is None else found.high,
+        "threshold": claim.settings.threshold,
+        "verdict": LEFT_OUT if found is None else verdict(found, claim.settings.threshold, below=claim.settings.below),
+        "dataset": dataset,
+        "protocol": line.protocol,
+        "compared": line.compared,
+        "measure": claim.settings.measure,
+        "n_units": line.n_units,
+        "n_splits": len(line.splits),
+        "n_seeds": len(artifacts.seeds),
+        "splits": " ".join(line.splits),
+        "seeds": " ".join(map(str, artifacts.seeds)),
+        "note": line.note,
+        "source": next(iter(artifacts.windows.values())).source,
+        "commit": " ".join(commits),
+    }
+
+
+def readable_claims(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same lines, value and interval in one cell."""
+    return pd.DataFrame(
+        {
+            "Claim": frame["claim"].str.replace("_", " "),
+            "Dataset": frame["dataset"],
+            "Protocol": frame["protocol"],
+            "Against": frame["compared"],
+            "Value": [_claim_cell(line) for line in frame.to_dict("records")],
+            "Threshold": frame["threshold"].map("{:g}".format),
+            "Units": frame["n_units"].map(str),
+            "Verdict": frame["verdict"],
+        }
+    )
+
+
+def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
+    """Caption of the claims: data, intervals, resampling, protocols, splits, seeds, code."""
+    data = "Recordings: " + plain(frame["source"].iloc[0])
+    if (frame["source"] == "simulated").all():
+        data = "Simulated data"
+    protocols = plain(", ".join(dict.fromkeys(filter(None, frame["protocol"]))) or "none")
+    return (
+        f"{data}; {_intervals(frame, confidence)}, the same resamples for both sides of a difference; a claim holds"
+        " where the whole interval lies beyond its threshold, which was fixed before, and a claim of several lines"
+        f" where all of them do; no correction for the number of claims; protocols: {protocols} (none where windows"
+        f" are clustered or weighed, not classified); splits: {_joined(frame['splits'])};"
+        f" seeds: {_joined(frame['seeds'])}; commit: {_joined(frame['commit'])}."
+    )
+
+
+def _intervals(frame: pd.DataFrame, confidence: float) -> str:
+    seeds, splits = frame["n_seeds"].max(), frame["n_splits"].max()
+    return interval_words(confidence, units="gestures or sequences (`Units`)", seeds=seeds, splits=splits)
+
+
+def _claim_cell(line: Mapping[str, Any]) -> str:
+    if pd.isna(line["value"]):
+        return str(line["note"])
+    return f"{line['value']:+.3f} [{line['low']:+.3f}, {line['high']:+.3f}]"
+
+
+def _joined(column: pd.Series) -> str:
+    return plain(", ".join(dict.fromkeys(word for text in column for word in str(text).split())))
+
+
+def significance_frame(tables: Mapping[str, ComparedTable], reference: str, runs: Runs, *, swaps: int) -> pd.DataFrame:
+    """One line for each table, dataset, protocol and row but the reference (`compared_rows`)."""
+    return pd.DataFrame(compared_rows(tables, reference, runs, swaps=swaps))
+
+
+def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same lines, difference and interval in one cell."""
+    return pd.DataFrame(
+        {
+            "Table": frame["table"],
+            "Dataset": frame["dataset"],
+            "Protocol": frame["protocol"],
+            "Row": frame["variant"],
+            "Difference in F1": [
+                f"{line['f1_difference']:+.3f} [{line['low']:+.3f}, {line['high']:+.3f}]"
+                for line in frame.to_dict("records")
+            ],
+            "p": frame["p"].map("{:.4f}".format),
+            "p (Holm)": frame["p_holm"].map("{:.4f}".format),
+            "Units": frame["n_units"].map(str),
+        }
+    )
+
+
+def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
+    """Caption of the comparisons: data, intervals, test, correction, splits, seeds, code."""
+    reference = frame["reference"].iloc[0]
+    words = {
+        name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split())))
+        for name in ("splits", "seeds", "commit", "protocol")
+    }
+    data = "recordings: " + plain(frame["source"].iloc[0])
+    if (frame["source"] == "simulated").all():
+        data = "simulated data"
+    smallest = ", ".join(f"{one:.2g}" for one in sorted(set(frame["smallest_p"])))
+    return (
+        f"Weighted F1 of {plain(reference)} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
+        f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
+        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these very trainings: unlike the"
+        " interval it does not ask what another seed would give; smallest p that it can give:"
+        f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
+        f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
+        f" {words['commit']}."
+    )
