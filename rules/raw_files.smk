@@ -19,12 +19,12 @@ def present_files(dataset):
 @cache
 def matching(dataset, shard, kinds):
     """The files of a shard's recordings, below the folder of the dataset's raw files."""
-    native = CONFIG.document.datasets[dataset].native.model_dump()
+    native = CONFIG.document.datasets[dataset].native
     return [
         path
         for recording in CONFIG.shards(dataset)[shard]
         for kind in kinds
-        for path in matching_files(present_files(dataset), native.get(f"{kind}_glob", []), recording)
+        for path in matching_files(present_files(dataset), native.globs(kind), recording)
     ]
 
 

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from detach_core.acquisition.local import LocalDataset, local_troubles
+from detach_core.acquisition.local import RawFolder, local_troubles
 from detach_core.config.evidence import RESERVED
 
 STARTED_S = time.time()
@@ -14,8 +14,7 @@ def chosen_folders():
     for name in CONFIG.tabulated:
         section = CONFIG.document.datasets[name]
         if section.source == "local":
-            native = section.native.model_dump()
-            yield LocalDataset(name, section.adapter, section.root, CONFIG.recordings(name), native)
+            yield RawFolder(name, section.adapter, section.root, CONFIG.recordings(name), section.native)
 
 
 def closing_lines():

@@ -12,7 +12,7 @@ import numpy as np
 from detach_core.config.simulation import OpportunityHomeSection
 from detach_core.contracts.atomic import write_text
 from detach_core.contracts.truth import write_truth
-from detach_core.datasets.opportunity_columns import DECKCHAIR, FIXTURES, fixture_of_gesture
+from detach_core.datasets.opportunity.columns import DECKCHAIR, FIXTURES, fixture_of_gesture
 from detach_core.simulation.accelerometer_faults import deckchair_force, with_faults
 from detach_core.simulation.accelerometers import true_acceleration
 from detach_core.simulation.camera import render_video

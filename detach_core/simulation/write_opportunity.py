@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from detach_core.contracts.atomic import write_text
-from detach_core.datasets.opportunity_columns import GESTURES, LABEL_COLUMN, NUM_COLUMNS, ambient_columns
+from detach_core.datasets.opportunity.columns import GESTURES, LABEL_COLUMN, NUM_COLUMNS, ambient_columns
 from detach_core.simulation.routine import Interval
 from detach_core.simulation.trace import Array
 from detach_core.simulation.tracks import ACTIVITIES, LOCOMOTION, OBJECTS, VERBS, Tracks

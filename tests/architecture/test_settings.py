@@ -4,14 +4,23 @@ import re
 
 import pytest
 
+from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_yaml
+from detach_core.datasets.registry import DATASETS
+from detach_core.datasets.settings import (
+    ExtractFramesSettings,
+    FlowStageSettings,
+    IngestSettings,
+    PackSettings,
+    SplitStageSettings,
+)
 from detach_core.methods.registry import METHODS
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.job import read_job
 
 ARGUMENTS = {
-    "split": ("hwu_usp", "default"),
     "embed": ("detach",),
     "probe": ("detach-temporal-half",),
     "negative_pairs": ("detach",),
@@ -23,6 +32,14 @@ OF_EVIDENCE = {
     "claims": evidence.claim_settings,
     "significance": evidence.significance_settings,
     "retrieval": evidence.retrieval_settings,
+}
+OF_DATA = {
+    "download": DownloadStageSettings,
+    "ingest": IngestSettings,
+    "extract_frames": ExtractFramesSettings,
+    "flow": FlowStageSettings,
+    "pack": PackSettings,
+    "split": SplitStageSettings,
 }
 ASKED = {"embed": "embedding", "probe": "probing"}
 
@@ -51,7 +68,7 @@ def keys_read(path):
 
 @pytest.mark.parametrize(
     "stage",
-    ["download", "simulate_home", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS, *OF_EVIDENCE],
+    ["simulate_home", *ARGUMENTS, *OF_EVIDENCE],
 )
 def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
     config = load_config(read_yaml(root / "config.yaml"))
@@ -75,7 +92,19 @@ def test_a_training_gets_its_settings_typed(root):
         assert job.to_plain() == json.loads(text)
 
 
-@pytest.mark.parametrize("package", ["methods", "training", "encoders"])
+@pytest.mark.parametrize(("stage", "kind"), OF_DATA.items())
+def test_a_stage_of_the_data_side_gets_its_settings_typed(root, stage, kind):
+    config = load_config(read_yaml(root / "config.yaml"))
+    for dataset in config.document.datasets:
+        text = getattr(config, stage)(*((dataset, "default") if stage == "split" else (dataset,)))
+        settings = from_plain(kind, json.loads(text))
+        assert to_plain(settings) == json.loads(text)
+        if native := getattr(settings, "native", None):
+            own = native if stage == "download" else from_plain(DATASETS.settings(dataset), native)
+            assert own.video_glob == config.document.datasets[dataset].native.video_glob
+
+
+@pytest.mark.parametrize("package", ["methods", "training", "encoders", "datasets", "acquisition", "signals"])
 def test_no_setting_is_looked_up_by_a_text(root, package):
     found = [
         f"{path.relative_to(root)}:{number}"

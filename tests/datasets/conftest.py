@@ -9,7 +9,34 @@ import av
 import numpy as np
 import pytest
 
-from detach_core.datasets.lost_words import LOST_WORDS
+from detach_core.datasets.settings import LOST_WORDS
+
+VALUES = {
+    "source": "simulated",
+    "all_nan_channel": "refuse",
+    "max_nan_share": 0.5,
+    "label_unit": "window",
+    "null_windows": "drop",
+    "window": {"length_s": 2.0, "stride_s": 1.0},
+    "video": {"working_hz": 5, "image_px": [48, 36], "crop_px": None, "length_tolerance_s": 1.0},
+    "length_tolerance_s": 1.0,
+    "flow": {"method": "dis", "preset": "fast", "max_px": 16.0},
+}
+KEYS = {
+    "ingest": ("source", "adapter", "classes", "native", "all_nan_channel"),
+    "extract_frames": ("source", "adapter", "native", "video"),
+    "flow": ("source", "flow"),
+    "pack": ("source", "classes", "label_unit", "null_windows", "window", "max_nan_share", "length_tolerance_s"),
+}
+
+
+def stage_settings(stage, adapter, native, classes, **changes):
+    """JSON of a stage's settings."""
+    values = VALUES | {"adapter": adapter, "native": native, "classes": classes}
+    for key, value in changes.items():
+        values[key] = values[key] | value if isinstance(value, dict) else value
+    return json.dumps({key: values[key] for key in KEYS[stage]})
+
 
 CLASSES = ["Open Fridge", "Close Fridge", "Open Drawer 1"]
 OPEN_FRIDGE, CLOSE_FRIDGE, OPEN_DRAWER, TOGGLE = 406520, 404520, 406519, 405506
@@ -115,25 +142,9 @@ class OpportunityFolder:
                 row[column - 1] = value
         path.write_text("\n".join(" ".join(row) for row in rows) + "\n")
 
-    def settings(self, **changes):
-        values = {
-            "adapter": "opportunity",
-            "source": "simulated",
-            "classes": CLASSES,
-            "native": self.native,
-            "missing": {"max_nan_share": 0.5, "all_nan_channel": "refuse"},
-            "label_unit": "window",
-            "null_windows": "drop",
-            "window": {"length_s": 2.0, "stride_s": 1.0},
-            "video": {
-                "working_hz": 5,
-                "image_px": [48, 36],
-                "crop_px": None,
-                "length_tolerance_s": 1.0,
-            },
-            "flow": {"method": "dis", "preset": "fast", "max_px": 16.0},
-        }
-        return json.dumps(values | changes)
+    def settings(self, stage, **changes):
+        """The settings of a stage; a change of a section changes the keys that it names."""
+        return stage_settings(stage, "opportunity", self.native, CLASSES, **changes)
 
 
 HWU_HEADER = (
@@ -182,6 +193,10 @@ class HwuFolder:
         self.sensor_path(recording).write_text("\n".join(rows) + "\n")
         write_video(self.video_path(recording), num_frames=seconds * 25, hz=25)
         return recording
+
+    def settings(self, stage, classes, **changes):
+        """The settings of a stage; a change of a section changes the keys that it names."""
+        return stage_settings(stage, "hwu_usp", self.native, classes, **changes)
 
     def edit(self, line, old, new, recording="tea_s01"):
         path = self.sensor_path(recording)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detach_core.contracts.errors import BadInputError
-from detach_core.datasets.lost_words import LOST_WORDS, LostWords
+from detach_core.datasets.lost_words import LostWords
 from detach_core.datasets.number_table import read_number_blocks
+from detach_core.datasets.settings import LOST_WORDS
 
 GOOD = b"0 1.5 NaN -3\n33 2.5 7 1e3\n67 3.5 8 -0.25\n"
 

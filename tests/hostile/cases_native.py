@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import runpy
 from pathlib import Path
@@ -38,15 +37,13 @@ def hwu(root):
 
 
 def ingest_opportunity(root):
-    settings = NATIVE["OpportunityFolder"](root).settings()
+    settings = NATIVE["OpportunityFolder"](root).settings("ingest")
     return run_ingest(root, settings, "opportunity", RUN)
 
 
 def ingest_hwu(root):
-    native = NATIVE["HwuFolder"](root).native
-    missing = {"max_nan_share": 0.5, "all_nan_channel": "refuse"}
-    values = {"adapter": "hwu_usp", "source": "local", "classes": ["tea", "dishes"], "native": native}
-    return run_ingest(root, json.dumps(values | {"missing": missing}), "hwu_usp", SEQUENCE)
+    settings = NATIVE["HwuFolder"](root).settings("ingest", ["tea", "dishes"], source="local")
+    return run_ingest(root, settings, "hwu_usp", SEQUENCE)
 
 
 def run_ingest(root, settings, dataset, recording):

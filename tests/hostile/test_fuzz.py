@@ -19,10 +19,9 @@ from detach_core.contracts.errors import UserError
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.datasets.clock_text import ClockText
-from detach_core.datasets.hwu_usp import HwuUsp
 from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.opportunity import Opportunity
-from detach_core.datasets.opportunity_text import track_intervals
+from detach_core.datasets.opportunity.text import track_intervals
+from detach_core.datasets.registry import build_adapter
 from detach_core.datasets.subtitles import read_captions
 
 NATIVE = runpy.run_path(str(Path(__file__).parents[1] / "datasets" / "conftest.py"))
@@ -144,7 +143,7 @@ HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,
 def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
     home = CORPUS["hwu"](tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
-    adapter = HwuUsp(home.native, classes=["tea", "dishes"])
+    adapter = build_adapter("hwu_usp", home.native, classes=["tea", "dishes"])
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "tea_s01"), home.sensor_path())
     assert recording is None or not np.isinf(recording.sensor).any()
 
@@ -154,7 +153,7 @@ def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
 def test_sensor_files_of_opportunity(tmp_path_factory, data):
     home = CORPUS["opportunity"](tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
-    adapter = Opportunity(home.native, classes=NATIVE["CLASSES"])
+    adapter = build_adapter("opportunity", home.native, classes=NATIVE["CLASSES"])
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "S1-Drill"), home.sensor_path())
     assert recording is None or not np.isinf(recording.sensor).any()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detach_core.datasets.opportunity_columns import FIXTURES, SWITCHES
+from detach_core.datasets.opportunity.columns import FIXTURES, SWITCHES
 from detach_core.simulation.opportunity_home import opportunity_home
 from detach_core.simulation.reed_switches import reed_switches
 

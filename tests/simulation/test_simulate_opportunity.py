@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.truth import read_truth
-from detach_core.datasets import build_adapter
+from detach_core.datasets.registry import build_adapter
 from detach_core.simulation.reed_switches import reed_switches
 
 SHORT = {

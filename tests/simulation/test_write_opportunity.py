@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.datasets.opportunity_columns import GESTURES, ambient_columns
+from detach_core.datasets.opportunity.columns import GESTURES, ambient_columns
 from detach_core.simulation.routine import Interval
 from detach_core.simulation.write_opportunity import (
     LABEL_TRACKS,

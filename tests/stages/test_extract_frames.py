@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import runpy
 import shutil
 import tracemalloc
@@ -19,11 +18,9 @@ MAKE = runpy.run_path(str(Path(__file__).parents[1] / "odd_videos.py"))
 @pytest.fixture
 def run(opportunity_folder, tmp_path):
     def run(recordings=("S1-Drill",), **video):
-        settings = json.loads(opportunity_folder.settings())
-        settings["video"] |= video
         extract_frames(
             dataset="opportunity",
-            settings=json.dumps(settings),
+            settings=opportunity_folder.settings("extract_frames", video=video),
             recordings=list(recordings),
             root_path=opportunity_folder.root,
             frames_path=tmp_path / "out" / "frames.h5",
