@@ -117,6 +117,7 @@ def ours(
         [recording],
         dataset="opportunity",
         class_names=["Open Fridge"],
+        class_actions=["Open"],
         places=Places((), (-1,), ()),
         provenance=make_provenance(stage="ingest", source="local", settings={}),
     )

@@ -39,6 +39,12 @@ def _sequence_windows(num_recordings, num_classes, windows_per_sequence):
     ]
 
 
+def class_aspects(names):
+    """Places and actions of classes that are named like OPPORTUNITY's."""
+    parts = [name.split(" ", 1) if name.startswith(("Open ", "Close ")) else ("", "") for name in names]
+    return tuple(place for _, place in parts), tuple(action for action, _ in parts)
+
+
 def make_windows(label_unit="window", *, num_recordings=4, num_classes=3, num_subjects=2, repeats=4, **changes):
     if label_unit == "window":
         rows = _gesture_windows(num_recordings, num_classes, repeats, windows_per_gesture=3)
@@ -81,7 +87,9 @@ def make_windows(label_unit="window", *, num_recordings=4, num_classes=3, num_su
         "streams": tuple(StreamSource(name, "shards/0/frames.h5", "shards/0/flow.h5", 400) for name in names),
         "provenance": make_provenance(stage="pack", source="simulated", settings={}),
     }
-    return Windows(**(fields | changes))
+    fields |= changes
+    places, actions = class_aspects(fields["class_names"])
+    return Windows(**({"class_places": places, "class_actions": actions} | fields))
 
 
 def make_metrics(protocols=("paper", "by_recording"), **changes):

@@ -5,15 +5,18 @@ import numpy as np
 from detach_core.analysis.negative_pairs import kinds_of_pairs
 from detach_core.contracts.negative_pairs import NegativePairs, PairValues
 from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.windows import ClassAspect
 
 CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1", "Close Door 1", "Clean Table")
+PLACES = ClassAspect.of_names(("Fridge", "Fridge", "Door 1", "Door 1", ""))
+ACTIONS = ClassAspect.of_names(("Open", "Close", "Open", "Close", ""))
 
 
 def make_pairs(label=None, *, epochs=(0, 4, 10), seed=0, weight=None, **changes):
     """Pairs whose false negatives lose weight from epoch to epoch; `weight(epoch, kind, label)` gives other ones."""
     label = np.repeat(np.arange(5), (8, 7, 6, 5, 2)) if label is None else np.asarray(label)
     rng = np.random.default_rng(seed)
-    kinds = kinds_of_pairs(label, CLASSES)
+    kinds = kinds_of_pairs(label, PLACES, ACTIONS)
     count = len(label)
     snapshots = []
     for epoch in epochs:

@@ -18,7 +18,7 @@ from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.row_files import open_rows
 from detach_core.contracts.rows import Rows, blocks
 
-SCHEMA = "detach.sensor/1"
+SCHEMA = "detach.sensor/2"
 _ANNOTATION = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("label", "i4"), ("instance", "i4")])
 
 
@@ -66,10 +66,11 @@ class Places:
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """All that `sensor.h5` holds."""
+    """Content of `sensor.h5`; `class_actions` holds "" for a class without an action."""
 
     dataset: str
     class_names: tuple[str, ...]
+    class_actions: tuple[str, ...]
     places: Places
     recordings: tuple[Recording, ...]
     provenance: Provenance
@@ -81,6 +82,7 @@ def write_recordings(
     *,
     dataset: str,
     class_names: Sequence[str],
+    class_actions: Sequence[str],
     places: Places,
     provenance: Provenance,
 ) -> None:
@@ -91,7 +93,7 @@ def write_recordings(
     """
     with create_artifact(path, schema=SCHEMA, provenance=provenance) as file:
         file.attrs["dataset"] = dataset
-        write_json(file, class_names=list(class_names))
+        write_json(file, class_names=list(class_names), class_actions=list(class_actions))
         write_json(file, place_names=places.names, class_places=places.of_class, place_channels=places.channels)
         names = []
         for item in recordings:
@@ -130,13 +132,22 @@ def read_recordings(path: Path | str) -> RecordingFile:
         ContractError: the file is not what the contract says.
     """
     with open_artifact(path, schema=SCHEMA, rule="ingest") as reader:
-        class_names = reader.names("class_names")
+        class_names, class_actions = reader.names("class_names"), reader.names("class_actions")
+        if len(class_actions) != len(class_names):
+            raise reader.error("/@class_actions", expected="one for each class", found=f"{len(class_actions)} actions")
         places = _read_places(reader)
         if len(places.of_class) != len(class_names) or len(places.channels) != len(places.names):
             raise reader.error("/@class_places", expected="one for each class and place", found="another number")
         names = reader.names("recording_names")
         recordings = tuple(_read_recording(reader, name, len(class_names)) for name in names)
-        return RecordingFile(reader.label("dataset"), class_names, places, recordings, provenance=reader.provenance())
+        return RecordingFile(
+            dataset=reader.label("dataset"),
+            class_names=class_names,
+            class_actions=class_actions,
+            places=places,
+            recordings=recordings,
+            provenance=reader.provenance(),
+        )
 
 
 def _read_places(reader: ArtifactReader) -> Places:

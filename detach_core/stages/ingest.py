@@ -64,6 +64,7 @@ def ingest(
             captures(),
             dataset=dataset,
             class_names=adapter.class_names,
+            class_actions=adapter.class_actions,
             places=adapter.places,
             provenance=make_provenance(
                 stage="ingest", source=values.source, settings=[to_plain(values), dataset, list(recordings)]

@@ -124,6 +124,8 @@ def _join(
         source=values.source,
         label_unit=values.label_unit,
         class_names=sensors.class_names,
+        class_places=tuple(sensors.places.names[place] if place >= 0 else "" for place in sensors.places.of_class),
+        class_actions=sensors.class_actions,
         location_names=location_names,
         location_source=location_source,
         channel_names=recordings[0].channel_names,

@@ -21,7 +21,6 @@ from detach_core.contracts.windows import Windows, read_windows
 from detach_core.encoders.video.spatial_cnn2d import SpatialCnn2d
 from detach_core.encoders.video.temporal_cnn3d import TemporalCnn3d
 from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
-from detach_core.methods.detach.negative_kinds import split_class_names
 from detach_core.training.batches import ResidentWindows
 
 LEARNING_RATE, EPOCHS = 1e-3, 10
@@ -58,8 +57,7 @@ class VideoOnly(nn.Module):
 def video_targets(windows: Windows) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[int]]:
     """What to classify (N,), and the place of each class."""
     if windows.label_unit == "window":
-        places, _ = split_class_names(windows.class_names)
-        return windows.label.astype(np.int64), places
+        return windows.label.astype(np.int64), list(windows.places.of_class)
     return windows.location.astype(np.int64), list(range(len(windows.location_names)))
 
 

@@ -78,6 +78,8 @@ def test_labelled_windows_are_those_whose_centre_lies_in_a_gesture(opportunity_f
     assert windows.sensor.shape == (5, 34, 60)
     assert windows.frames_per_window == 10
     assert windows.location_source == "label"
+    assert windows.class_places == ("Fridge", "Fridge", "Drawer 1")
+    assert windows.class_actions == ("Open", "Close", "Open")
     assert [windows.location_names[index] for index in windows.location] == ["Fridge"] * 5
 
 
@@ -215,6 +217,7 @@ def test_a_sequence_dataset_labels_every_window_by_its_recording(hwu_folder, tmp
     assert windows.instance.tolist() == [0] * 5 + [1] * 5
     assert windows.sensor.shape == (10, 6, 100)
     assert windows.location_source == "active switch"
+    assert windows.class_places == windows.class_actions == ("", "")
     places = [windows.location_names[index] for index in windows.location[:5]]
     # The cupboard is open in [2, 4): windows that start at 1, 2 and 3 see it. Motion sensor 1 never changes.
     assert places == ["none", "Ktch_B4_Cupboard", "Ktch_B4_Cupboard", "Ktch_B4_Cupboard", "none"]

@@ -150,6 +150,8 @@ def write_toy(folder, *, num_places=4, num_recordings=6, per_recording=24, noise
         source="simulated",
         label_unit=label_unit,
         class_names=tuple(classes),
+        class_places=tuple(name.partition(" ")[2] if label_unit == "window" else "" for name in classes),
+        class_actions=tuple(name.partition(" ")[0] if label_unit == "window" else "" for name in classes),
         location_names=tuple(f"Place {index}" for index in range(num_places)),
         location_source="simulation truth",
         channel_names=tuple(f"channel {index}" for index in range(2 * num_places)),

@@ -22,6 +22,7 @@ from detach_core.datasets.opportunity.columns import (
     LABEL_COLUMN,
     NUM_COLUMNS,
     TIME_COLUMN,
+    action_of_gesture,
     ambient_columns,
     fixture_of_channel,
     fixture_of_gesture,
@@ -51,6 +52,7 @@ class Opportunity(DatasetAdapter[OpportunityNative]):
         self._columns = ambient_columns(deckchair=native.deckchair)
         self.channel_names = tuple(self._columns)
         self.channel_units = tuple(unit for _, unit in self._columns.values())
+        self.class_actions = tuple(map(action_of_gesture, classes))
         names = tuple(FIXTURES)
         self.places = Places(
             names=names,

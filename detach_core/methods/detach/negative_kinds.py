@@ -5,8 +5,6 @@ False: same place and same action. Hard: same place, another action. Easy: anoth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -14,27 +12,6 @@ from detach_core.methods.batch import Truth
 
 NO_PAIR, EASY, HARD, FALSE = -1, 0, 1, 2
 KINDS = {"easy": EASY, "hard": HARD, "false": FALSE}
-ACTIONS = ("Open", "Close")
-
-
-def split_class_names(class_names: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Place and action of each class, as numbers: "Open Door 1" and "Close Door 1" share their place.
-
-    A class that names neither opening nor closing has -1 for both, and takes part in no pair.
-    """
-    places: list[str] = []
-    place_of, action_of = [], []
-    for name in class_names:
-        action, _, place = name.partition(" ")
-        if action not in ACTIONS or not place:
-            place_of.append(-1)
-            action_of.append(-1)
-            continue
-        if place not in places:
-            places.append(place)
-        place_of.append(places.index(place))
-        action_of.append(ACTIONS.index(action))
-    return place_of, action_of
 
 
 def negative_kinds(place: Tensor, action: Tensor, *, strict_easy: bool = False) -> Tensor:

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from detach_core.analysis.embedding_map import bounded_perplexity
-from detach_core.methods.detach.negative_kinds import ACTIONS
 from detach_core.reports.figures import style
 from detach_core.reports.figures.drawing import Drawing, Settings
 from detach_core.reports.figures.feature_map_frame import NEIGHBOURS, feature_map_frame
@@ -26,7 +25,6 @@ _TITLES = {
     "video_temporal": "Video, temporal feature",
     "sensor_temporal": "Sensor, temporal feature",
 }
-_HOLLOW = ACTIONS[0]
 # From so many equal features on, a reader sees a clump of all colours and asks what it is.
 NOTABLE_RING = 20
 
@@ -39,15 +37,15 @@ def draw_feature_map(frame: pd.DataFrame, settings: Settings) -> Figure:
     looks = _looks(frame)
     for panel, name in zip(axes[0], features, strict=True):
         rows = frame[frame["feature"] == name]
-        _draw_panel(panel, rows, looks)
+        _draw_panel(panel, rows, looks, _hollow(frame))
         kind = frame.attrs.get("kind", "group")
         panel.set_title(_TITLES[name])
         found = f"{rows['alike_neighbours'].mean():.2f} (chance {rows['alike_expected'].mean():.2f})"
         panel.set_xlabel(f"of {NEIGHBOURS} nearest neighbours, same {kind}: {found}", fontsize=style.SMALL_PT)
     handles = [_handle(colour, marker, style.literal(name)) for name, (colour, marker) in looks.items()]
     handles += [
-        _handle("black", "o", action, hollow=action == _HOLLOW)
-        for action in ACTIONS
+        _handle("black", "o", action, hollow=action == _hollow(frame))
+        for action in _actions(frame)
         if (frame["action"] == action).any()
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 9))
@@ -69,11 +67,21 @@ def _looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return {name: look for name, look in looks.items() if name in present}
 
 
-def _draw_panel(panel: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> None:
+def _actions(frame: pd.DataFrame) -> list[str]:
+    """The actions, in the order of the classes."""
+    return list(frame.attrs.get("action_names") or sorted({name for name in frame["action"] if name}))
+
+
+def _hollow(frame: pd.DataFrame) -> str | None:
+    """The action whose marks are hollow: the first."""
+    return next(iter(_actions(frame)), None)
+
+
+def _draw_panel(panel: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]], hollow: str | None) -> None:
     for name, (colour, marker) in looks.items():
         for action in dict.fromkeys(rows["action"]):
             shown = rows[(rows["group"] == name) & (rows["action"] == action)]
-            face = "none" if action == _HOLLOW else colour
+            face = "none" if action == hollow else colour
             panel.scatter(shown["x"], shown["y"], s=11, marker=marker, facecolors=face, edgecolors=colour, lw=0.7)
     panel.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     style.hide_ticks(panel)

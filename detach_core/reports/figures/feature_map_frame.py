@@ -10,9 +10,8 @@ from detach_core.analysis.embedding_map import MIN_WINDOWS, alike_neighbours, em
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.methods.detach.negative_kinds import ACTIONS
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Settings, only
-from detach_core.reports.figures.window_groups import GROUPINGS, WindowGroups, action_name
+from detach_core.reports.figures.window_groups import GROUPINGS, WindowGroups
 from detach_core.signals.locations import NOWHERE
 
 NEIGHBOURS = 10
@@ -44,6 +43,7 @@ def feature_map_frame(artifacts: Artifacts, settings: Settings) -> pd.DataFrame:
     frame.insert(0, "dataset", windows.dataset)
     absent = _absent(windows, groups, ids)
     frame.attrs = {"group_names": groups.names, "kind": groups.kind, "origin": groups.origin, "absent": absent}
+    frame.attrs["action_names"] = groups.action_names
     return frame
 
 
@@ -96,7 +96,7 @@ def _panel_frame(
         raise ContractError(
             run.path, name, expected="features that differ", found=str(error), remedy="look at the run's history.jsonl"
         ) from None
-    both = group * (len(ACTIONS) + 1) + action
+    both = group * (len(groups.action_names) + 1) + action
     share, expected = alike_neighbours(features, both, windows.instance[ids], neighbours=NEIGHBOURS)
     return pd.DataFrame(
         {
@@ -105,7 +105,7 @@ def _panel_frame(
             "x": plane[:, 0],
             "y": plane[:, 1],
             "group": [groups.names[index] for index in group],
-            "action": [action_name(index) for index in action],
+            "action": [groups.action_name(index) for index in action],
             "alike_neighbours": share,
             "alike_expected": expected,
             "num_equal": num_equal(features),

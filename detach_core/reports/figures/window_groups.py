@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.errors import ContractError
 from detach_core.contracts.windows import Windows
-from detach_core.methods.detach.negative_kinds import ACTIONS, split_class_names
 from detach_core.signals.locations import NOWHERE
 
 UNKNOWN = -1
@@ -25,10 +24,11 @@ class WindowGroups:
 
     Attributes:
         group: (N,) index into `names`, -1 where nobody knows.
-        action: (N,) index into `ACTIONS`, -1 where the group is all there is to tell.
+        action: (N,) index into `action_names`, -1 where the group is all there is to tell.
         names: of the groups, as a legend says them.
         kind: what one group is.
         origin: where the groups come from, for the provenance line; "" where the labels say it.
+        action_names: of the actions.
     """
 
     group: Numbers
@@ -36,18 +36,21 @@ class WindowGroups:
     names: tuple[str, ...]
     kind: str
     origin: str
+    action_names: tuple[str, ...] = ()
+
+    def action_name(self, action: int) -> str:
+        """The action's name, "" for none."""
+        return self.action_names[action] if action >= 0 else ""
 
 
 def by_class(windows: Windows) -> WindowGroups:
-    """The fixture that is opened or closed, and which of the two; the class itself where classes are not so named."""
-    place_of, action_of = (np.array([*values, UNKNOWN]) for values in split_class_names(windows.class_names))
+    """The place and the action of each window's class; the class itself where some class lacks one of them."""
+    places, actions = windows.places, windows.actions
+    place_of, action_of = (np.array([*aspect.of_class, UNKNOWN]) for aspect in (places, actions))
     label = windows.label.astype(np.int64)
-    if (place_of[:-1] < 0).any():
+    if (place_of[:-1] < 0).any() or (action_of[:-1] < 0).any():
         return WindowGroups(label, np.full_like(label, UNKNOWN), windows.class_names, "class", "")
-    names = [""] * (place_of.max() + 1)
-    for place, name in zip(place_of, windows.class_names, strict=False):
-        names[place] = name.partition(" ")[2]
-    return WindowGroups(place_of[label], action_of[label], tuple(names), "class", "")
+    return WindowGroups(place_of[label], action_of[label], places.names, "class", "", actions.names)
 
 
 def by_place(windows: Windows) -> WindowGroups:
@@ -99,11 +102,6 @@ GROUPINGS: dict[str, Callable[[Windows], WindowGroups]] = {
     "place": by_place,
     "sensor": by_sensor,
 }
-
-
-def action_name(action: int) -> str:
-    """The action's name, "" for none."""
-    return ACTIONS[action] if action >= 0 else ""
 
 
 def _readable(names: Sequence[str]) -> tuple[str, ...]:

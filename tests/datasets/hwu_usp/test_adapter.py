@@ -198,5 +198,6 @@ def test_each_sensor_is_a_place_and_no_class_is(hwu_folder):
     adapter = build_adapter("hwu_usp", hwu_folder.native, classes=CLASSES)
     assert adapter.places.names == adapter.channel_names
     assert adapter.places.of_class == (-1, -1)
+    assert adapter.class_actions == ("", "")
     assert adapter.places.channels == tuple((index,) for index in range(6))
     assert adapter.native.recording_id(subject="s07", take="tidy") == "tidy_s07"

@@ -196,4 +196,5 @@ def test_classes_lie_at_their_fixtures_and_fixtures_have_their_channels(opportun
     fridge = adapter.places.channels[adapter.places.names.index("Fridge")]
     assert {adapter.channel_names[channel].split()[-2] for channel in fridge} == {"FRIDGE"}
     assert len(fridge) == 6
+    assert adapter.class_actions == ("Open", "Close", "Open", "")
     assert adapter.native.recording_id(subject="S4", take="ADL5") == "S4-ADL5"

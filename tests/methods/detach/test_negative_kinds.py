@@ -13,15 +13,8 @@ from detach_core.methods.detach.negative_kinds import (
     PairMonitor,
     mean_by_kind,
     negative_kinds,
-    split_class_names,
 )
 from detach_core.methods.detach.negative_weights import PairFeatures, negative_weights, pair_similarities
-
-
-def test_open_and_close_of_one_fixture_share_their_place():
-    place, action = split_class_names(["Open Door 1", "Close Door 1", "Open Fridge", "Clean Table", "Open"])
-    assert place == [0, 0, 1, -1, -1]
-    assert action == [0, 1, 0, -1, -1]
 
 
 def test_kinds_by_place_and_action():
