@@ -22,5 +22,5 @@ def test_native_settings_come_back_from_their_plain_values():
 
 
 def test_an_unknown_key_is_refused():
-    with pytest.raises(TypeError, match="HwuNative: unknown chanels; known are "):
-        from_plain(HwuNative, PLAIN | {"chanels": ["a"]})
+    with pytest.raises(TypeError, match="HwuNative: unknown windows; known are "):
+        from_plain(HwuNative, PLAIN | {"windows": ["a"]})
