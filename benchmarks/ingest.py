@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import av
 import cv2
@@ -26,6 +27,16 @@ from scene import write_scene
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings
+from detach_core.datasets.opportunity.settings import OpportunityNative
+from detach_core.datasets.settings import (
+    ExtractFramesSettings,
+    FlowSettings,
+    FlowStageSettings,
+    PackSettings,
+    VideoSettings,
+    WindowSettings,
+)
+from detach_core.settings.base import to_plain
 from detach_core.stages.extract_frames import extract_frames
 from detach_core.stages.flow import flow
 from detach_core.stages.pack import pack
@@ -65,36 +76,34 @@ def obvious(video: Path, folder: Path, *, hz: int, grid: tuple[int, int]) -> Non
                 windows[window] = [np.load(folder / f"{start + k:06d}_{name}.npy") for k in range(length)]
 
 
-def ours(video: Path, folder: Path, *, hz: int, grid: tuple[int, int], preset: str, num_frames: int) -> None:
+def ours(
+    video: Path,
+    folder: Path,
+    *,
+    hz: int,
+    grid: tuple[int, int],
+    preset: Literal["ultrafast", "fast", "medium"],
+    num_frames: int,
+) -> None:
     """The project's stages."""
-    native = {
-        "sensor_hz": SENSOR_HZ,
-        "video_hz": hz,
-        "rate_tolerance": 0.05,
-        "annotation_tolerance_s": 0.5,
-        "deckchair": False,
-        "sensor_glob": ["**/{recording}.dat"],
-        "video_glob": ["**/{recording}.mp4"],
-        "annotation_glob": ["**/{recording}.srt"],
-    }
-    settings = json.dumps(
-        {
-            "adapter": "opportunity",
-            "source": "local",
-            "native": native,
-            "classes": ["Open Fridge"],
-            "video": {
-                "working_hz": hz,
-                "image_px": grid,
-                "crop_px": None,
-                "length_tolerance_s": 1,
-            },
-            "flow": {"method": "dis", "preset": preset, "max_px": 16.0},
-            "window": {"length_s": LENGTH_S, "stride_s": STRIDE_S},
-            "missing": {"max_nan_share": 0.5, "all_nan_channel": "refuse"},
-            "null_windows": "keep",
-            "label_unit": "window",
-        }
+    native = OpportunityNative(
+        sensor_hz=SENSOR_HZ,
+        video_hz=hz,
+        sensor_glob=("**/{recording}.dat",),
+        video_glob=("**/{recording}.mp4",),
+        annotation_glob=("**/{recording}.srt",),
+    )
+    video_settings = VideoSettings(working_hz=hz, image_px=grid)
+    to_frames = ExtractFramesSettings(source="local", adapter="opportunity", native=native, video=video_settings)
+    to_flow = FlowStageSettings(source="local", flow=FlowSettings(preset=preset))
+    to_windows = PackSettings(
+        source="local",
+        classes=("Open Fridge",),
+        label_unit="window",
+        null_windows="keep",
+        window=WindowSettings(LENGTH_S, STRIDE_S),
+        max_nan_share=0.5,
+        length_tolerance_s=1.0,
     )
     paths = {name: folder / f"{name}.h5" for name in ("sensor", "frames", "flow", "windows")}
     log_path = folder / "log"
@@ -108,21 +117,24 @@ def ours(video: Path, folder: Path, *, hz: int, grid: tuple[int, int], preset: s
         [recording],
         dataset="opportunity",
         class_names=["Open Fridge"],
+        class_actions=["Open"],
         places=Places((), (-1,), ()),
         provenance=make_provenance(stage="ingest", source="local", settings={}),
     )
     extract_frames(
         dataset="opportunity",
-        settings=settings,
+        settings=json.dumps(to_plain(to_frames)),
         recordings=["S1-Drill"],
         root_path=video.parent,
         frames_path=paths["frames"],
         log_path=log_path,
     )
-    flow(settings=settings, frames_path=paths["frames"], flow_path=paths["flow"], log_path=log_path)
+    flow(
+        settings=json.dumps(to_plain(to_flow)), frames_path=paths["frames"], flow_path=paths["flow"], log_path=log_path
+    )
     pack(
         dataset="opportunity",
-        settings=settings,
+        settings=json.dumps(to_plain(to_windows)),
         sensor_paths=[paths["sensor"]],
         frames_paths=[paths["frames"]],
         flow_paths=[paths["flow"]],

@@ -20,7 +20,6 @@ from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
 from detach_core.methods.batch import MEAN_FRAME, MOTION, WindowBatch
-from detach_core.methods.detach.negatives import split_class_names
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.training.batches import ResidentWindows
 
@@ -58,8 +57,7 @@ class VideoOnly(nn.Module):
 def video_targets(windows: Windows) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[int]]:
     """What to classify (N,), and the place of each class."""
     if windows.label_unit == "window":
-        places, _ = split_class_names(windows.class_names)
-        return windows.label.astype(np.int64), places
+        return windows.label.astype(np.int64), list(windows.places.of_class)
     return windows.location.astype(np.int64), list(range(len(windows.location_names)))
 
 

@@ -15,18 +15,16 @@ from urllib3.exceptions import HTTPError
 
 from detach_core import __version__
 from detach_core.acquisition.partial import Fetched, Partial, Whole, hash_file
-from detach_core.acquisition.plan import Patience, public_url
 from detach_core.acquisition.progress import byte_progress
 from detach_core.acquisition.reply import TransientError, check_answer, judge_failure, part_start, whole_of
+from detach_core.acquisition.settings import DownloadSettings, public_url
 from detach_core.foundation.errors import BadInputError, UserError
 
 CHUNK = 1 << 18
 MAX_REDIRECTS = 5
 
 
-def fetch(
-    url: str, target: Path, *, sha256: str | None, max_bytes: int, patience: Patience, log: logging.Logger
-) -> Fetched:
+def fetch(url: str, target: Path, *, sha256: str | None, limits: DownloadSettings, log: logging.Logger) -> Fetched:
     """Bring `url`'s file to `target`, unless it is there already.
 
     Args:
@@ -34,8 +32,7 @@ def fetch(
         target: takes its name only when all has come and been checked; the part of a broken transfer stays hidden
             beside it and the next attempt or run goes on from there.
         sha256: what the file must be; `None` takes what comes and logs its sum.
-        max_bytes: a larger file is refused.
-        patience: attempts, waits and time limits.
+        limits: of size, attempts, waits and time.
         log: told of attempts and progress.
 
     Raises:
@@ -47,18 +44,18 @@ def fetch(
     if here := partial.finished(public_url(url), sha256):
         log.info("%s is here already", target)
         return here
-    transfer = _Transfer(url, partial, sha256, max_bytes, time.monotonic() + patience.limit_s, patience.timeout_s, log)
+    transfer = _Transfer(url, partial, sha256, limits, log)
 
     def wait_s(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         wished = error.retry_after_s if isinstance(error, TransientError) else 0.0
-        doubled = patience.backoff_s * 2.0 ** min(state.attempt_number - 1, 30)
-        seconds = min(max(doubled, wished), patience.max_backoff_s)
+        doubled = limits.backoff_s * 2.0 ** min(state.attempt_number - 1, 30)
+        seconds = min(max(doubled, wished), limits.max_backoff_s)
         log.warning("%s: %s; attempt %d in %.1f s", public_url(url), error, state.attempt_number + 1, seconds)
         return seconds
 
     attempts = Retrying(
-        stop=stop_after_attempt(patience.attempts) | stop_after_delay(patience.limit_s),
+        stop=stop_after_attempt(limits.attempts) | stop_after_delay(limits.limit_s),
         wait=wait_s,
         retry=retry_if_exception_type(TransientError),
         reraise=True,
@@ -80,13 +77,12 @@ class _Transfer:
         url: str,
         partial: Partial,
         sha256: str | None,
-        max_bytes: int,
-        deadline: float,
-        timeout_s: float,
+        limits: DownloadSettings,
         log: logging.Logger,
     ) -> None:
-        self.url, self.partial, self.expected, self.max_bytes = url, partial, sha256, max_bytes
-        self.deadline, self.timeout_s, self.log = deadline, timeout_s, log
+        self.url, self.partial, self.expected, self.log = url, partial, sha256, log
+        self.max_bytes, self.timeout_s = limits.max_bytes, limits.timeout_s
+        self.deadline = time.monotonic() + limits.limit_s
 
     def attempt(self) -> Fetched:
         """Go on with the file, or begin anew, to its end."""

@@ -9,7 +9,7 @@ import requests
 from requests import exceptions
 
 from detach_core.acquisition.partial import Whole
-from detach_core.acquisition.plan import public_url
+from detach_core.acquisition.settings import public_url
 from detach_core.foundation.errors import UserError
 
 BY_HAND = "fetch the file by hand and use `source: local`"

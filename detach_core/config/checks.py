@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detach_core.config.candidates import candidates_of, resolve_candidate, search_mistakes
-from detach_core.config.datasets import DatasetSection, OpportunityDataset
+from detach_core.config.datasets import DatasetSettings
 from detach_core.config.document import Document
 from detach_core.config.errors import ConfigError, unknown_key
 from detach_core.config.figures import figure_mistakes
-from detach_core.config.splits import DatasetSplit
 from detach_core.config.validation import validated
 from detach_core.config.variants import (
     checked_method,
@@ -19,10 +18,12 @@ from detach_core.config.variants import (
     spatial_names,
     video_start_mistakes,
 )
+from detach_core.datasets.settings import PartitionSettings
 from detach_core.methods.registry import METHODS
 from detach_core.methods.settings import VideoNetworkSettings
 from detach_core.reports.settings import ResultsTable
 from detach_core.settings.shared import SCRATCH
+from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
 
 
 def find_mistakes(document: Document) -> list[str]:
@@ -45,14 +46,16 @@ def find_mistakes(document: Document) -> list[str]:
     return [*lines, *figure_mistakes(document)]
 
 
-def _dataset_mistakes(key: str, dataset: DatasetSection) -> Iterator[str]:
+def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
     if dataset.source == "local" and dataset.root is None:
         yield f"{key}.root: must be your own folder when `source` is local, got null"
     if dataset.source == "download" and not dataset.download.files:
         yield f"{key}.download.files: must name the files to fetch when `source` is download, got an empty list"
     if dataset.label_unit == "recording" and (strange := sorted(set(dataset.takes) - set(dataset.classes))):
         yield f"{key}.takes: must be among `classes` when `label_unit` is recording, got {', '.join(strange)}"
-    if dataset.source == "simulated" and isinstance(dataset, OpportunityDataset):
+    if dataset.source == "simulated" and dataset.home is None:
+        yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
+    if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
             yield f"{key}.home.takes.{take}: missing; the simulated home must know what is done in each of `takes`"
     for name in ("subjects", "takes", "classes"):
@@ -62,15 +65,15 @@ def _dataset_mistakes(key: str, dataset: DatasetSection) -> Iterator[str]:
     frames = dataset.window.length_s * dataset.video.working_hz
     if frames < 2 or abs(frames - round(frames)) > 1e-6:
         yield f"{key}.video.working_hz: must give a whole number of at least 2 frames a window, got {frames:g}"
-    if dataset.video.working_hz > dataset.native.video_hz:  # type: ignore[attr-defined]
+    if dataset.video.working_hz > dataset.native.video_hz:
         yield f"{key}.video.working_hz: must be at most `native.video_hz`, got {dataset.video.working_hz:g}"
 
-    offsets = dataset.native.video_offset_s  # type: ignore[attr-defined]
+    offsets = dataset.native.video_offset_s
     for name in sorted(set(offsets if isinstance(offsets, dict) else ()) - set(dataset.recordings())):
         yield f"{key}.native.video_offset_s: {unknown_key(name, dataset.recordings())}"
 
 
-def _split_mistakes(key: str, part: DatasetSplit, dataset: DatasetSection) -> Iterator[str]:
+def _split_mistakes(key: str, part: PartitionSettings, dataset: DatasetSettings) -> Iterator[str]:
     if part.hold_out == "nothing":
         if part.held_out:
             yield f"{key}.held_out: must be empty when `hold_out` is nothing, got {', '.join(part.held_out)}"

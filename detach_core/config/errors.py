@@ -43,6 +43,14 @@ class ConfigError(ValueError):
         super().__init__("\n".join(self.lines))
 
 
+class SectionError(ValueError):
+    """A section that was validated by itself, as its type depends on its content, is refused."""
+
+    def __init__(self, error: ValidationError, kind: Any) -> None:
+        self.error, self.kind = error, kind
+        super().__init__(str(error))
+
+
 def join_path(*parts: str | int) -> str:
     """`parts` as a key's path: dots between keys, brackets around list positions."""
     text = ""
@@ -55,7 +63,8 @@ def join_path(*parts: str | int) -> str:
 def as_config_error(error: ValidationError, data: Any, model: Any, prefix: Sequence[str | int] = ()) -> ConfigError:
     """The mistakes that pydantic found in `data`, in the words of a user of the configuration."""
     found = error.errors(include_url=False)
-    return ConfigError(_line(details, data, model, prefix) for details in found if not _follows(details, found))
+    kept = [details for details in found if not _follows(details, found)]
+    return ConfigError(line for details in kept for line in _lines(details, data, model, prefix))
 
 
 def _follows(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
@@ -72,6 +81,14 @@ def unknown_key(key: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(key, allowed, n=1)
     known = f"; known: {', '.join(allowed)}" if allowed else ""
     return f"unknown key, did you mean `{near[0]}`?" if near else f"unknown key{known}"
+
+
+def _lines(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | int]) -> list[str]:
+    inner = details.get("ctx", {}).get("error")
+    if not isinstance(inner, SectionError):
+        return [_line(details, data, model, prefix)]
+    location = _without_tags(details["loc"], data, is_missing=False)
+    return as_config_error(inner.error, _found(details, data, location), inner.kind, (*prefix, *location)).lines
 
 
 def _line(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | int]) -> str:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config.candidates import candidates_of, resolve_candidate
 from detach_core.config.document import Document
 from detach_core.config.figures import resolve_figure
 from detach_core.config.section import canonical
 from detach_core.config.variants import ResolvedVariant, resolve_spatial, spatial_names
+from detach_core.datasets.settings import (
+    ExtractFramesSettings,
+    FileGlobs,
+    FlowStageSettings,
+    IngestSettings,
+    NativeSettings,
+    PackSettings,
+    Source,
+    SplitStageSettings,
+)
 from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, NegativePairsJob, ProbeJob
 from detach_core.methods.registry import DETACH_STAGE_1
 from detach_core.reports.figures.settings import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
 
-_SOURCE = {"simulated": "simulated", "local": "local", "download": "downloaded"}
+_SOURCE: dict[str, Source] = {"simulated": "simulated", "local": "local", "download": "downloaded"}
 
 
 class Config:
@@ -40,7 +51,7 @@ class Config:
         """Shard -> its recordings."""
         return self.document.datasets[dataset].shards()
 
-    def source(self, dataset: str) -> str:
+    def source(self, dataset: str) -> Source:
         """`simulated`, `local` or `downloaded`, as provenance says it."""
         return _SOURCE[self.document.datasets[dataset].source]
 
@@ -105,46 +116,76 @@ class Config:
 
     def simulate_home(self, dataset: str) -> str:
         """Settings of stage `simulate_home`."""
-        return self._of_dataset(dataset, "home", "native", "classes", without="video_offset_s")
+        section = self.document.datasets[dataset]
+        native = _without_offset(section.native)
+        values = {"home": section.home, "native": native, "classes": section.classes}
+        return canonical({"source": self.source(dataset), **values})
 
     def download(self, dataset: str) -> str:
         """Settings of stage `download`."""
         section = self.document.datasets[dataset]
-        globs = {key: getattr(section.native, key) for key in ("sensor_glob", "video_glob")}
         return canonical(
-            {
-                "dataset": dataset,
-                "adapter": section.adapter,
-                "recordings": section.recordings(),
-                "native": globs,
-                "download": section.download,
-            }
+            DownloadStageSettings(
+                dataset=dataset,
+                adapter=section.adapter,
+                recordings=tuple(section.recordings()),
+                native=FileGlobs(sensor_glob=section.native.sensor_glob, video_glob=section.native.video_glob),
+                download=section.download,
+            )
         )
 
     def ingest(self, dataset: str) -> str:
         """Settings of stage `ingest`."""
-        keys = ("adapter", "classes", "native", "missing.all_nan_channel")
-        return self._of_dataset(dataset, *keys, without="video_offset_s")
+        section = self.document.datasets[dataset]
+        return canonical(
+            IngestSettings(
+                source=self.source(dataset),
+                adapter=section.adapter,
+                classes=section.classes,
+                native=_without_offset(section.native),
+                all_nan_channel=section.missing.all_nan_channel,
+            )
+        )
 
     def extract_frames(self, dataset: str) -> str:
         """Settings of stage `extract_frames`."""
-        return self._of_dataset(dataset, "adapter", "native", "video")
+        section = self.document.datasets[dataset]
+        return canonical(
+            ExtractFramesSettings(
+                source=self.source(dataset), adapter=section.adapter, native=section.native, video=section.video
+            )
+        )
 
     def flow(self, dataset: str) -> str:
         """Settings of stage `flow`."""
-        return self._of_dataset(dataset, "flow")
+        return canonical(FlowStageSettings(source=self.source(dataset), flow=self.document.datasets[dataset].flow))
 
     def pack(self, dataset: str) -> str:
         """Settings of stage `pack`."""
-        keys = ("window", "missing.max_nan_share", "null_windows", "label_unit", "classes", "video.length_tolerance_s")
-        return self._of_dataset(dataset, *keys)
+        section = self.document.datasets[dataset]
+        return canonical(
+            PackSettings(
+                source=self.source(dataset),
+                classes=section.classes,
+                label_unit=section.label_unit,
+                null_windows=section.null_windows,
+                window=section.window,
+                max_nan_share=section.missing.max_nan_share,
+                length_tolerance_s=section.video.length_tolerance_s,
+            )
+        )
 
     def split(self, dataset: str, split: str) -> str:
         """Settings of stage `split`."""
         section = self.document.splits[split]
-        quantile = self.document.input.activation_quantile
-        part = section.datasets[dataset].model_dump()
-        return canonical({"name": split, "seed": section.seed, "activation_quantile": quantile, **part})
+        return canonical(
+            SplitStageSettings(
+                name=split,
+                seed=section.seed,
+                activation_quantile=self.document.input.activation_quantile,
+                **vars(section.datasets[dataset]),
+            )
+        )
 
     def spatial(self, name: str, dataset: str) -> str:
         """Settings of stage `pretrain_spatial`, with the dataset's own batch if it has one."""
@@ -196,25 +237,17 @@ class Config:
         """Settings of stage `table`."""
         return canonical(TableJob(table=self.document.tables[name], seeds=tuple(self.document.seeds)))
 
-    def _of_dataset(self, dataset: str, *keys: str, without: str = "") -> str:
-        """The source and the `keys` of a dataset's section; `a.b` takes `b` alone of section `a`.
-
-        Of `native`, the key `without` is left out.
-        """
-        section = self.document.datasets[dataset].model_dump()
-        section["native"].pop(without, None)
-        values: dict[str, Any] = {"source": self.source(dataset)}
-        for key in keys:
-            name, _, part = key.partition(".")
-            values[name] = {part: section[name][part]} if part else section[name]
-        return canonical(values)
-
     def _machine(self) -> dict[str, Any]:
         return {"device": self.document.device, "threads": self.document.threads}
 
     def _job(self, method: str, settings: Any) -> str:
         machines = {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
         return canonical({"method": method, "settings": to_plain(settings), "machines": machines})
+
+
+def _without_offset(native: NativeSettings) -> NativeSettings:
+    """The settings of native files without what the video alone depends on."""
+    return replace(native, video_offset_s=0.0)
 
 
 def _path_of(settings: Any) -> list[str]:

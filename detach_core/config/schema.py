@@ -17,8 +17,10 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from detach_core.config.candidates import CHANGEABLE
+from detach_core.config.datasets import dataset_type
 from detach_core.config.document import Document
 from detach_core.config.variants import COMMON, own_keys
+from detach_core.datasets.registry import DATASETS
 from detach_core.evaluation.settings import AnyClaimSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
 from detach_core.reports.figures import FIGURES
@@ -59,6 +61,7 @@ def config_schema() -> dict[str, Any]:
     _set_entries(schema["properties"]["figures"], {"anyOf": [*figures, own_figure]})
     for claim in get_args(AnyClaimSettings):
         definitions[claim.__name__] = settings_schema(claim)
+    _set_entries(schema["properties"]["datasets"], {"anyOf": _datasets(definitions)})
     # A method or variant of another package has settings of its own.
     outside = {"type": "object", "properties": {"method": {"type": "string", "pattern": ":"}}, "required": ["method"]}
     _set_entries(schema["properties"]["variants"], {"anyOf": [*variants, outside]})
@@ -68,6 +71,23 @@ def config_schema() -> dict[str, Any]:
     definitions["SearchSettings"]["properties"]["candidates"]["items"] = candidate
     _loosen(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _datasets(definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sections of all datasets; one of another package has native settings of its own."""
+    found = []
+    for adapter in DATASETS:
+        section = settings_schema(dataset_type(adapter))
+        definitions.update(section.pop("$defs", {}))
+        native = settings_schema(DATASETS.settings(adapter))
+        definitions[DATASETS.settings(adapter).__name__] = {key: native[key] for key in native if key != "$defs"}
+        section["properties"]["adapter"] |= {"const": adapter}
+        definitions[f"{adapter}-dataset"] = section
+        found.append({"$ref": f"#/$defs/{adapter}-dataset"})
+    named = {"type": "string", "pattern": ":"}
+    properties = section["properties"] | {"adapter": named, "native": {"type": "object"}, "home": {"type": "null"}}
+    definitions["outside-dataset"] = section | {"properties": properties}
+    return [*found, {"$ref": "#/$defs/outside-dataset"}]
 
 
 def settings_schema(kind: type[Settings]) -> dict[str, Any]:
@@ -82,7 +102,10 @@ def settings_schema(kind: type[Settings]) -> dict[str, Any]:
 
 def _attribute_docstrings(kind: type) -> dict[str, str]:
     """Field -> the text below it, of those that a class itself adds; pydantic leaves inherited ones out."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    except OSError:  # a class that no file defines
+        return {}
     assert isinstance(definition, ast.ClassDef)
     return {
         field.target.id: inspect.cleandoc(text.value.value)

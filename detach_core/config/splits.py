@@ -1,35 +1,49 @@
-"""Splits: who is held out, what is pretrained on, how the rest is folded (Sec. 4; docs/choices.md)."""
+"""Section of a split: its seed and, under each dataset's name, that dataset's partition."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
-
-from detach_core.config.section import Name, OpenShare, Section
-
-
-class DatasetSplit(Section):
-    """One dataset's part of a split."""
-
-    hold_out: Literal["recordings", "subjects", "nothing"] = Field(description="the unit that is held out whole")
-    held_out: list[Name] = Field(description="the recordings or subjects that are held out")
-    pretrain: OpenShare = Field(description="share of the rest that is pretrained on; what remains is downstream")
-    folds: int = Field(ge=2, le=100, description="folds of protocol `paper` over the downstream part")
-    fold_draws: int = Field(
-        ge=1, le=1000, description="draws of those folds and of the probe's inner folds; figures are means over them"
-    )
+from detach_core.config.validation import section_of
+from detach_core.datasets.settings import PartitionSettings
+from detach_core.settings.base import Name, Range, Settings
 
 
-class Split(Section):
-    """A split: its seed and, under each dataset's name, that dataset's part."""
+@dataclass(frozen=True)
+class SplitSettings(Settings):
+    """A split: its seed and each dataset's partition, by the dataset's name."""
 
-    model_config = ConfigDict(extra="allow")
+    seed: Annotated[int, Range(ge=0)]
+    """of the stratified drawing"""
+    datasets: dict[Name, PartitionSettings]
 
-    seed: int = Field(ge=0, description="of the stratified drawing")
-    __pydantic_extra__: dict[Name, DatasetSplit] = Field(init=False)
 
-    @property
-    def datasets(self) -> dict[str, DatasetSplit]:
-        """Dataset -> its part."""
-        return dict(self.__pydantic_extra__)
+class KeysAreDatasets:
+    """Mark of a split's section in an `Annotated` type: its keys but `seed` are names of datasets."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Pydantic's schema of the type with this change; called by pydantic alone."""
+        inner = handler(source)
+        return {"type": "function-wrap", "function": {"type": "no-info", "function": _split}, "schema": inner}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        """The section as it is written; called by pydantic alone."""
+        reference = handler(schema)
+        section = handler.resolve_ref_schema(reference)
+        named = section["properties"].pop("datasets", {})
+        if "patternProperties" in named:
+            section["additionalProperties"] = next(iter(named["patternProperties"].values()))
+            section["required"] = ["seed"]
+        return reference
+
+
+def _split(values: Any, _: Any) -> Any:
+    if isinstance(values, Mapping):
+        seed = {key: values[key] for key in values if key == "seed"}
+        values = seed | {"datasets": {key: value for key, value in values.items() if key != "seed"}}
+    return section_of(SplitSettings, values, told_as=PartitionSettings)
+
+
+Split = Annotated[SplitSettings, KeysAreDatasets()]

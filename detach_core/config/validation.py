@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from detach_core.config.errors import ConfigError, as_config_error, join_path
+from detach_core.config.errors import ConfigError, SectionError, as_config_error, join_path
 from detach_core.foundation.text import shown
 
 # Python writes no longer numbers as text.
@@ -35,6 +35,23 @@ def validated(kind: Any, data: Any, path: Sequence[str | int] = ()) -> Any:
         return _adapter(kind).validate_json(json.dumps(_writable(data)))
     except ValidationError as error:
         raise as_config_error(error, data, kind, path) from None
+
+
+def section_of(kind: Any, data: Any, *, told_as: Any = None) -> Any:
+    """`data` as a `kind`, within the validation of what holds it: a section of which the type depends on its content.
+
+    Args:
+        kind: the section's type.
+        data: plain values.
+        told_as: the type of which mistakes name the known keys; None: `kind`.
+
+    Raises:
+        SectionError: as it does not fit; `as_config_error` tells each mistake with its path in the whole.
+    """
+    try:
+        return _adapter(kind).validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise SectionError(error, told_as or kind) from None
 
 
 @cache

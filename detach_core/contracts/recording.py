@@ -15,7 +15,7 @@ from detach_core.contracts.hdf5 import ArtifactReader, create_artifact, create_s
 from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.rows import RowFile, Rows, blocks, open_rows
 
-SENSOR_SCHEMA = "detach.sensor/1"
+SENSOR_SCHEMA = "detach.sensor/2"
 """`sensor.h5`: the recordings of one shard, with sensors in native units (NaN kept) and annotations.
 
 One group per recording. Time is in seconds on the recording's clock, 0 at the first video frame; intervals are half
@@ -69,10 +69,11 @@ class Places:
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """All that `sensor.h5` holds."""
+    """Content of `sensor.h5`; `class_actions` holds "" for a class without an action."""
 
     dataset: str
     class_names: tuple[str, ...]
+    class_actions: tuple[str, ...]
     places: Places
     recordings: tuple[Recording, ...]
     provenance: Provenance
@@ -84,6 +85,7 @@ def write_recordings(
     *,
     dataset: str,
     class_names: Sequence[str],
+    class_actions: Sequence[str],
     places: Places,
     provenance: Provenance,
 ) -> None:
@@ -94,7 +96,7 @@ def write_recordings(
     """
     with create_artifact(path, schema=SENSOR_SCHEMA, provenance=provenance) as file:
         file.attrs["dataset"] = dataset
-        write_json(file, class_names=list(class_names))
+        write_json(file, class_names=list(class_names), class_actions=list(class_actions))
         write_json(file, place_names=places.names, class_places=places.of_class, place_channels=places.channels)
         names = []
         for item in recordings:
@@ -133,13 +135,22 @@ def read_recordings(path: Path | str) -> RecordingFile:
         ContractError: the file is not what the contract says.
     """
     with open_artifact(path, schema=SENSOR_SCHEMA, rule="ingest") as reader:
-        class_names = reader.names("class_names")
+        class_names, class_actions = reader.names("class_names"), reader.names("class_actions")
+        if len(class_actions) != len(class_names):
+            raise reader.error("/@class_actions", expected="one for each class", found=f"{len(class_actions)} actions")
         places = _read_places(reader)
         if len(places.of_class) != len(class_names) or len(places.channels) != len(places.names):
             raise reader.error("/@class_places", expected="one for each class and place", found="another number")
         names = reader.names("recording_names")
         recordings = tuple(_read_recording(reader, name, len(class_names)) for name in names)
-        return RecordingFile(reader.label("dataset"), class_names, places, recordings, provenance=reader.provenance())
+        return RecordingFile(
+            dataset=reader.label("dataset"),
+            class_names=class_names,
+            class_actions=class_actions,
+            places=places,
+            recordings=recordings,
+            provenance=reader.provenance(),
+        )
 
 
 def _read_places(reader: ArtifactReader) -> Places:

@@ -7,6 +7,7 @@ A window covers [start_s, start_s + window_s) of its recording. Labels index `cl
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.rows import Rows, blocks, open_rows
 from detach_core.contracts.streams import Stream, Streams, StreamSource
 
-SCHEMA = "detach.windows/1"
+SCHEMA = "detach.windows/2"
 RULE = "pack"
 _TABLE = {
     "recording": "int32",
@@ -34,7 +35,29 @@ _TABLE = {
 }
 _TEXTS = ("dataset", "source", "label_unit", "location_source")
 _NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "flow_max_px")
-_NAMES = ("class_names", "location_names", "channel_names", "channel_units", "recording_names", "subject_names")
+_NAMES = (
+    *("class_names", "class_places", "class_actions", "location_names"),
+    *("channel_names", "channel_units", "recording_names", "subject_names"),
+)
+
+
+@dataclass(frozen=True)
+class ClassAspect:
+    """The places, or the actions, of a dataset's classes.
+
+    Attributes:
+        names: each once, in the order of the classes.
+        of_class: index into `names` of each class, -1 for a class without one.
+    """
+
+    names: tuple[str, ...]
+    of_class: tuple[int, ...]
+
+    @classmethod
+    def of_names(cls, of_class: Sequence[str]) -> ClassAspect:
+        """The aspect that has these names, "" where a class has none."""
+        names = tuple(dict.fromkeys(name for name in of_class if name))
+        return cls(names, tuple(names.index(name) if name else -1 for name in of_class))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +67,7 @@ class Windows:
     Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
     recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
     location: -1 is unknown, for monitoring only); first_frame is the window's first row in its recording's streams.
+    class_places and class_actions say where each class happens and what is done there, "" for a class without.
     """
 
     path: Path
@@ -60,6 +84,8 @@ class Windows:
     source: str
     label_unit: str
     class_names: tuple[str, ...]
+    class_places: tuple[str, ...]
+    class_actions: tuple[str, ...]
     location_names: tuple[str, ...]
     location_source: str
     channel_names: tuple[str, ...]
@@ -84,6 +110,16 @@ class Windows:
     def end_s(self) -> NDArray[np.float64]:
         """(N,) where each window ends, exclusive."""
         return self.start_s + self.window_s
+
+    @cached_property
+    def places(self) -> ClassAspect:
+        """The places of the classes."""
+        return ClassAspect.of_names(self.class_places)
+
+    @cached_property
+    def actions(self) -> ClassAspect:
+        """The actions of the classes."""
+        return ClassAspect.of_names(self.class_actions)
 
     def open_streams(self) -> list[Stream]:
         """Each recording's (rgb, flow), mapped into memory."""
@@ -186,6 +222,10 @@ def _check_indices(reader: ArtifactReader, windows: Windows) -> None:
         if values.size and (values.min() < low or values.max() >= high):
             found = f"{values.min()}..{values.max()}"
             raise reader.error(name, expected=f"values {low}..{high - 1}", found=found)
+    for name in ("class_places", "class_actions"):
+        if len(getattr(windows, name)) != len(windows.class_names):
+            found = f"{len(getattr(windows, name))} names"
+            raise reader.error(f"/@{name}", expected=f"one for each of {len(windows.class_names)} classes", found=found)
     if len(windows.streams) != len(windows.recording_names):
         raise reader.error(
             "/@streams", expected=f"{len(windows.recording_names)} streams", found=f"{len(windows.streams)}"

@@ -1,14 +1,19 @@
-"""What a dataset adapter is: native files in, `Recording` out."""
+"""Base class of dataset adapters, which read native files into `Recording`, and the search for these files."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Generic, TypeVar
 
 from detach_core.contracts.recording import Places, Recording
+from detach_core.datasets.settings import NativeSettings
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.files import list_files, match_one, matching_files, name_some
+
+Native = TypeVar("Native", bound=NativeSettings)
 
 
 @dataclass(frozen=True)
@@ -20,20 +25,31 @@ class RecordingFiles:
     annotation: Path | None
 
 
-class DatasetAdapter(Protocol):
-    """Reads one dataset's native files.
+class DatasetAdapter(ABC, Generic[Native]):
+    """Reader of one dataset's native files.
 
-    An adapter is built as `Adapter(native, classes=...)` from the config section `native` and the class names.
+    A dataset of another package subclasses it, names its settings as `settings_type`, and sets channels, places and
+    actions when it is built.
+
+    Attributes:
+        native: the dataset's settings.
+        class_names: of the classes.
+        class_actions: the action of each class, such as Open; "" for a class without one.
+        channel_names: of the sensor's channels.
+        channel_units: of the channels.
+        places: the places of the dataset, of each class, and the channels that watch them.
     """
 
-    class_names: tuple[str, ...]
+    settings_type: ClassVar[type[NativeSettings]]
     channel_names: tuple[str, ...]
     channel_units: tuple[str, ...]
-    places: Places
 
-    def recording_id(self, *, subject: str, take: str) -> str:
-        """The name that files of this subject and take carry."""
-        ...
+    def __init__(self, native: Native, *, classes: Sequence[str]) -> None:
+        self.native = native
+        self.class_names = tuple(classes)
+        self.class_actions: tuple[str, ...] = ("",) * len(classes)
+        self.places = Places(names=(), of_class=(-1,) * len(classes), channels=())
+        self._finder = FileFinder()
 
     def find_files(self, root: Path, recording: str) -> RecordingFiles:
         """The native files of `recording`.
@@ -41,29 +57,35 @@ class DatasetAdapter(Protocol):
         Raises:
             BadInputError: a file is missing or ambiguous; the message lists what the folder holds.
         """
-        ...
+        native, finder = self.native, self._finder
+        tracks = native.globs("annotation")
+        return RecordingFiles(
+            sensor=finder.one(root, native.sensor_glob, recording, key="native.sensor_glob"),
+            video=finder.one(root, native.video_glob, recording, key="native.video_glob"),
+            annotation=finder.at_most_one(root, tracks, recording, key="native.annotation_glob") if tracks else None,
+        )
 
+    @abstractmethod
     def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
         """Sensors and annotations of `recording`, on an even clock.
 
         Args:
             root: the dataset's folder.
-            recording: which one.
+            recording: its id.
             scratch: a folder for what would grow with the recording's length in memory; None is the system's own.
 
         Raises:
             BadInputError: a file is missing or is not as its format says; names file, line and column.
         """
-        ...
 
 
 class FileFinder:
-    """Finds recordings' files by the glob patterns of a config section; a folder is listed once."""
+    """Search for recordings' files by the glob patterns of their settings; a folder is listed once."""
 
     def __init__(self) -> None:
         self._listed: dict[Path, tuple[str, ...]] = {}
 
-    def one(self, root: Path, patterns: list[str], recording: str, *, key: str) -> Path:
+    def one(self, root: Path, patterns: Sequence[str], recording: str, *, key: str) -> Path:
         """The one file that `patterns` select.
 
         Raises:
@@ -71,7 +93,7 @@ class FileFinder:
         """
         return match_one(root, patterns, recording, key=key, files=self._files(root))
 
-    def at_most_one(self, root: Path, patterns: list[str], recording: str, *, key: str) -> Path | None:
+    def at_most_one(self, root: Path, patterns: Sequence[str], recording: str, *, key: str) -> Path | None:
         """The file that `patterns` select, if there is one.
 
         Raises:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# As `native.lost_words` has them in config.yaml.
-LOST_WORDS = ("unavailable", "unknown", "null", "none", "na", "n/a", "#n/a", "?", "-")
 # How the C libraries write NaN, with and without its sign and kind, and an empty cell.
 _NAN = re.compile(r"|[+-]?nan(\([a-z0-9_]*\))?|[+-]?1\.#(qnan|snan|ind)\d*", re.ASCII | re.IGNORECASE)
 

@@ -17,7 +17,6 @@ from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instance
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
 from detach_core.foundation.errors import ContractError
-from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.signals.splitting import stratified_folds
 
 Features = NDArray[np.float32] | NDArray[np.float64]
@@ -42,25 +41,24 @@ def mean_by_unit(features: Features, unit: NDArray[np.integer]) -> tuple[NDArray
 
 
 def relabelled(windows: Windows, target: str) -> Windows:
-    """The windows labelled by `target`, `place` or `action`, which are parts of their classes' names.
+    """The windows labelled by `target`, `place` or `action`, as the dataset declares them for its classes.
 
     Raises:
-        ContractError: a class whose name is not an action and a place.
+        ContractError: a class without one.
     """
-    place_of, action_of = split_class_names(windows.class_names)
-    for name, place in zip(windows.class_names, place_of, strict=True):
-        if place < 0:
+    aspect = windows.places if target == "place" else windows.actions
+    for name, number in zip(windows.class_names, aspect.of_class, strict=True):
+        if number < 0:
             raise ContractError(
                 windows.path,
-                "class_names",
-                expected=f"{' or '.join(ACTIONS)} and a place in every class",
-                found=name,
+                f"class_{target}s",
+                expected=f"a {target} for every class",
+                found=f"none for {name}",
                 remedy=f"leave rows of `halves` with target {target} out of this dataset's tables and claims",
             )
-    places = tuple(dict.fromkeys(name.partition(" ")[2] for name in windows.class_names))
-    names, of_class = (places, place_of) if target == "place" else (ACTIONS, action_of)
-    label = np.append(np.asarray(of_class, dtype=np.int32), np.int32(-1))[windows.label]
-    return replace(windows, label=label, class_names=names)
+    label = np.array([*aspect.of_class, -1], dtype=np.int32)[windows.label]
+    blank = ("",) * len(aspect.names)
+    return replace(windows, label=label, class_names=aspect.names, class_places=blank, class_actions=blank)
 
 
 Ids = NDArray[np.int64]

@@ -5,7 +5,7 @@ Labels name the kinds afterwards; they touch no weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detach_core.contracts.analysis import NO_PAIR, PairValues
+from detach_core.contracts.windows import ClassAspect
 from detach_core.methods.batch import WindowBatch
-from detach_core.methods.detach.negatives import ACTIONS, KINDS, negative_kinds, split_class_names
+from detach_core.methods.detach.negatives import KINDS, negative_kinds
 from detach_core.methods.detach.stage2 import Detach
 
 Tensors = Mapping[str, Tensor]
@@ -49,26 +50,24 @@ def draw_windows(part: NDArray[np.int64], count: int, *, seed: int) -> NDArray[n
     return np.sort(np.random.default_rng(seed).choice(part, count, replace=False))
 
 
-def kinds_of_pairs(label: NDArray[np.integer], class_names: Sequence[str]) -> PairKinds:
-    """The kinds of all pairs of windows with these classes (-1: none).
+def kinds_of_pairs(label: NDArray[np.integer], places: ClassAspect, actions: ClassAspect) -> PairKinds:
+    """The kinds of all pairs of windows with these classes (-1: none), of these places and actions.
 
     Raises:
-        ValueError: no class names a place that is opened or closed.
+        ValueError: no class has a place and an action.
     """
-    place_of, action_of = split_class_names(class_names)
-    if not any(place >= 0 for place in place_of):
-        raise ValueError("no class names a place that is opened or closed")
+    if not any(min(both) >= 0 for both in zip(places.of_class, actions.of_class, strict=True)):
+        raise ValueError("no class has a place and an action")
     # A window without class takes the last entry.
-    place, action = np.array([*place_of, -1])[label], np.array([*action_of, -1])[label]
+    place, action = np.array([*places.of_class, -1])[label], np.array([*actions.of_class, -1])[label]
     kind = negative_kinds(torch.from_numpy(place), torch.from_numpy(action)).numpy()
     kind[np.tril_indices(len(kind))] = NO_PAIR
-    named = {number: name.partition(" ")[2] for number, name in zip(place_of, class_names, strict=True) if number >= 0}
     return PairKinds(
         place=place.astype(np.int32),
         action=action.astype(np.int32),
         kind=kind,
-        place_names=tuple(named[number] for number in sorted(named)),
-        action_names=ACTIONS,
+        place_names=places.names,
+        action_names=actions.names,
         kind_names=tuple(sorted(KINDS, key=KINDS.__getitem__)),
     )
 

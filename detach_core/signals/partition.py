@@ -1,6 +1,8 @@
-"""Who is pretrained on, probed and held out, and the folds of each protocol (decisions.md, D2 and D3)."""
+"""Who is pretrained on, probed and held out, and the folds of each protocol (docs/choices.md)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +15,7 @@ UNITS = {"recordings": "recording", "subjects": "subject"}
 
 
 def partition(
-    windows: Windows, *, hold_out: str, held_out: list[str], pretrain: float, rng: np.random.Generator
+    windows: Windows, *, hold_out: str, held_out: Sequence[str], pretrain: float, rng: np.random.Generator
 ) -> dict[str, Ids]:
     """Window ids of `pretrain`, `downstream` and `held_out`.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from logging import Logger
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,12 +19,14 @@ from tqdm import tqdm
 from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
-from detach_core.datasets import build_adapter
+from detach_core.datasets.registry import build_adapter
+from detach_core.datasets.settings import ExtractFramesSettings, NativeSettings, VideoSettings
 from detach_core.datasets.video_display import PictureFitter
 from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
 from detach_core.datasets.video_pictures import Picture, PictureCount, read_pictures, with_held
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.frames import nearest_pictures, num_ticks, rgb_of_planar
 
 _RATE_DIFFERENCE = 5e-4
@@ -44,34 +45,34 @@ def extract_frames(
     root = Path(root_path)
     cv2.setNumThreads(1)
     with stage_log(log_path, "extract_frames") as log:
-        values = json.loads(settings)
-        video, native = values["video"], values["native"]
-        width, height = video["image_px"]
-        adapter = build_adapter(values["adapter"], native)
+        values = from_plain(ExtractFramesSettings, json.loads(settings))
+        video, adapter = values.video, build_adapter(values.adapter, values.native)
+        width, height = video.image_px
         provenance = make_provenance(
-            stage="extract_frames", source=values["source"], settings=[values, dataset, list(recordings)]
+            stage="extract_frames", source=values.source, settings=[to_plain(values), dataset, list(recordings)]
         )
         with create_frames(
-            frames_path, working_hz=video["working_hz"], image_px=(width, height), provenance=provenance
+            frames_path, working_hz=video.working_hz, image_px=(width, height), provenance=provenance
         ) as writer:
             for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="extract_frames"):
                 began = time.perf_counter()
                 file = inspect_video(adapter.find_files(root, name).video)
-                check_video(file, length_tolerance_s=video["length_tolerance_s"])
-                timing = _write_video(writer, name, file, video, _offset_s(native, name))
-                _tell(log, name, timing, native["video_hz"], timing.pictures / (time.perf_counter() - began))
+                check_video(file, length_tolerance_s=video.length_tolerance_s)
+                offset_s = _offset_s(adapter.native, name)
+                timing = _write_video(writer, name, file, video, offset_s)
+                _tell(log, name, timing, adapter.native.video_hz, timing.pictures / (time.perf_counter() - began))
         log.info("wrote %s", frames_path)
 
 
-def _offset_s(native: dict[str, Any], name: str) -> Fraction:
-    offset = native.get("video_offset_s", 0)
+def _offset_s(native: NativeSettings, name: str) -> Fraction:
+    offset = native.video_offset_s
     return Fraction(offset.get(name, 0) if isinstance(offset, dict) else offset).limit_denominator(1_000_000)
 
 
 def _write_video(
-    writer: FrameWriter, name: str, file: VideoFile, settings: dict[str, Any], offset_s: Fraction
+    writer: FrameWriter, name: str, file: VideoFile, settings: VideoSettings, offset_s: Fraction
 ) -> VideoTiming:
-    working_hz, tolerance_s = settings["working_hz"], settings["length_tolerance_s"]
+    working_hz, tolerance_s = settings.working_hz, settings.length_tolerance_s
     end_s = file.end_s - file.zero_s + offset_s
     ticks = num_ticks(end_s, interval_s=file.interval_s, working_hz=working_hz)
     if ticks == 0:
@@ -84,8 +85,8 @@ def _write_video(
     timed: Iterable[tuple[Fraction, Picture]] = ((item.time_s, item) for item in pictures)
     if file.places_only:
         timed = with_held(pictures, interval_s=file.interval_s, end_s=end_s)
-    fitter = PictureFitter(file.path, image_px=settings["image_px"], crop_px=settings["crop_px"])
-    rows = _Rows(fitter, np.empty(ticks), 2 * settings["image_px"][1])
+    fitter = PictureFitter(file.path, image_px=settings.image_px, crop_px=settings.crop_px)
+    rows = _Rows(fitter, np.empty(ticks), 2 * settings.image_px[1])
     write_rows(stored, rows.of(nearest_pictures(timed, working_hz=working_hz, ticks=ticks)))
     tick_s = np.arange(ticks) / working_hz
     timing = VideoTiming(

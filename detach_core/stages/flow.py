@@ -13,7 +13,9 @@ from tqdm import tqdm
 from detach_core.contracts.frames import compand, create_flow, read_frames
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
+from detach_core.datasets.settings import FlowStageSettings
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.motion import consecutive_flow, flow_function
 
 
@@ -21,15 +23,15 @@ def flow(*, settings: str, frames_path: Path | str, flow_path: Path | str, log_p
     """Compute the flow of every recording of `frames_path` and write it to `flow_path`."""
     cv2.setNumThreads(1)
     with stage_log(log_path, "flow") as log:
-        values = json.loads(settings)
-        method, preset, max_px = (values["flow"][key] for key in ("method", "preset", "max_px"))
+        values = from_plain(FlowStageSettings, json.loads(settings))
+        method, preset, max_px = values.flow.method, values.flow.preset, values.flow.max_px
         frames = read_frames(frames_path)
         width, height = frames.image_px
         function = flow_function(method, preset=preset, luma_px=(2 * width, 2 * height))
         provenance = make_provenance(
             stage="flow",
-            source=values["source"],
-            settings=values,
+            source=values.source,
+            settings=to_plain(values),
             inputs={"frames": frames.provenance.artifact_id},
         )
         with create_flow(

@@ -15,9 +15,11 @@ from tqdm import tqdm
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Recording, open_location, write_recordings
 from detach_core.contracts.rows import MappedRows
-from detach_core.datasets import build_adapter
+from detach_core.datasets.registry import build_adapter
 from detach_core.datasets.sensor_checks import check_channels, count_lost
+from detach_core.datasets.settings import IngestSettings
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.windowing import first_rows
 
 
@@ -33,18 +35,18 @@ def ingest(
     """Read the `recordings` of `dataset` below `root_path` and write them to `sensor_path`."""
     root = Path(root_path)
     with stage_log(log_path, "ingest") as log:
-        values = json.loads(settings)
-        adapter = build_adapter(values["adapter"], values["native"], classes=values["classes"])
+        values = from_plain(IngestSettings, json.loads(settings))
+        adapter = build_adapter(values.adapter, values.native, classes=values.classes)
 
         def captures() -> Iterator[Recording]:
             for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="ingest"):
                 # What waits lies beside the artifact, where there must be room for it anyhow.
                 capture = adapter.read_recording(root, name, scratch=Path(sensor_path).parent)
-                if values["missing"]["all_nan_channel"] == "refuse":
+                if values.all_nan_channel == "refuse":
                     check_channels(adapter.find_files(root, name).sensor, capture)
                 for remark in capture.remarks:
                     log.warning("%s: %s", name, remark)
-                if values["source"] == "simulated":
+                if values.source == "simulated":
                     capture = _with_truth(capture, root / "truth" / f"{name}.h5")
                 lost, length = count_lost(capture.sensor), len(capture.sensor)
                 log.info(
@@ -61,9 +63,10 @@ def ingest(
             captures(),
             dataset=dataset,
             class_names=adapter.class_names,
+            class_actions=adapter.class_actions,
             places=adapter.places,
             provenance=make_provenance(
-                stage="ingest", source=values["source"], settings=[values, dataset, list(recordings)]
+                stage="ingest", source=values.source, settings=[to_plain(values), dataset, list(recordings)]
             ),
         )
         log.info("wrote %s", sensor_path)

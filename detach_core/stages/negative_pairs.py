@@ -80,7 +80,7 @@ def negative_pairs(
             variant=job.variant,
             seed=checkpoint.provenance.seed or 0,
             num_epochs=checkpoint.epoch,
-            kinds_from="class names: the place and whether it is opened or closed",
+            kinds_from="classes: the place and the action of each",
             provenance=make_provenance(
                 stage="negative_pairs",
                 source=windows.source,
@@ -125,12 +125,12 @@ def _kept(
 
 def _kinds(windows: Windows, ids: NDArray[np.int64], path: str | Path) -> PairKinds:
     try:
-        return kinds_of_pairs(windows.label[ids], windows.class_names)
+        return kinds_of_pairs(windows.label[ids], windows.places, windows.actions)
     except ValueError:
         raise UserError(
-            f"{path}: class_names: found {', '.join(windows.class_names)}, expected classes such as Open Fridge and"
-            " Close Fridge, which tell easy, hard and false negatives apart; name another dataset in the figure's"
-            " section"
+            f"{path}: class_actions: found no place and action for any of {', '.join(windows.class_names)}, expected"
+            " classes such as Open Fridge and Close Fridge, whose places and actions tell easy, hard and false"
+            " negatives apart; name another dataset in the figure's section"
         ) from None
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,9 +15,11 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.rows import JoinedRows, rows_of
 from detach_core.contracts.streams import StreamSource
 from detach_core.contracts.windows import Windows, write_windows
+from detach_core.datasets.settings import PackSettings
 from detach_core.datasets.shard import Shard, open_shards
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.frames import MeanFrames
 from detach_core.signals.locations import locate_windows
 from detach_core.signals.packing import RecordingWindows, cut_windows
@@ -37,8 +38,8 @@ def pack(
 ) -> None:
     """Cut every recording of the shards into windows, label them and write them to `windows_path`."""
     with stage_log(log_path, "pack") as log:
-        values = json.loads(settings)
-        shards = open_shards(sensor_paths, frames_paths, flow_paths, class_names=values["classes"])
+        values = from_plain(PackSettings, json.loads(settings))
+        shards = open_shards(sensor_paths, frames_paths, flow_paths, class_names=values.classes)
         parts: list[RecordingWindows] = []
         means: list[MeanFrames] = []
         for shard in tqdm(shards, file=sys.stderr, mininterval=5, desc="pack"):
@@ -46,16 +47,16 @@ def pack(
                 stream = shard.frames.streams[recording.recording_id]
                 part = cut_windows(
                     recording,
-                    seen=stream.seen(values["video"]["length_tolerance_s"]),
+                    seen=stream.seen(values.length_tolerance_s),
                     working_hz=shard.frames.working_hz,
-                    length_s=values["window"]["length_s"],
-                    stride_s=values["window"]["stride_s"],
-                    max_nan_share=values["missing"]["max_nan_share"],
+                    length_s=values.window.length_s,
+                    stride_s=values.window.stride_s,
+                    max_nan_share=values.max_nan_share,
                 )
                 found = len(part.start_s)
-                if values["null_windows"] == "drop":
+                if values.null_windows == "drop":
                     part = part.only(part.label >= 0)
-                length = rows_per_window(values["window"]["length_s"], shard.frames.working_hz)
+                length = rows_per_window(values.window.length_s, shard.frames.working_hz)
                 means.append(MeanFrames(rows_of(stream.rgb), part.first_frame, length))
                 parts.append(part)
                 log.info("%s: %d windows, %d kept", recording.recording_id, found, len(part.start_s))
@@ -76,7 +77,7 @@ def pack(
 
 def _join(
     dataset: str,
-    values: dict[str, Any],
+    values: PackSettings,
     shards: Sequence[Shard],
     parts: Sequence[RecordingWindows],
     mean_frame: JoinedRows,
@@ -90,7 +91,7 @@ def _join(
     sensor = JoinedRows([part.sensor for part in parts])
     label = np.concatenate([part.label for part in parts])
     instance = recording
-    if values["label_unit"] == "window":
+    if values.label_unit == "window":
         offset = np.cumsum([0, *(len(item.annotations) for item in recordings)])[recording]
         annotation = np.concatenate([part.annotation for part in parts])
         instance = np.where(annotation >= 0, offset + annotation, -1)
@@ -119,9 +120,11 @@ def _join(
         instance=instance.astype(np.int32),
         location=location,
         dataset=dataset,
-        source=values["source"],
-        label_unit=values["label_unit"],
+        source=values.source,
+        label_unit=values.label_unit,
         class_names=sensors.class_names,
+        class_places=tuple(sensors.places.names[place] if place >= 0 else "" for place in sensors.places.of_class),
+        class_actions=sensors.class_actions,
         location_names=location_names,
         location_source=location_source,
         channel_names=recordings[0].channel_names,
@@ -130,9 +133,9 @@ def _join(
         subject_names=subject_names,
         sensor_hz=recordings[0].sensor_hz,
         working_hz=frames.working_hz,
-        window_s=values["window"]["length_s"],
-        stride_s=values["window"]["stride_s"],
-        frames_per_window=rows_per_window(values["window"]["length_s"], frames.working_hz),
+        window_s=values.window.length_s,
+        stride_s=values.window.stride_s,
+        frames_per_window=rows_per_window(values.window.length_s, frames.working_hz),
         flow_max_px=shards[0].flow.max_px,
         streams=tuple(
             StreamSource(
@@ -144,5 +147,7 @@ def _join(
             for shard in shards
             for item in shard.sensors.recordings
         ),
-        provenance=make_provenance(stage="pack", source=values["source"], settings=[values, dataset], inputs=inputs),
+        provenance=make_provenance(
+            stage="pack", source=values.source, settings=[to_plain(values), dataset], inputs=inputs
+        ),
     )

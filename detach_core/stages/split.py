@@ -11,7 +11,9 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, write_split
 from detach_core.contracts.windows import open_windows
+from detach_core.datasets.settings import SplitStageSettings
 from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.normalization import fit
 from detach_core.signals.overlap import audit, refuse_leaks
 from detach_core.signals.partition import build_protocols, partition
@@ -21,21 +23,21 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
     """Write `split.json`.
 
     Args:
-        settings: JSON of name, seed, hold_out, held_out, pretrain, folds, fold_draws, activation_quantile.
+        settings: JSON of `SplitStageSettings`.
         windows_path: `windows.h5`.
         split_path: where to write.
         log_path: the log.
     """
     with stage_log(log_path, "split") as log:
-        values = json.loads(settings)
+        values = from_plain(SplitStageSettings, json.loads(settings))
         windows = open_windows(windows_path)
-        seed, hold_out = values["seed"], values["hold_out"]
+        seed, hold_out = values.seed, values.hold_out
         # Parts and folds draw from their own generators: another number of folds leaves the parts as they are.
         parts = partition(
             windows,
             hold_out=hold_out,
-            held_out=values["held_out"],
-            pretrain=values["pretrain"],
+            held_out=values.held_out,
+            pretrain=values.pretrain,
             rng=np.random.default_rng([seed, 1]),
         )
         folds_rng = np.random.default_rng([seed, 2])
@@ -43,8 +45,8 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
             windows,
             parts,
             hold_out=hold_out,
-            num_folds=values["folds"],
-            fold_draws=values["fold_draws"],
+            num_folds=values.folds,
+            fold_draws=values.fold_draws,
             rng=folds_rng,
         )
         pretrained = SelectedRows(windows.sensor, parts["pretrain"])
@@ -54,20 +56,20 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
             split_path,
             Split(
                 dataset=windows.dataset,
-                name=values["name"],
+                name=values.name,
                 seed=seed,
                 parts=parts,
-                normalisation=fit(pretrained, quantile=values["activation_quantile"]),
+                normalisation=fit(pretrained, quantile=values.activation_quantile),
                 protocols=protocols,
                 overlap=overlap,
                 provenance=make_provenance(
                     stage="split",
                     source=windows.source,
-                    settings=values,
+                    settings=to_plain(values),
                     seed=seed,
                     inputs={"windows": windows.provenance.artifact_id},
                 ),
-                fold_draws=values["fold_draws"],
+                fold_draws=values.fold_draws,
             ),
         )
         log.info("%s", ", ".join(f"{part}: {len(ids)} windows" for part, ids in parts.items()))

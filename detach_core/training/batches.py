@@ -26,7 +26,6 @@ from detach_core.methods.batch import (
     WindowBatch,
     starting_with,
 )
-from detach_core.methods.detach.negatives import split_class_names
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.signals.normalization import apply_form
 from detach_core.training import randomness
@@ -182,7 +181,7 @@ class ResidentWindows:
         self._label = torch.from_numpy(windows.label.astype(np.int64))
         self._location = torch.from_numpy(windows.location.astype(np.int64))
         self._location_source = windows.location_source
-        self._action_of = torch.tensor([*split_class_names(windows.class_names)[1], -1])
+        self._action_of = torch.tensor([*windows.actions.of_class, -1])
         self._with_labels = with_labels
         self._max_px = windows.flow_max_px
         self._mean_frame = ByteStream(torch.from_numpy(np.asarray(windows.mean_frame)).to(device))

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from detach_core.datasets.registry import DATASETS
 from detach_core.foundation.files import write_text
 from detach_core.methods.registry import METHODS
 from detach_core.settings.registry import Plugin
@@ -24,7 +25,9 @@ PACKAGE = "detach_core"
 # What runs every stage: the script of the rules, and what it imports.
 ADAPTERS = ("workflow_scripts.run_stage", f"{PACKAGE}.workflow.stage")
 REGISTRY = f"{PACKAGE}.methods.registry"
+DATASET_REGISTRY = f"{PACKAGE}.datasets.registry"
 ALL_PLUGINS = [module for name in METHODS for module in METHODS.modules(name)]
+ALL_DATASETS = [module for name in DATASETS for module in DATASETS.modules(name)]
 _DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
 
 
@@ -77,7 +80,8 @@ class CodeDigest:
     def closure(self, module: str, plugins: Collection[str] | None = None) -> set[str]:
         """`module` and every module of the package that it imports, at any depth; packages' own files included.
 
-        `plugins` are the modules that the registry of methods loads here; None: those of every method.
+        `plugins` are the modules that the registry of methods loads here; None: those of every method. The registry of
+        datasets loads those of every dataset.
         """
         found: set[str] = set()
         waiting = [module]
@@ -91,6 +95,8 @@ class CodeDigest:
             waiting += [one for one in imports if one not in ALL_PLUGINS] if name == REGISTRY else imports
             if name == REGISTRY:
                 waiting += ALL_PLUGINS if plugins is None else plugins
+            if name == DATASET_REGISTRY:
+                waiting += ALL_DATASETS
             waiting.append(name.rpartition(".")[0])
         return found
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from detach_core.acquisition.fingerprints import Fingerprints
-from detach_core.acquisition.local import LocalDataset
+from detach_core.acquisition.local import RawFolder
 from detach_core.config.resolved import Config
-from detach_core.config.section import plain
 from detach_core.foundation.files import list_files, matching_files
 
 FINGERPRINTS = ".snakemake/raw_fingerprints.json"
@@ -54,18 +53,14 @@ class RawFiles:
 
         return found
 
-    def local_datasets(self) -> list[LocalDataset]:
+    def local_datasets(self) -> list[RawFolder]:
         """The datasets whose files are the user's own, of those that some table needs."""
         sections = {name: self._config.document.datasets[name] for name in self._config.tabulated}
         return [
-            LocalDataset(name, section.adapter, str(section.root), self._config.recordings(name), self._native(name))
+            RawFolder(name, section.adapter, section.root, self._config.recordings(name), section.native)
             for name, section in sections.items()
             if section.source == "local"
         ]
-
-    def _native(self, dataset: str) -> dict[str, Any]:
-        native: dict[str, Any] = plain(self._config.document.datasets[dataset])["native"]
-        return native
 
     def _manifest(self, dataset: str, shard: str) -> str | None:
         root, source = self._config.raw_root(dataset), self._config.source(dataset)
@@ -78,10 +73,10 @@ class RawFiles:
 
     def _list_matching(self, dataset: str, shard: str, kinds: tuple[str, ...]) -> list[str]:
         """The files of a shard's recordings, below the folder of the dataset's raw files."""
-        native = self._native(dataset)
+        native = self._config.document.datasets[dataset].native
         return [
             path
             for recording in self._config.shards(dataset)[shard]
             for kind in kinds
-            for path in matching_files(self._present(dataset), native.get(f"{kind}_glob", []), recording)
+            for path in matching_files(self._present(dataset), native.globs(kind), recording)
         ]

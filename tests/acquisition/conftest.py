@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from detach_core.acquisition.plan import Patience
+from detach_core.acquisition.settings import DownloadSettings
 
 
 @dataclass
@@ -110,8 +110,8 @@ def reply():
 
 
 @pytest.fixture
-def patience():
-    return Patience(attempts=4, backoff_s=0.01, max_backoff_s=0.02, timeout_s=0.3, limit_s=5.0)
+def limits():
+    return DownloadSettings(attempts=4, backoff_s=0.01, max_backoff_s=0.02, timeout_s=0.3, max_hours=5 / 3600)
 
 
 @pytest.fixture

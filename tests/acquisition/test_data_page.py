@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detach_core.acquisition.local import check_local
-from detach_core.acquisition.opportunity_checksums import opportunity_checksums
-from detach_core.acquisition.plan import read_plan
-from detach_core.acquisition.sources import ORIGINS
+from detach_core.acquisition.local import RawFolder, missing_files, origin_of
+from detach_core.acquisition.obtain import published_files, remote_files
+from detach_core.acquisition.settings import DownloadSettings
+from detach_core.datasets.registry import DATASETS as ADAPTERS
+from detach_core.settings.base import from_plain
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = (CHECKOUT / "docs" / "data.md").read_text(encoding="utf-8")
@@ -28,16 +29,16 @@ def trees():
 
 
 def test_the_page_sends_to_every_place_that_the_messages_send_to():
-    for origin in ORIGINS.values():
+    for origin in map(origin_of, ADAPTERS):
         for kind in ("sensor", "video"):
             for url in re.findall(r"https://[^\s,)]+", origin.of(kind)):
                 assert url in PAGE
 
 
-def test_the_download_example_is_a_plan_with_the_shipped_limits():
+def test_the_download_example_names_files_that_can_be_fetched():
     (section,) = [each["datasets"]["opportunity"]["download"] for each in examples() if "download" in str(each)]
-    plan = read_plan(DATASETS["opportunity"]["download"] | section)
-    assert [file.path.as_posix() for file in plan.files] == ["uci", "videos"]
+    files = remote_files(from_plain(DownloadSettings, DATASETS["opportunity"]["download"] | section))
+    assert [file.path.as_posix() for file in files] == ["uci", "videos"]
 
 
 def test_every_key_of_the_download_section_is_explained():
@@ -54,14 +55,12 @@ def test_files_laid_out_as_the_page_shows_are_found_by_the_shipped_patterns(tmp_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     section = DATASETS[dataset]
-    missing = check_local(
-        dataset=dataset, adapter=section["adapter"], root=tmp_path, recordings=[recording], native=section["native"]
-    )
-    assert missing == []
+    native = from_plain(ADAPTERS.settings(section["adapter"]), section["native"])
+    assert missing_files(RawFolder(dataset, section["adapter"], tmp_path, [recording], native)) == []
 
 
 def test_the_page_states_the_size_that_the_checksums_add_up_to():
-    assert f"{sum(checksum.bytes for checksum in opportunity_checksums().values()):,} bytes" in PAGE
+    assert f"{sum(size for size, _ in published_files(origin_of('opportunity')).values()):,} bytes" in PAGE
 
 
 def test_links_to_files_of_the_project_lead_somewhere():

@@ -18,14 +18,13 @@ ETAG = {"ETag": '"v1"'}
 
 
 @pytest.fixture
-def bring(tmp_path, patience, log):
+def bring(tmp_path, limits, log):
     def run(url, sha256=SHA256, max_bytes=10**9, **changes):
         return fetch(
             url,
             tmp_path / "target.bin",
             sha256=sha256,
-            max_bytes=max_bytes,
-            patience=dataclasses.replace(patience, **changes),
+            limits=dataclasses.replace(limits, max_unpacked_gb=max_bytes / 1e9, **changes),
             log=log,
         )
 
@@ -193,7 +192,7 @@ def test_a_silent_server_counts_as_broken(loopback, reply, bring):
 def test_a_slow_server_ends_at_the_time_limit(loopback, reply, bring):
     began = time.monotonic()
     with pytest.raises(UserError, match=r"download\.max_hours"):
-        bring(loopback.give(reply(CONTENT, pause_s=0.01)), limit_s=0.2)
+        bring(loopback.give(reply(CONTENT, pause_s=0.01)), max_hours=0.2 / 3600)
     assert time.monotonic() - began < 2
 
 

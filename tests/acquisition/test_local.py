@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
 
 import pytest
 
-from detach_core.acquisition.local import LocalDataset, MissingFile, check_local, local_troubles, missing_message
+from detach_core.acquisition.local import (
+    MissingFile,
+    RawFolder,
+    local_troubles,
+    missing_files,
+    missing_message,
+    origin_of,
+)
+from detach_core.datasets.opportunity.settings import OpportunityNative
+from detach_core.datasets.settings import FileGlobs
 from detach_core.foundation.errors import UserError
 
-NATIVE = {
-    "sensor_glob": ["**/{recording}_sensors_data.txt", "**/{recording}.dat"],
-    "video_glob": ["**/{recording}.mp4", "**/{recording}_*.mp4"],
-}
+NATIVE = FileGlobs(
+    sensor_glob=("**/{recording}_sensors_data.txt", "**/{recording}.dat"),
+    video_glob=("**/{recording}.mp4", "**/{recording}_*.mp4"),
+)
 RECORDINGS = [f"S{subject}-{take}" for subject in (1, 2, 3, 4) for take in ("Drill", "ADL4")]
 
 
@@ -23,11 +33,11 @@ def put(root, *names):
 
 
 def check(root, recordings=RECORDINGS, adapter="opportunity", native=NATIVE):
-    return check_local(dataset="opportunity", adapter=adapter, root=root, recordings=recordings, native=native)
+    return missing_files(RawFolder("opportunity", adapter, root, recordings, native))
 
 
 def tell(missing, root, adapter="opportunity", recordings=RECORDINGS):
-    return missing_message(missing, dataset="opportunity", adapter=adapter, root=root, recordings=recordings)
+    return missing_message(missing, RawFolder("opportunity", adapter, root, recordings, NATIVE))
 
 
 def test_a_complete_folder_lacks_nothing(tmp_path):
@@ -92,7 +102,7 @@ def test_a_folder_that_does_not_exist_lacks_everything(tmp_path):
 
 
 def test_hwu_usp_sends_to_heriot_watt(tmp_path):
-    native = {"sensor_glob": ["**/{recording}*.csv"], "video_glob": ["**/{recording}*.mp4"]}
+    native = FileGlobs(sensor_glob=("**/{recording}*.csv",), video_glob=("**/{recording}*.mp4",))
     missing = check(tmp_path, ["tea_s01"], "hwu_usp", native)
     assert "Heriot-Watt University" in tell(missing, tmp_path, "hwu_usp", ["tea_s01"])
 
@@ -143,7 +153,7 @@ def test_the_check_imports_nothing_heavy():
 
 
 def folder_of(tmp_path, name, dataset="opportunity", recordings=("S1-Drill",)):
-    return LocalDataset(dataset, dataset, str(tmp_path / name), list(recordings), NATIVE)
+    return RawFolder(dataset, dataset, str(tmp_path / name), list(recordings), NATIVE)
 
 
 def test_the_troubles_of_all_folders_are_told_together(tmp_path):
@@ -168,6 +178,30 @@ def test_a_name_with_braces_is_refused_in_a_sentence(tmp_path, name):
 
 def test_braces_in_a_label_track_are_refused_too(tmp_path):
     put(tmp_path / "a", "S1-Drill.dat", "S1-Drill.mp4", "{b}/S1-Drill.srt")
-    native = NATIVE | {"annotation_glob": ["**/{recording}.srt"]}
-    (trouble,) = local_troubles([LocalDataset("one", "opportunity", str(tmp_path / "a"), ["S1-Drill"], native)])
+    native = OpportunityNative(
+        sensor_hz=30, video_hz=10, annotation_glob=("**/{recording}.srt",), **dataclasses.asdict(NATIVE)
+    )
+    (trouble,) = local_troubles([RawFolder("one", "opportunity", str(tmp_path / "a"), ["S1-Drill"], native)])
     assert "found {b}/S1-Drill.srt" in trouble
+
+
+@pytest.mark.parametrize("adapter", ["opportunity", "hwu_usp"])
+def test_each_dataset_of_the_paper_says_where_each_kind_of_file_comes_from(adapter):
+    for kind in ("sensor", "video"):
+        assert "https://" in origin_of(adapter).of(kind)
+
+
+def test_opportunity_names_both_places_and_the_login():
+    origin = origin_of("opportunity")
+    assert "10.24432/C5M027" in origin.of("sensor")
+    assert "ieee-dataport.org" in origin.of("video")
+    assert "login" in origin.of("video")
+    assert "without any video" in origin.remark
+
+
+def test_hwu_usp_names_the_university():
+    assert "Heriot-Watt University" in origin_of("hwu_usp").of("video")
+
+
+def test_an_adapter_of_the_users_own_is_named():
+    assert "'my_home.adapter:MyHome'" in origin_of("my_home.adapter:MyHome").of("sensor")

@@ -4,13 +4,14 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
 
-from detach_core.acquisition import opportunity_checksums
-from detach_core.acquisition.obtain import obtain
-from detach_core.acquisition.plan import Plan, RemoteFile
+from detach_core.acquisition.local import origin_of
+from detach_core.acquisition.obtain import RemoteFile, obtain, remote_files
+from detach_core.acquisition.settings import DownloadFile, DownloadSettings, public_url
 from detach_core.contracts.raw_files import DownloadedFile
 from detach_core.foundation.errors import BadInputError, UserError
 
@@ -26,20 +27,21 @@ def zip_of(**files):
 
 
 @pytest.fixture
-def bring(tmp_path, patience, log):
-    def run(url, path="uci", sha256=None, unpack=True, adapter="hwu_usp", max_bytes=10**6, max_entries=100):
-        file = RemoteFile(url, PurePosixPath(path), sha256, unpack)
-        plan = Plan((file,), patience, max_bytes, max_entries)
-        return obtain(file, tmp_path / "root", plan=plan, adapter=adapter, log=log)
-
-    return run
+def published(tmp_path):
+    """OPPORTUNITY's origin as if SENSOR had been published as S1-ADL1.dat."""
+    table = tmp_path / "checksums.csv"
+    table.write_text(f"file,bytes,sha256\nS1-ADL1.dat,{len(SENSOR)},{hashlib.sha256(SENSOR).hexdigest()}\n")
+    return {"opportunity": replace(origin_of("opportunity"), checksums=table)}
 
 
 @pytest.fixture
-def published(monkeypatch):
-    """OPPORTUNITY as if UCI had published SENSOR as S1-ADL1.dat."""
-    checksum = opportunity_checksums.Checksum(len(SENSOR), hashlib.sha256(SENSOR).hexdigest())
-    monkeypatch.setattr(opportunity_checksums, "opportunity_checksums", lambda: {"S1-ADL1.dat": checksum})
+def bring(tmp_path, limits, published, log):
+    def run(url, path="uci", sha256=None, unpack=True, adapter="hwu_usp", max_bytes=10**6, max_entries=100):
+        file = RemoteFile(url, PurePosixPath(path), sha256, unpack)
+        few = replace(limits, max_unpacked_gb=max_bytes / 1e9, max_entries=max_entries)
+        return obtain(file, tmp_path / "root", limits=few, origin=published.get(adapter, origin_of(adapter)), log=log)
+
+    return run
 
 
 def names(tmp_path):
@@ -125,26 +127,74 @@ def test_an_archive_above_the_limit_stays_and_need_not_come_again(loopback, repl
     assert names(tmp_path) == ["uci/.unpacked.json", "uci/a", "uci/b"]
 
 
-def test_files_of_opportunity_are_held_against_their_published_sums(loopback, reply, bring, published, caplog):
+def test_files_of_opportunity_are_held_against_their_published_sums(loopback, reply, bring, caplog):
     caplog.set_level("INFO")
     bring(loopback.give(reply(zip_of(**{"dataset__S1-ADL1.dat": SENSOR, "readme": b""}))), adapter="opportunity")
-    assert "1 of OPPORTUNITY's 24 files are as UCI published them" in caplog.text
+    assert "1 of 1 published files of OPPORTUNITY and Opportunity++ came" in caplog.text
 
 
 @pytest.mark.parametrize("unpack", [True, False])
-def test_a_file_of_opportunity_with_another_content_is_refused_and_removed(
-    loopback, reply, bring, published, tmp_path, unpack
-):
+def test_a_file_of_opportunity_with_another_content_is_refused_and_removed(loopback, reply, bring, tmp_path, unpack):
     content = zip_of(**{"S1-ADL1.dat": b"else"}) if unpack else b"else"
-    with pytest.raises(BadInputError, match=r"S1-ADL1\.dat.*as UCI published it"):
+    with pytest.raises(BadInputError, match=r"S1-ADL1\.dat.*as published"):
         bring(loopback.give(reply(content)), "x" if unpack else "S1-ADL1.dat", unpack=unpack, adapter="opportunity")
     assert names(tmp_path) == []
 
 
-def test_the_same_names_of_another_dataset_are_left_alone(loopback, reply, bring, published):
+def test_the_same_names_of_another_dataset_are_left_alone(loopback, reply, bring):
     assert len(bring(loopback.give(reply(zip_of(**{"S1-ADL1.dat": b"else"}))))) == 1
 
 
 def test_a_missing_archive_is_told(loopback, reply, bring):
     with pytest.raises(UserError, match="404"):
         bring(loopback.give(reply(status=404)))
+
+
+ENTRY = {"url": "https://example.org/a.zip", "path": "uci", "sha256": None, "unpack": True}
+
+
+def files_of(*entries, **changes):
+    files = tuple(DownloadFile(**(ENTRY | entry)) for entry in entries)
+    return remote_files(DownloadSettings(files=files, **changes))
+
+
+def test_a_section_names_files():
+    (found,) = files_of({"sha256": "A" * 64, "path": "./uci/"})
+    assert (found.path, found.sha256) == (PurePosixPath("uci"), "a" * 64)
+
+
+def test_an_empty_list_is_refused():
+    with pytest.raises(UserError, match=r"download\.files: found no entry.*docs/data\.md"):
+        files_of()
+
+
+@pytest.mark.parametrize("url", ["ftp://a/x", "file:///etc/passwd", "a.zip", "http://", "https://[bad/x", ""])
+def test_an_address_that_is_not_http_is_refused(url):
+    with pytest.raises(UserError, match=r"download\.files\[1\]\.url"):
+        files_of({"path": "other"}, {"url": url})
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "", ".", "C:/x", ".hidden", "a/.hidden", "a\\b"])
+def test_a_path_outside_or_hidden_is_refused(path):
+    with pytest.raises(UserError, match=r"download\.files\[0\]\.path"):
+        files_of({"path": path})
+
+
+@pytest.mark.parametrize("sha256", ["", "abc", "g" * 64, "a" * 63])
+def test_a_sum_that_is_none_is_refused(sha256):
+    with pytest.raises(UserError, match=r"download\.files\[0\]\.sha256"):
+        files_of({"sha256": sha256})
+
+
+@pytest.mark.parametrize("pair", [("a", "a"), ("a", "a/b"), ("a/b", "a"), ("a", "./a/")])
+def test_two_entries_for_one_place_are_refused(pair):
+    with pytest.raises(UserError, match=r"download\.files\[1\]\.path.*apart from"):
+        files_of({"path": pair[0]}, {"path": pair[1]})
+
+
+def test_entries_side_by_side_are_fine():
+    assert len(files_of({"path": "a/b"}, {"path": "a/c"}, {"path": "ab"})) == 3
+
+
+def test_what_may_be_shown_of_an_address_holds_no_secret():
+    assert public_url("https://user:word@a.org:8443/x/y.zip?sig=1#f") == "https://a.org:8443/x/y.zip"

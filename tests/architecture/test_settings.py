@@ -1,12 +1,20 @@
-import ast
 import json
 import re
 
 import pytest
 
+from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
+from detach_core.datasets.registry import DATASETS
+from detach_core.datasets.settings import (
+    ExtractFramesSettings,
+    FlowStageSettings,
+    IngestSettings,
+    PackSettings,
+    SplitStageSettings,
+)
 from detach_core.evaluation.settings import (
     ActivationMapsJob,
     ClaimsJob,
@@ -24,7 +32,6 @@ from detach_core.simulation.registry import HOMES
 from detach_core.stages.simulate_home import read_simulation_job
 from detach_core.training.job import read_job
 
-ARGUMENTS = {"split": ("hwu_usp", "default")}
 # Settings of a stage as the configuration gives them, and the type that the stage takes back.
 JOBS = [
     (EmbedJob, lambda config: config.embedding("detach")),
@@ -38,42 +45,14 @@ JOBS = [
     (SignificanceJob, evidence.significance_settings),
     (RetrievalJob, evidence.retrieval_settings),
 ]
-
-
-def keys_read(path):
-    """The keys of the settings that a stage's own file reads by name: (`a`,) or (`a`, `b`) for `values["a"]["b"]`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        and node.value
-        and ast.unparse(node.value) == "json.loads(settings)"
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    }
-    assert names, f"{path.name} reads no settings"
-
-    def chain(node):
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            above = chain(node.value)
-            return None if above is None else (*above, node.slice.value)
-        return () if isinstance(node, ast.Name) and node.id in names else None
-
-    return {found for node in ast.walk(tree) if isinstance(node, ast.Subscript) and (found := chain(node))}
-
-
-@pytest.mark.parametrize(
-    "stage",
-    ["download", "ingest", "extract_frames", "flow", "pack", *ARGUMENTS],
-)
-def test_a_stage_reads_only_settings_that_it_is_given(root, stage):
-    config = load_config(read_default(checkout=root))
-    settings = json.loads(getattr(config, stage)(*ARGUMENTS.get(stage, ("hwu_usp",))))
-    for keys in keys_read(root / "detach_core" / "stages" / f"{stage}.py"):
-        value = settings
-        for key in keys:
-            assert key in value, f"{stage} reads {'.'.join(keys)}, which its settings lack"
-            value = value[key]
+OF_DATA = {
+    "download": DownloadStageSettings,
+    "ingest": IngestSettings,
+    "extract_frames": ExtractFramesSettings,
+    "flow": FlowStageSettings,
+    "pack": PackSettings,
+    "split": SplitStageSettings,
+}
 
 
 def test_a_training_gets_its_settings_typed(root):
@@ -106,7 +85,25 @@ def test_a_figure_takes_back_what_the_configuration_gives_it(root):
         assert read_figure(config.figure(name)) == figure
 
 
-@pytest.mark.parametrize("package", ["methods", "training", "encoders", "simulation", "reports", "evaluation"])
+@pytest.mark.parametrize(("stage", "kind"), OF_DATA.items())
+def test_a_stage_of_the_data_side_gets_its_settings_typed(root, stage, kind):
+    config = load_config(read_default(checkout=root))
+    for dataset in config.document.datasets:
+        text = getattr(config, stage)(*((dataset, "default") if stage == "split" else (dataset,)))
+        settings = from_plain(kind, json.loads(text))
+        assert to_plain(settings) == json.loads(text)
+        if native := getattr(settings, "native", None):
+            own = native if stage == "download" else from_plain(DATASETS.settings(dataset), native)
+            assert own.video_glob == config.document.datasets[dataset].native.video_glob
+
+
+PACKAGES = (
+    *("methods", "training", "encoders", "simulation", "reports"),
+    *("evaluation", "datasets", "acquisition", "signals", "stages"),
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_setting_is_looked_up_by_a_text(root, package):
     found = [
         f"{path.relative_to(root)}:{number}"

@@ -37,7 +37,13 @@ def make_recording(**changes):
 
 def write(path, *recordings):
     write_recordings(
-        path, recordings, dataset="opportunity", class_names=["Open", "Close"], places=PLACES, provenance=PROVENANCE
+        path,
+        recordings,
+        dataset="opportunity",
+        class_names=["Open", "Close"],
+        class_actions=["Open", ""],
+        places=PLACES,
+        provenance=PROVENANCE,
     )
     return path
 
@@ -77,7 +83,13 @@ def test_recordings_are_written_as_they_come_and_in_pieces(tmp_path, monkeypatch
 
     in_pieces = tmp_path / "b.h5"
     write_recordings(
-        in_pieces, come(), dataset="opportunity", class_names=["Open", "Close"], places=PLACES, provenance=PROVENANCE
+        in_pieces,
+        come(),
+        dataset="opportunity",
+        class_names=["Open", "Close"],
+        class_actions=["Open", ""],
+        places=PLACES,
+        provenance=PROVENANCE,
     )
     assert in_pieces.read_bytes() == at_once.read_bytes()
 
@@ -97,8 +109,8 @@ def test_arrays_that_do_not_fit_are_not_written(tmp_path):
 FIELDS = [
     "S1-Drill/sensor", "S1-Drill/time_s", "S1-Drill/annotations", "S1-Drill/location", "S1-Drill@subject",
     "S1-Drill@sensor_hz", "S1-Drill@video_hz", "S1-Drill@channel_names", "S1-Drill@channel_units", "/@dataset",
-    "/@class_names", "/@recording_names", "/@place_names", "/@class_places", "/@place_channels", "/@provenance",
-    "/@schema",
+    "/@class_names", "/@class_actions", "/@recording_names", "/@place_names", "/@class_places", "/@place_channels",
+    "/@provenance", "/@schema",
 ]  # fmt: skip
 
 

@@ -33,6 +33,8 @@ def written(tmp_path):
         source="simulated",
         label_unit="window",
         class_names=("Open Fridge", "Close Fridge", "Open Door 1"),
+        class_places=("Fridge", "Fridge", "Door 1"),
+        class_actions=("Open", "Close", ""),
         location_names=("Fridge", "Door 1"),
         location_source="label",
         channel_names=("REED SWITCH FRIDGE S1", "Accelerometer DOOR1 accX"),
@@ -97,8 +99,8 @@ def test_frames_and_flow_are_shown_but_not_stored(written):
 TABLE = ["recording", "subject", "start_s", "first_frame", "label", "instance", "location"]
 ATTRIBUTES = [
     "schema", "provenance", "dataset", "source", "label_unit", "location_source", "sensor_hz", "working_hz", "window_s",
-    "stride_s", "flow_max_px", "frames_per_window", "class_names", "location_names", "channel_names", "channel_units",
-    "recording_names", "subject_names", "streams",
+    "stride_s", "flow_max_px", "frames_per_window", "class_names", "class_places", "class_actions", "location_names",
+    "channel_names", "channel_units", "recording_names", "subject_names", "streams",
 ]  # fmt: skip
 
 
@@ -165,4 +167,17 @@ def test_streams_that_do_not_fit_are_refused(written, text):
     with h5py.File(written.path, "r+") as file:
         file.attrs["streams"] = text
     with pytest.raises(ContractError, match="/@streams"):
+        read_windows(written.path)
+
+
+def test_places_and_actions_are_numbered_in_the_order_of_the_classes(written):
+    found = read_windows(written.path)
+    assert (found.places.names, found.places.of_class) == (("Fridge", "Door 1"), (0, 0, 1))
+    assert (found.actions.names, found.actions.of_class) == (("Open", "Close"), (0, 1, -1))
+
+
+@pytest.mark.parametrize("name", ["class_places", "class_actions"])
+def test_a_place_or_action_too_few_is_refused(written, name):
+    write_windows(written.path, replace(written, **{name: ("a", "b")}))
+    with pytest.raises(ContractError, match=f"/@{name}: found 2 names, expected one for each of 3 classes"):
         read_windows(written.path)

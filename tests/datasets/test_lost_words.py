@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detach_core.datasets.lost_words import LOST_WORDS, LostWords
+from detach_core.datasets.lost_words import LostWords
+from detach_core.datasets.settings import LOST_WORDS
 
 
 @pytest.mark.parametrize(

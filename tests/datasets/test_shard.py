@@ -38,6 +38,7 @@ def make_shard(tmp_path):
             [make_recording(recording, channels) for recording in recordings],
             dataset="opportunity",
             class_names=["Open Fridge"],
+            class_actions=["Open"],
             places=Places(("Fridge",), (0,), ((0,),)),
             provenance=PROVENANCE,
         )

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from detach_core.contracts.analysis import NO_PAIR
+from detach_core.contracts.windows import ClassAspect
 from detach_core.evaluation.negative_pairs import draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
@@ -15,7 +16,8 @@ from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
 from detach_core.training.randomness import seed_everything
 
-CLASSES = ("Open Fridge", "Close Fridge", "Open Door 1", "Close Door 1", "Clean Table")
+PLACES = ClassAspect.of_names(("Fridge", "Fridge", "Door 1", "Door 1", ""))
+ACTIONS = ClassAspect.of_names(("Open", "Close", "Open", "Close", ""))
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_plain_infonce_weighs_all_pairs_alike(trained, batch):
 
 
 def test_kinds_are_told_by_place_and_action_above_the_diagonal():
-    found = kinds_of_pairs(np.array([0, 0, 1, 2, 4, -1]), CLASSES)
+    found = kinds_of_pairs(np.array([0, 0, 1, 2, 4, -1]), PLACES, ACTIONS)
     assert found.kind_names == ("easy", "hard", "false")
     easy, hard, false = range(3)
     expected = np.full((6, 6), NO_PAIR)
@@ -117,8 +119,9 @@ def test_kinds_are_told_by_place_and_action_above_the_diagonal():
 
 
 def test_classes_without_places_are_refused():
-    with pytest.raises(ValueError, match="opened or closed"):
-        kinds_of_pairs(np.array([0, 1]), ("tea", "cereals"))
+    for places, actions in ((("", ""), ("", "")), (("Fridge", ""), ("", "Open")), (("Fridge", "Door"), ("", ""))):
+        with pytest.raises(ValueError, match="no class has a place and an action"):
+            kinds_of_pairs(np.array([0, 1]), ClassAspect.of_names(places), ClassAspect.of_names(actions))
 
 
 def test_the_batch_is_drawn_once_for_a_seed_and_takes_all_of_a_small_part():

@@ -8,7 +8,7 @@ from tests.fixtures.artifacts import make_windows
 NAMES = ("Open Fridge", "Open Door 1", "Close Fridge")
 
 
-def test_place_and_action_are_read_off_the_class_names():
+def test_place_and_action_are_what_the_dataset_declares():
     windows = make_windows(class_names=NAMES)
     place, action = relabelled(windows, "place"), relabelled(windows, "action")
     assert place.class_names == ("Fridge", "Door 1")

@@ -43,7 +43,9 @@ def recordings(path):
     stream = {"sensor": np.ones((10, 2), np.float32), "time_s": np.arange(10) / 30, "sensor_hz": 30.0, "video_hz": 10.0}
     one = Recording(**names, **stream, annotations=(Annotation(0.1, 0.2, 0),), video_path=None)
     places = Places(("Fridge",), (0, -1), ((0,),))
-    write_recordings(path, [one], dataset="d", class_names=["Open", "Close"], places=places, provenance=MADE)
+    write_recordings(
+        path, [one], dataset="d", class_names=["Open", "Close"], class_actions=["", ""], places=places, provenance=MADE
+    )
 
 
 def frames(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -44,15 +43,13 @@ def hwu(root):
 
 
 def ingest_opportunity(root):
-    settings = OpportunityFolder(root).settings()
+    settings = OpportunityFolder(root).settings("ingest")
     return run_ingest(root, settings, "opportunity", RUN)
 
 
 def ingest_hwu(root):
-    native = HwuFolder(root).native
-    missing = {"max_nan_share": 0.5, "all_nan_channel": "refuse"}
-    values = {"adapter": "hwu_usp", "source": "local", "classes": ["tea", "dishes"], "native": native}
-    return run_ingest(root, json.dumps(values | {"missing": missing}), "hwu_usp", SEQUENCE)
+    settings = HwuFolder(root).settings("ingest", ["tea", "dishes"], source="local")
+    return run_ingest(root, settings, "hwu_usp", SEQUENCE)
 
 
 def run_ingest(root, settings, dataset, recording):

@@ -20,7 +20,7 @@ FILE = r"S1-Drill\.mp4: "
 
 def extract(root):
     paths = {"root_path": root, "frames_path": root / "out" / "frames.h5", "log_path": root / "stage.log"}
-    settings = OpportunityFolder(root).settings()
+    settings = OpportunityFolder(root).settings("extract_frames")
     extract_frames(dataset="opportunity", settings=settings, recordings=[RUN], **paths)
     return read_frames(paths["frames_path"]).streams[RUN]
 

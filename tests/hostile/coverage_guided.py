@@ -17,9 +17,9 @@ with atheris.instrument_imports(include=["detach_core"]):
     from detach_core.contracts.history import read_history
     from detach_core.contracts.split import read_split
     from detach_core.datasets.clock_text import ClockText
-    from detach_core.datasets.hwu_usp import HwuUsp
     from detach_core.datasets.number_table import read_number_blocks
-    from detach_core.datasets.opportunity_text import track_intervals
+    from detach_core.datasets.opportunity.text import track_intervals
+    from detach_core.datasets.registry import build_adapter
     from detach_core.foundation.errors import UserError
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,
 def hwu(folder):
     """A reader of the only sequence's sensors, in a home whose other files are sound."""
     home = cases_native.hwu(folder)
-    adapter = HwuUsp(home.native, classes=["tea", "dishes"])
+    adapter = build_adapter("hwu_usp", home.native, classes=["tea", "dishes"])
     return home.sensor_path(), lambda path: adapter.read_recording(home.root, "tea_s01")
 
 

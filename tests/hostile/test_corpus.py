@@ -59,7 +59,7 @@ def test_there_are_many_cases_and_every_group_has_some():
 
 
 def test_every_reader_of_a_file_and_every_adapter_occurs():
-    from detach_core.datasets import ADAPTERS
+    from detach_core.datasets.registry import DATASETS
 
     readers = set()
     for path in (ROOT / "detach_core" / "contracts").glob("*.py"):
@@ -68,7 +68,7 @@ def test_every_reader_of_a_file_and_every_adapter_occurs():
                 readers.add(node.name)
     assert len(readers) > 10
     seen = {reader for case in CASES.values() for reader in case.reads}
-    assert readers | set(ADAPTERS) <= seen
+    assert readers | set(DATASETS) <= seen
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.datasets.clock_text import ClockText
-from detach_core.datasets.hwu_usp import HwuUsp
 from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.opportunity import Opportunity
-from detach_core.datasets.opportunity_text import track_intervals
+from detach_core.datasets.opportunity.text import track_intervals
+from detach_core.datasets.registry import build_adapter
 from detach_core.datasets.subtitles import read_captions
 from detach_core.foundation.errors import UserError
 from tests.fixtures.native_files import CLASSES, HWU_HEADER, opportunity_lines
@@ -143,7 +142,7 @@ HWU_LINES = [f"{1000 + k / 50:.3f},0,0,0,{'OPEN' if k > 4 else 'CLOSED'},ON,OFF,
 def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
     home = hwu(tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
-    adapter = HwuUsp(home.native, classes=["tea", "dishes"])
+    adapter = build_adapter("hwu_usp", home.native, classes=["tea", "dishes"])
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "tea_s01"), home.sensor_path())
     assert recording is None or not np.isinf(recording.sensor).any()
 
@@ -153,7 +152,7 @@ def test_ambient_tables_of_hwu_usp(tmp_path_factory, data):
 def test_sensor_files_of_opportunity(tmp_path_factory, data):
     home = opportunity(tmp_path_factory.mktemp("home"))
     home.sensor_path().write_bytes(data)
-    adapter = Opportunity(home.native, classes=CLASSES)
+    adapter = build_adapter("opportunity", home.native, classes=CLASSES)
     recording = clear_or_read(lambda path: adapter.read_recording(home.root, "S1-Drill"), home.sensor_path())
     assert recording is None or not np.isinf(recording.sensor).any()
 

@@ -18,7 +18,14 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.stages.ingest import ingest
 from detach_core.stages.pack import pack
 from detach_core.stages.split import split
-from tests.fixtures.native_files import GESTURES, HWU_HEADER, HwuFolder, OpportunityFolder, opportunity_lines
+from tests.fixtures.native_files import (
+    GESTURES,
+    HWU_HEADER,
+    HwuFolder,
+    OpportunityFolder,
+    opportunity_lines,
+    stage_settings,
+)
 
 IMAGE_PX = (8, 6)
 NAMES = {"opportunity": ("S1-Drill", "Open Fridge"), "hwu_usp": ("tea_s01", "tea")}
@@ -65,15 +72,16 @@ def main(folder, dataset, minutes, clock):
     native.video_path().touch()
     (write_opportunity if dataset == "opportunity" else write_hwu)(native, minutes, clock)
     write_pictures(folder, recording, minutes, make_provenance(stage="test", source="simulated", settings={}))
-    values = json.loads(OpportunityFolder(folder).settings(null_windows="keep", source="local"))
-    values |= {"adapter": dataset, "native": native.native, "classes": [label]}
-    settings, log_path = json.dumps(values), folder / "stage.log"
+    log_path, changes = folder / "stage.log", {"null_windows": "keep", "source": "local"}
+    settings = {
+        stage: stage_settings(stage, dataset, native.native, [label], **changes) for stage in ("ingest", "pack")
+    }
     paths = {f"{role}_paths": [folder / f"{role}.h5"] for role in ("sensor", "frames", "flow")}
     windows_path = folder / "windows.h5"
     parts = {
         "name": "default",
         "seed": 0,
-        "hold_out": "none",
+        "hold_out": "nothing",
         "held_out": [],
         "pretrain": 0.5,
         "folds": 3,
@@ -82,13 +90,13 @@ def main(folder, dataset, minutes, clock):
     stages = (
         lambda: ingest(
             dataset=dataset,
-            settings=settings,
+            settings=settings["ingest"],
             recordings=[recording],
             root_path=native.root,
             sensor_path=folder / "sensor.h5",
             log_path=log_path,
         ),
-        lambda: pack(dataset=dataset, settings=settings, windows_path=windows_path, log_path=log_path, **paths),
+        lambda: pack(dataset=dataset, settings=settings["pack"], windows_path=windows_path, log_path=log_path, **paths),
         lambda: split(
             settings=json.dumps(parts | {"activation_quantile": 0.99}),
             windows_path=windows_path,

@@ -200,7 +200,7 @@ def test_a_log_without_room_is_told_once_and_the_stage_goes_on(disk, tmp_path, c
 def test_a_process_that_meets_a_full_disk_ends_with_1_and_one_line(opportunity_folder, disk, tmp_path, stage, share):
     """h5py once printed its own errors, left a file with a hole under the final name, and the process crashed."""
     opportunity_folder.add("S1-Drill")
-    common = {"settings": opportunity_folder.settings(), "log_path": tmp_path / "log.txt"}
+    settings, common = opportunity_folder.settings, {"log_path": tmp_path / "log.txt"}
     raw = {"dataset": "opportunity", "recordings": ["S1-Drill"], "root_path": opportunity_folder.root}
     made = {role: tmp_path / "whole" / f"{role}.h5" for role in ("sensor", "frames", "flow", "windows")}
     shards = {f"{role}_paths": [made[role]] for role in ("sensor", "frames", "flow")}
@@ -209,15 +209,15 @@ def test_a_process_that_meets_a_full_disk_ends_with_1_and_one_line(opportunity_f
         "flow": ("flow", {"frames_path": made["frames"]}),
         "pack": ("windows", {"dataset": "opportunity", **shards}),
     }
-    ingest(**common, **raw, sensor_path=made["sensor"])
+    ingest(settings=settings("ingest"), **common, **raw, sensor_path=made["sensor"])
     for run in (extract_frames, flow, pack):
         output, needs = arguments[run.__name__]
-        run(**common, **needs, **{f"{output}_path": made[output]})
+        run(settings=settings(run.__name__), **common, **needs, **{f"{output}_path": made[output]})
     output, needs = arguments[stage]
     size = made[output].stat().st_size
     path = disk.folder / made[output].name
     disk.leave(int(share * size) // PAGE * PAGE)
-    text = json.dumps({**common, **needs, f"{output}_path": path}, default=str)
+    text = json.dumps({"settings": settings(stage), **common, **needs, f"{output}_path": path}, default=str)
     done = subprocess.run(
         [sys.executable, "-c", JOB, stage, text], cwd=ROOT, capture_output=True, text=True, check=False
     )

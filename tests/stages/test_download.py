@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detach_core.acquisition.plan import read_plan
+from detach_core.acquisition.settings import DownloadSettings
 from detach_core.contracts.provenance import canonical_json
 from detach_core.contracts.raw_files import read_download_manifest
+from detach_core.settings.base import from_plain
 from detach_core.stages.download import download
 
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text())
@@ -153,4 +154,4 @@ def test_a_wrong_sum_a_missing_file_and_an_empty_plan_each_end_in_one_line(tmp_p
 def test_the_shipped_config_holds_every_key_that_the_stage_reads(dataset):
     section = CONFIG["datasets"][dataset]["download"]
     entry = {"url": "https://example.org/a.zip", "path": "a", "sha256": None, "unpack": True}
-    assert read_plan(section | {"files": [entry]}).max_bytes > 0
+    assert from_plain(DownloadSettings, section | {"files": [entry]}).max_bytes > 0

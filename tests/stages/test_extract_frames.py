@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 import tracemalloc
 from fractions import Fraction
@@ -16,11 +15,9 @@ from tests.fixtures.videos import noise_in, number_of, remux, write_stamped
 @pytest.fixture
 def run(opportunity_folder, tmp_path):
     def run(recordings=("S1-Drill",), **video):
-        settings = json.loads(opportunity_folder.settings())
-        settings["video"] |= video
         extract_frames(
             dataset="opportunity",
-            settings=json.dumps(settings),
+            settings=opportunity_folder.settings("extract_frames", video=video),
             recordings=list(recordings),
             root_path=opportunity_folder.root,
             frames_path=tmp_path / "out" / "frames.h5",

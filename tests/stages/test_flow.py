@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -14,20 +13,16 @@ from detach_core.stages.flow import flow
 @pytest.fixture
 def run(opportunity_folder, tmp_path):
     def run(*, method="dis", video=None):
-        settings = json.loads(opportunity_folder.settings())
-        settings["video"] |= video or {}
-        settings["flow"]["method"] = method
-        text = json.dumps(settings)
         extract_frames(
             dataset="opportunity",
-            settings=text,
+            settings=opportunity_folder.settings("extract_frames", video=video or {}),
             recordings=["S1-Drill"],
             root_path=opportunity_folder.root,
             frames_path=tmp_path / "frames.h5",
             log_path=tmp_path / "frames.log",
         )
         flow(
-            settings=json.dumps({"flow": settings["flow"], "source": "simulated"}),
+            settings=opportunity_folder.settings("flow", flow={"method": method}),
             frames_path=tmp_path / "frames.h5",
             flow_path=tmp_path / "out" / "flow.h5",
             log_path=tmp_path / "flow.log",
@@ -63,7 +58,7 @@ def test_the_frames_are_part_of_the_provenance(opportunity_folder, run):
 def test_missing_frames_are_refused_and_nothing_is_left(tmp_path, opportunity_folder):
     with pytest.raises(SystemExit):
         flow(
-            settings=opportunity_folder.settings(),
+            settings=opportunity_folder.settings("flow"),
             frames_path=tmp_path / "no.h5",
             flow_path=tmp_path / "out" / "flow.h5",
             log_path=tmp_path / "flow.log",

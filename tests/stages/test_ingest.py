@@ -12,7 +12,7 @@ def run(opportunity_folder, tmp_path):
     def run(recordings=("S1-Drill",), **changes):
         ingest(
             dataset="opportunity",
-            settings=opportunity_folder.settings(**changes),
+            settings=opportunity_folder.settings("ingest", **changes),
             recordings=list(recordings),
             root_path=opportunity_folder.root,
             sensor_path=tmp_path / "out" / "sensor.h5",
@@ -84,7 +84,7 @@ def test_a_channel_of_nan_alone_is_refused_or_taken_as_silent(opportunity_folder
     message = refusal(run, tmp_path, capsys)
     assert "S1-Drill_sensors_data.txt: channel Accelerometer DOOR1 accZ: found only NaN" in message
     assert "all_nan_channel: zero" in message
-    found = run(missing={"max_nan_share": 0.5, "all_nan_channel": "zero"})
+    found = run(all_nan_channel="zero")
     assert np.isnan(found.recordings[0].sensor).all(axis=0).sum() == 1
 
 

@@ -126,8 +126,10 @@ def test_a_run_that_cannot_be_shown_is_refused(home, trained, tmp_path, capsys, 
 def test_classes_that_tell_no_action_are_refused_in_one_sentence(home, trained, tmp_path, capsys):
     windows = read_windows(home / "windows.h5")
     path = tmp_path / "windows.h5"
-    write_windows(path, replace(windows, class_names=tuple(f"activity {k}" for k in range(len(windows.class_names)))))
+    count = len(windows.class_names)
+    names = tuple(f"activity {k}" for k in range(count))
+    write_windows(path, replace(windows, class_names=names, class_places=names, class_actions=("",) * count))
     message = refusal(capsys, tmp_path, home, trained, changed={"windows_path": path})
-    assert "class_names" in message
+    assert "class_actions" in message
     assert "activity 0" in message
     assert "Traceback" not in message

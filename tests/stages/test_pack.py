@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import h5py
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ def prepare(opportunity_folder, tmp_path):
     """Runs the four stages on one shard per given list of recordings and returns the path of windows.h5."""
 
     def run(shards, *, truth=False, **changes):
-        settings = opportunity_folder.settings(**changes)
         results, log_path = tmp_path / "results", tmp_path / "stage.log"
         paths = {"sensor": [], "frames": [], "flow": []}
         for index, recordings in enumerate(shards):
@@ -36,14 +33,29 @@ def prepare(opportunity_folder, tmp_path):
                         extra={},
                     )
             common = {"dataset": "opportunity", "recordings": recordings, "root_path": opportunity_folder.root}
-            ingest(settings=settings, sensor_path=shard / "sensor.h5", log_path=log_path, **common)
-            extract_frames(settings=settings, frames_path=shard / "frames.h5", log_path=log_path, **common)
-            flow(settings=settings, frames_path=shard / "frames.h5", flow_path=shard / "flow.h5", log_path=log_path)
+            ingest(
+                settings=opportunity_folder.settings("ingest", **changes),
+                sensor_path=shard / "sensor.h5",
+                log_path=log_path,
+                **common,
+            )
+            extract_frames(
+                settings=opportunity_folder.settings("extract_frames", **changes),
+                frames_path=shard / "frames.h5",
+                log_path=log_path,
+                **common,
+            )
+            flow(
+                settings=opportunity_folder.settings("flow", **changes),
+                frames_path=shard / "frames.h5",
+                flow_path=shard / "flow.h5",
+                log_path=log_path,
+            )
             for role, found in paths.items():
                 found.append(shard / f"{role}.h5")
         pack(
             dataset="opportunity",
-            settings=settings,
+            settings=opportunity_folder.settings("pack", **changes),
             sensor_paths=paths["sensor"],
             frames_paths=paths["frames"],
             flow_paths=paths["flow"],
@@ -66,6 +78,8 @@ def test_labelled_windows_are_those_whose_centre_lies_in_a_gesture(opportunity_f
     assert windows.sensor.shape == (5, 34, 60)
     assert windows.frames_per_window == 10
     assert windows.location_source == "label"
+    assert windows.class_places == ("Fridge", "Fridge", "Drawer 1")
+    assert windows.class_actions == ("Open", "Close", "Open")
     assert [windows.location_names[index] for index in windows.location] == ["Fridge"] * 5
 
 
@@ -172,33 +186,26 @@ def test_a_dataset_without_labelled_windows_is_refused(opportunity_folder, prepa
 
 def test_a_sequence_dataset_labels_every_window_by_its_recording(hwu_folder, tmp_path):
     names = [hwu_folder.add("tea_s01"), hwu_folder.add("cereals_s02")]
-    settings = json.dumps(
-        {
-            "adapter": "hwu_usp",
-            "source": "local",
-            "classes": ["cereals", "tea"],
-            "native": hwu_folder.native,
-            "missing": {"max_nan_share": 0.5, "all_nan_channel": "refuse"},
-            "label_unit": "recording",
-            "null_windows": "keep",
-            "window": {"length_s": 2.0, "stride_s": 1.0},
-            "video": {
-                "working_hz": 5,
-                "image_px": [48, 36],
-                "crop_px": None,
-                "length_tolerance_s": 1.0,
-            },
-            "flow": {"method": "farneback", "preset": "fast", "max_px": 16.0},
-        }
-    )
+    changes = {
+        "source": "local",
+        "label_unit": "recording",
+        "null_windows": "keep",
+        "flow": {"method": "farneback"},
+    }
+    settings = {
+        stage: hwu_folder.settings(stage, ["cereals", "tea"], **changes)
+        for stage in ("ingest", "extract_frames", "flow", "pack")
+    }
     log_path = tmp_path / "stage.log"
-    common = {"dataset": "hwu_usp", "settings": settings, "recordings": names, "root_path": hwu_folder.root}
-    ingest(sensor_path=tmp_path / "sensor.h5", log_path=log_path, **common)
-    extract_frames(frames_path=tmp_path / "frames.h5", log_path=log_path, **common)
-    flow(settings=settings, frames_path=tmp_path / "frames.h5", flow_path=tmp_path / "flow.h5", log_path=log_path)
+    common = {"dataset": "hwu_usp", "recordings": names, "root_path": hwu_folder.root}
+    ingest(settings=settings["ingest"], sensor_path=tmp_path / "sensor.h5", log_path=log_path, **common)
+    extract_frames(settings=settings["extract_frames"], frames_path=tmp_path / "frames.h5", log_path=log_path, **common)
+    flow(
+        settings=settings["flow"], frames_path=tmp_path / "frames.h5", flow_path=tmp_path / "flow.h5", log_path=log_path
+    )
     pack(
         dataset="hwu_usp",
-        settings=settings,
+        settings=settings["pack"],
         sensor_paths=[tmp_path / "sensor.h5"],
         frames_paths=[tmp_path / "frames.h5"],
         flow_paths=[tmp_path / "flow.h5"],
@@ -210,6 +217,7 @@ def test_a_sequence_dataset_labels_every_window_by_its_recording(hwu_folder, tmp
     assert windows.instance.tolist() == [0] * 5 + [1] * 5
     assert windows.sensor.shape == (10, 6, 100)
     assert windows.location_source == "active switch"
+    assert windows.class_places == windows.class_actions == ("", "")
     places = [windows.location_names[index] for index in windows.location[:5]]
     # The cupboard is open in [2, 4): windows that start at 1, 2 and 3 see it. Motion sensor 1 never changes.
     assert places == ["none", "Ktch_B4_Cupboard", "Ktch_B4_Cupboard", "Ktch_B4_Cupboard", "none"]

@@ -5,7 +5,6 @@ One lamp and one switch are on in the same seconds, at places all over a recordi
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 
 import numpy as np
@@ -56,7 +55,7 @@ def sensors(tmp_path_factory):
     write_stamped(folder.root / "a.mp4", [0])
     path = folder.root.parent / "sensor.h5"
     common = {"dataset": "opportunity", "recordings": ["S1-Drill"], "root_path": folder.root}
-    ingest(settings=folder.settings(), sensor_path=path, log_path=folder.root.parent / "log", **common)
+    ingest(settings=folder.settings("ingest"), sensor_path=path, log_path=folder.root.parent / "log", **common)
     (folder.root / "a.mp4").unlink()
     return folder, path
 
@@ -72,16 +71,14 @@ def windows_of(folder, sensor_path, name, stamps, options):
     for old in folder.root.glob("a.*"):
         old.unlink()
     write_stamped(folder.root / name, stamps, pictures=map(lamp, stamps), size=(32, 24), gop=50, **options)
-    settings = json.loads(folder.settings(null_windows="keep"))
-    settings["video"] |= {"working_hz": WORKING_HZ, "image_px": [16, 12]}
-    settings["flow"] = {"method": "farneback", "preset": "fast", "max_px": 16.0}
-    settings, out = json.dumps(settings), folder.root.parent
+    out, video = folder.root.parent, {"working_hz": WORKING_HZ, "image_px": [16, 12]}
     paths = {"frames_path": out / "frames.h5", "log_path": out / "log"}
+    settings = folder.settings("extract_frames", video=video)
     extract_frames(dataset="opportunity", settings=settings, recordings=["S1-Drill"], root_path=folder.root, **paths)
-    flow(settings=settings, flow_path=out / "flow.h5", **paths)
+    flow(settings=folder.settings("flow", flow={"method": "farneback"}), flow_path=out / "flow.h5", **paths)
     pack(
         dataset="opportunity",
-        settings=settings,
+        settings=folder.settings("pack", null_windows="keep"),
         sensor_paths=[sensor_path],
         frames_paths=[out / "frames.h5"],
         flow_paths=[out / "flow.h5"],
@@ -110,7 +107,6 @@ def lags_s(windows):
     return lags
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_video_and_sensors_lie_less_than_a_working_frame_apart_everywhere(sensors, case):
     name, stamps, options = CASES[case]

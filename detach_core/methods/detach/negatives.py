@@ -6,7 +6,6 @@ action; hard, of one place and different actions; easy, of different places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -202,28 +201,6 @@ def _check_same_shape(first: Tensor, second: Tensor) -> None:
 NO_PAIR, EASY, HARD, FALSE = -1, 0, 1, 2
 
 KINDS = {"easy": EASY, "hard": HARD, "false": FALSE}
-
-ACTIONS = ("Open", "Close")
-
-
-def split_class_names(class_names: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Place and action of each class, as numbers: "Open Door 1" and "Close Door 1" share their place.
-
-    A class that names neither opening nor closing has -1 for both, and takes part in no pair.
-    """
-    places: list[str] = []
-    place_of, action_of = [], []
-    for name in class_names:
-        action, _, place = name.partition(" ")
-        if action not in ACTIONS or not place:
-            place_of.append(-1)
-            action_of.append(-1)
-            continue
-        if place not in places:
-            places.append(place)
-        place_of.append(places.index(place))
-        action_of.append(ACTIONS.index(action))
-    return place_of, action_of
 
 
 def negative_kinds(place: Tensor, action: Tensor, *, strict_easy: bool = False) -> Tensor:

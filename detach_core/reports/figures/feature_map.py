@@ -28,7 +28,6 @@ from detach_core.evaluation.embedding_map import (
     spread_ids,
 )
 from detach_core.foundation.errors import ContractError
-from detach_core.methods.detach.negatives import ACTIONS, split_class_names
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, only
 from detach_core.reports.figures.settings import FeatureMapSettings
@@ -47,10 +46,11 @@ class WindowGroups:
 
     Attributes:
         group: (N,) index into `names`, -1 where nobody knows.
-        action: (N,) index into `ACTIONS`, -1 where the group is all there is to tell.
+        action: (N,) index into `action_names`, -1 where the group is all there is to tell.
         names: of the groups, as a legend says them.
         kind: what one group is.
         origin: where the groups come from, for the provenance line; "" where the labels say it.
+        action_names: of the actions.
     """
 
     group: Numbers
@@ -58,18 +58,21 @@ class WindowGroups:
     names: tuple[str, ...]
     kind: str
     origin: str
+    action_names: tuple[str, ...] = ()
+
+    def action_name(self, action: int) -> str:
+        """The action's name, "" for none."""
+        return self.action_names[action] if action >= 0 else ""
 
 
 def by_class(windows: Windows) -> WindowGroups:
-    """The fixture that is opened or closed, and which of the two; the class itself where classes are not so named."""
-    place_of, action_of = (np.array([*values, UNKNOWN]) for values in split_class_names(windows.class_names))
+    """The place and the action of each window's class; the class itself where some class lacks one of them."""
+    places, actions = windows.places, windows.actions
+    place_of, action_of = (np.array([*aspect.of_class, UNKNOWN]) for aspect in (places, actions))
     label = windows.label.astype(np.int64)
-    if (place_of[:-1] < 0).any():
+    if (place_of[:-1] < 0).any() or (action_of[:-1] < 0).any():
         return WindowGroups(label, np.full_like(label, UNKNOWN), windows.class_names, "class", "")
-    names = [""] * (place_of.max() + 1)
-    for place, name in zip(place_of, windows.class_names, strict=False):
-        names[place] = name.partition(" ")[2]
-    return WindowGroups(place_of[label], action_of[label], tuple(names), "class", "")
+    return WindowGroups(place_of[label], action_of[label], places.names, "class", "", actions.names)
 
 
 def by_place(windows: Windows) -> WindowGroups:
@@ -123,11 +126,6 @@ GROUPINGS: dict[str, Callable[[Windows], WindowGroups]] = {
 }
 
 
-def action_name(action: int) -> str:
-    """The action's name, "" for none."""
-    return ACTIONS[action] if action >= 0 else ""
-
-
 def _readable(names: Sequence[str]) -> tuple[str, ...]:
     """Names without the beginning that all share (`Ktch_`), and with spaces."""
     beginnings = {name.partition("_")[0] for name in names if name != NOWHERE}
@@ -163,7 +161,13 @@ def feature_map_frame(artifacts: Artifacts, settings: FeatureMapSettings) -> pd.
     frame.insert(0, "part", part)
     frame.insert(0, "dataset", windows.dataset)
     absent = _absent(windows, groups, ids)
-    frame.attrs = {"group_names": groups.names, "kind": groups.kind, "origin": groups.origin, "absent": absent}
+    frame.attrs = {
+        "group_names": groups.names,
+        "action_names": groups.action_names,
+        "kind": groups.kind,
+        "origin": groups.origin,
+        "absent": absent,
+    }
     return frame
 
 
@@ -216,7 +220,7 @@ def _panel_frame(
         raise ContractError(
             run.path, name, expected="features that differ", found=str(error), remedy="look at the run's history.jsonl"
         ) from None
-    both = group * (len(ACTIONS) + 1) + action
+    both = group * (len(groups.action_names) + 1) + action
     share, expected = alike_neighbours(features, both, windows.instance[ids], neighbours=NEIGHBOURS)
     return pd.DataFrame(
         {
@@ -225,7 +229,7 @@ def _panel_frame(
             "x": plane[:, 0],
             "y": plane[:, 1],
             "group": [groups.names[index] for index in group],
-            "action": [action_name(index) for index in action],
+            "action": [groups.action_name(index) for index in action],
             "alike_neighbours": share,
             "alike_expected": expected,
             "num_equal": num_equal(features),
@@ -241,10 +245,6 @@ _TITLES = {
     "video_temporal": "Video, temporal feature",
     "sensor_temporal": "Sensor, temporal feature",
 }
-
-_HOLLOW = ACTIONS[0]
-
-
 # From so many equal features on, a reader sees a clump of all colours and asks what it is.
 NOTABLE_RING = 20
 
@@ -264,11 +264,21 @@ def _looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return {name: look for name, look in looks.items() if name in present}
 
 
-def _draw_panel(panel: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]]) -> None:
+def _actions(frame: pd.DataFrame) -> list[str]:
+    """The actions, in the order of the classes."""
+    return list(frame.attrs.get("action_names") or sorted({name for name in frame["action"] if name}))
+
+
+def _hollow(frame: pd.DataFrame) -> str | None:
+    """The action whose marks are hollow: the first."""
+    return next(iter(_actions(frame)), None)
+
+
+def _draw_panel(panel: Axes, rows: pd.DataFrame, looks: dict[str, tuple[str, str]], hollow: str | None) -> None:
     for name, (colour, marker) in looks.items():
         for action in dict.fromkeys(rows["action"]):
             shown = rows[(rows["group"] == name) & (rows["action"] == action)]
-            face = "none" if action == _HOLLOW else colour
+            face = "none" if action == hollow else colour
             panel.scatter(shown["x"], shown["y"], s=11, marker=marker, facecolors=face, edgecolors=colour, lw=0.7)
     panel.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     drawing.hide_ticks(panel)
@@ -304,15 +314,15 @@ class FeatureMap(Drawing[FeatureMapSettings]):
         looks = _looks(frame)
         for panel, name in zip(axes[0], features, strict=True):
             rows = frame[frame["feature"] == name]
-            _draw_panel(panel, rows, looks)
+            _draw_panel(panel, rows, looks, _hollow(frame))
             kind = frame.attrs.get("kind", "group")
             panel.set_title(_TITLES[name])
             found = f"{rows['alike_neighbours'].mean():.2f} (chance {rows['alike_expected'].mean():.2f})"
             panel.set_xlabel(f"of {NEIGHBOURS} nearest neighbours, same {kind}: {found}", fontsize=drawing.SMALL_PT)
         handles = [_handle(colour, marker, drawing.literal(name)) for name, (colour, marker) in looks.items()]
         handles += [
-            _handle("black", "o", action, hollow=action == _HOLLOW)
-            for action in ACTIONS
+            _handle("black", "o", action, hollow=action == _hollow(frame))
+            for action in _actions(frame)
             if (frame["action"] == action).any()
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 9))

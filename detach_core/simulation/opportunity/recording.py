@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from detach_core.contracts.recording import write_truth
-from detach_core.datasets.opportunity_columns import (
+from detach_core.datasets.opportunity.columns import (
     DECKCHAIR,
     FIXTURES,
     GESTURES,

@@ -25,7 +25,6 @@ from detach_core.methods.detach.negatives import (
     negative_kinds,
     negative_weights,
     pair_similarities,
-    split_class_names,
     temporal_similarity,
 )
 
@@ -210,12 +209,6 @@ def test_what_does_not_fit_is_refused():
     ):
         with pytest.raises(ValueError):
             call()
-
-
-def test_open_and_close_of_one_fixture_share_their_place():
-    place, action = split_class_names(["Open Door 1", "Close Door 1", "Open Fridge", "Clean Table", "Open"])
-    assert place == [0, 0, 1, -1, -1]
-    assert action == [0, 1, 0, -1, -1]
 
 
 def test_kinds_by_place_and_action():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.figures.feature_map import action_name, by_class, by_place, by_sensor
+from detach_core.reports.figures.feature_map import by_class, by_place, by_sensor
 
 CHANNELS = ("Ktch_B4_Cupboard", "Ktch_Motion_1", "Ktch_Motion_2", "Ktch_T1_Cupboard")
 
@@ -31,7 +31,7 @@ def test_a_class_is_its_fixture_and_its_action(made):
     groups = by_class(windows)
     assert groups.names == ("Fridge", "Door 1")
     found = {
-        (windows.class_names[label], groups.names[group], action_name(action))
+        (windows.class_names[label], groups.names[group], groups.action_name(action))
         for label, group, action in zip(windows.label, groups.group, groups.action, strict=True)
     }
     assert found == {
@@ -54,7 +54,7 @@ def test_classes_that_do_not_open_or_close_are_groups_themselves(made):
     assert groups.names == ("tea", "cereals", "tidy")
     assert (groups.group == windows.label).all()
     assert (groups.action == -1).all()
-    assert action_name(-1) == ""
+    assert groups.action_name(-1) == ""
 
 
 def test_a_place_is_what_the_windows_know_and_the_line_says_from_where(made):

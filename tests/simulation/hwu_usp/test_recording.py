@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import read_truth
-from detach_core.datasets import build_adapter
+from detach_core.datasets.registry import build_adapter
 from detach_core.settings.base import from_plain
 from detach_core.simulation.hwu_usp.layout import hwu_home
 from detach_core.simulation.hwu_usp.recording import (

@@ -7,19 +7,20 @@ they change, so an uneven clock is read by the previous sample.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Annotation, Places, Recording
 from detach_core.contracts.rows import MappedRows, Rows
-from detach_core.datasets.adapter import FileFinder, RecordingFiles
+from detach_core.datasets.adapter import DatasetAdapter
 from detach_core.datasets.clock_text import ClockText
-from detach_core.datasets.lost_words import LOST_WORDS, LostWords
+from detach_core.datasets.hwu_usp.settings import HwuNative
+from detach_core.datasets.lost_words import LostWords
 from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
 from detach_core.datasets.text_file import open_text
@@ -31,42 +32,25 @@ _FIRST_LINE = 2  # below the header
 _ROWS_AT_ONCE = 4096
 
 
-class HwuUsp:
-    """Adapter of HWU-USP's native files; `native` is the dataset's config section of that name."""
+class HwuUsp(DatasetAdapter[HwuNative]):
+    """Adapter of HWU-USP's native files."""
 
-    def __init__(self, native: Mapping[str, Any], *, classes: Sequence[str]) -> None:
-        self._native = native
+    settings_type = HwuNative
+
+    def __init__(self, native: HwuNative, *, classes: Sequence[str]) -> None:
+        super().__init__(native, classes=classes)
         self._values = {
-            str(word).strip().casefold(): float("nan") if value is None else float(value)
-            for word, value in native["value_map"].items()
+            word.strip().casefold(): float("nan") if value is None else value
+            for word, value in native.value_map.items()
         }
-        self._lost = LostWords(native.get("lost_words", LOST_WORDS))
-        self._finder = FileFinder()
-        self.class_names = tuple(classes)
-        self.channel_names = tuple(native["channels"])
+        self._lost = LostWords(native.lost_words)
+        self.channel_names = native.channels
         self.channel_units = ("state",) * len(self.channel_names)
         # Each sensor watches one place, and a sequence's label says nothing about where its windows are.
         self.places = Places(
             names=self.channel_names,
             of_class=(-1,) * len(self.class_names),
             channels=tuple((i,) for i in range(len(self.channel_names))),
-        )
-
-    def recording_id(self, *, subject: str, take: str) -> str:
-        """The sequence's name, e.g. `cereals_s01`."""
-        return f"{take}_{subject}"
-
-    def find_files(self, root: Path, recording: str) -> RecordingFiles:
-        """The sequence's CSV and video.
-
-        Raises:
-            BadInputError: a file is missing or ambiguous.
-        """
-        native, finder = self._native, self._finder
-        return RecordingFiles(
-            sensor=finder.one(root, native["sensor_glob"], recording, key="native.sensor_glob"),
-            video=finder.one(root, native["video_glob"], recording, key="native.video_glob"),
-            annotation=None,
         )
 
     def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
@@ -76,7 +60,7 @@ class HwuUsp:
             BadInputError: a file is missing or is not as its format says.
         """
         files = self.find_files(root, recording)
-        sensor_hz, time_column = float(self._native["sensor_hz"]), self._native["time_column"]
+        sensor_hz, time_column = self.native.sensor_hz, self.native.time_column
         clock = ClockText(files.sensor, scratch, first_line=_FIRST_LINE, column=time_column)
         spool = SensorSpool(files.sensor, scratch, channels=self.channel_names, first_line=_FIRST_LINE)
         for stamps, table in self._read_table(files.sensor):
@@ -84,7 +68,7 @@ class HwuUsp:
             spool.append(table)
         time_s: Rows = clock.seconds(expected_hz=sensor_hz)
         check_increasing(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
-        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self.native.rate_tolerance)
         check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=_FIRST_LINE, column=time_column)
         values: Rows = spool.rows()
         remarks = []
@@ -104,7 +88,7 @@ class HwuUsp:
             channel_units=self.channel_units,
             annotations=(Annotation(float(time_s[0]), float(time_s[-1]) + 1.0 / sensor_hz, label),),
             video_path=files.video,
-            video_hz=float(self._native["video_hz"]),
+            video_hz=self.native.video_hz,
             remarks=tuple(remarks),
         )
 
@@ -125,7 +109,7 @@ class HwuUsp:
     def _find_columns(self, path: Path, first_row: list[str]) -> tuple[list[int], int]:
         """Where the stamps and the channels stand, and how many columns there are."""
         header = [name.strip() for name in first_row]
-        wanted = [self._native["time_column"], *self.channel_names]
+        wanted = [self.native.time_column, *self.channel_names]
         if missing := [name for name in wanted if name not in header]:
             found = ", ".join(header) or "an empty file"
             remedy = "set `native.time_column` and `native.channels` to the file's names"
@@ -162,7 +146,7 @@ class HwuUsp:
         except ValueError:
             value = float("inf")
         if np.isinf(value):
-            expected = f"a number or one of {', '.join(self._native['value_map'])}"
+            expected = f"a number or one of {', '.join(self.native.value_map)}"
             remedy = "mend the line, or add the word to `native.value_map` or `native.lost_words`"
             raise BadInputError(
                 path, f"line {line}, column {column}", found=repr(text[:20]), expected=expected, remedy=remedy

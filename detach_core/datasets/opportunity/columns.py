@@ -47,6 +47,11 @@ GESTURES = {
 }
 
 
+ACTIONS = ("Open", "Close")
+# Gesture -> the fixture that it is done on and what is done; other gestures have none.
+FIXTURE_GESTURES = {f"{action} {fixture}": (fixture, action) for fixture in FIXTURES for action in ACTIONS}
+
+
 def ambient_columns(*, deckchair: bool) -> dict[str, tuple[int, str]]:
     """Channel name -> (1-based column, unit) of the 34 ambient channels, or 37 with the deckchair, in column order."""
     columns = {f"REED SWITCH {name}": (FIRST_SWITCH + i, "logical") for i, name in enumerate(SWITCHES)}
@@ -65,4 +70,9 @@ def fixture_of_channel(channel: str) -> str | None:
 
 def fixture_of_gesture(gesture: str) -> str | None:
     """The fixture that a gesture is done on; None for gestures without one."""
-    return next((name for name in FIXTURES if gesture in (f"Open {name}", f"Close {name}")), None)
+    return FIXTURE_GESTURES[gesture][0] if gesture in FIXTURE_GESTURES else None
+
+
+def action_of_gesture(gesture: str) -> str:
+    """`Open` or `Close`; "" for a gesture without a fixture."""
+    return FIXTURE_GESTURES[gesture][1] if gesture in FIXTURE_GESTURES else ""

@@ -13,7 +13,7 @@ import numpy as np
 
 from detach_core.contracts.recording import Annotation
 from detach_core.contracts.rows import Rows, blocks
-from detach_core.datasets.opportunity_columns import GESTURES, LABEL_COLUMN, NULL_CODE
+from detach_core.datasets.opportunity.columns import GESTURES, LABEL_COLUMN, NULL_CODE
 from detach_core.datasets.subtitles import read_captions
 from detach_core.foundation.errors import BadInputError
 from detach_core.signals.labels import runs

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from detach_core.datasets.opportunity import Opportunity
-from detach_core.datasets.opportunity_columns import (
+from detach_core.datasets.opportunity.columns import (
     GESTURES,
     LABEL_COLUMN,
     NUM_COLUMNS,
     TIME_COLUMN,
     ambient_columns,
 )
+from detach_core.datasets.registry import build_adapter
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 DOCUMENTS = CHECKOUT.parent / "shared" / "data" / "opportunity"
 FIRST_MILLISEC = [0, 33, 67, 100, 133]  # of the real S1-ADL1, as published notebooks print them
 
@@ -35,7 +35,7 @@ def documented():
 
 def build(**changes):
     section = yaml.safe_load((CHECKOUT / "config.yaml").read_text())["datasets"]["opportunity"]
-    return Opportunity(section["native"] | changes, classes=section["classes"])
+    return build_adapter("opportunity", section["native"] | changes, classes=section["classes"])
 
 
 def test_the_documents_count_as_many_columns_as_we_read(documented):

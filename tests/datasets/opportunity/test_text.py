@@ -7,7 +7,7 @@ import pytest
 
 from detach_core.contracts import rows
 from detach_core.contracts.recording import Annotation
-from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
+from detach_core.datasets.opportunity.text import choose_intervals, column_intervals, to_annotations, track_intervals
 from detach_core.foundation.errors import BadInputError
 
 DOOR, FRIDGE = 406516, 406520

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import Annotation
-from detach_core.datasets.hwu_usp import HwuUsp
+from detach_core.datasets.registry import build_adapter
 from detach_core.foundation.errors import BadInputError
 
 CLASSES = ["cereals", "tea"]
 
 
 def read(folder, recording="tea_s01", **native):
-    return HwuUsp(folder.native | native, classes=CLASSES).read_recording(folder.root, recording)
+    return build_adapter("hwu_usp", folder.native | native, classes=CLASSES).read_recording(folder.root, recording)
 
 
 def refusal(folder, **native):
@@ -195,8 +195,9 @@ def test_a_missing_video_says_what_the_folder_holds(hwu_folder):
 
 
 def test_each_sensor_is_a_place_and_no_class_is(hwu_folder):
-    adapter = HwuUsp(hwu_folder.native, classes=CLASSES)
+    adapter = build_adapter("hwu_usp", hwu_folder.native, classes=CLASSES)
     assert adapter.places.names == adapter.channel_names
     assert adapter.places.of_class == (-1, -1)
+    assert adapter.class_actions == ("", "")
     assert adapter.places.channels == tuple((index,) for index in range(6))
-    assert adapter.recording_id(subject="s07", take="tidy") == "tidy_s07"
+    assert adapter.native.recording_id(subject="s07", take="tidy") == "tidy_s07"

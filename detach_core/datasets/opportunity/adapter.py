@@ -6,26 +6,27 @@ stamps are the MILLISEC clock. Ambient sensors are wired and rarely lose samples
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from detach_core.contracts.recording import Places, Recording
 from detach_core.contracts.rows import Rows, Spool
-from detach_core.datasets.adapter import FileFinder, RecordingFiles
-from detach_core.datasets.lost_words import LOST_WORDS, LostWords
+from detach_core.datasets.adapter import DatasetAdapter
+from detach_core.datasets.lost_words import LostWords
 from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.opportunity_columns import (
+from detach_core.datasets.opportunity.columns import (
     FIXTURES,
     GESTURES,
     LABEL_COLUMN,
     NUM_COLUMNS,
     TIME_COLUMN,
+    action_of_gesture,
     ambient_columns,
     fixture_of_channel,
     fixture_of_gesture,
 )
-from detach_core.datasets.opportunity_text import choose_intervals, column_intervals, to_annotations, track_intervals
+from detach_core.datasets.opportunity.settings import OpportunityNative
+from detach_core.datasets.opportunity.text import choose_intervals, column_intervals, to_annotations, track_intervals
 from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.sensor_spool import SensorSpool
 from detach_core.foundation.errors import UserError
@@ -35,21 +36,22 @@ from detach_core.signals.sample_times import sample_times, stamped_clock
 _GAP_PERIODS = 1.6  # between the one of samples that follow each other and the two about a single lost one
 
 
-class Opportunity:
-    """Adapter of OPPORTUNITY's native files; `native` is the dataset's config section of that name."""
+class Opportunity(DatasetAdapter[OpportunityNative]):
+    """Adapter of OPPORTUNITY's native files."""
 
-    def __init__(self, native: Mapping[str, Any], *, classes: Sequence[str]) -> None:
+    settings_type = OpportunityNative
+
+    def __init__(self, native: OpportunityNative, *, classes: Sequence[str]) -> None:
+        super().__init__(native, classes=classes)
         unknown = [name for name in classes if name not in GESTURES.values()]
         if unknown:
             known = ", ".join(GESTURES.values())
             raise UserError(f"datasets.opportunity.classes: unknown class {', '.join(unknown)}; known are {known}")
-        self._native = native
-        self._lost = LostWords(native.get("lost_words", LOST_WORDS))
-        self._columns = ambient_columns(deckchair=native["deckchair"])
-        self._finder = FileFinder()
-        self.class_names = tuple(classes)
+        self._lost = LostWords(native.lost_words)
+        self._columns = ambient_columns(deckchair=native.deckchair)
         self.channel_names = tuple(self._columns)
         self.channel_units = tuple(unit for _, unit in self._columns.values())
+        self.class_actions = tuple(map(action_of_gesture, classes))
         names = tuple(FIXTURES)
         self.places = Places(
             names=names,
@@ -60,23 +62,6 @@ class Opportunity:
             ),
         )
 
-    def recording_id(self, *, subject: str, take: str) -> str:
-        """The run's name, e.g. `S1-Drill`."""
-        return f"{subject}-{take}"
-
-    def find_files(self, root: Path, recording: str) -> RecordingFiles:
-        """The run's sensor file, video and, in Opportunity++, the gesture track.
-
-        Raises:
-            BadInputError: a file is missing or ambiguous.
-        """
-        native, finder = self._native, self._finder
-        return RecordingFiles(
-            sensor=finder.one(root, native["sensor_glob"], recording, key="native.sensor_glob"),
-            video=finder.one(root, native["video_glob"], recording, key="native.video_glob"),
-            annotation=finder.at_most_one(root, native["annotation_glob"], recording, key="native.annotation_glob"),
-        )
-
     def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:
         """The run's ambient channels and gestures.
 
@@ -84,7 +69,7 @@ class Opportunity:
             BadInputError: a file is missing or is not as its format says.
         """
         files = self.find_files(root, recording)
-        sensor_hz = float(self._native["sensor_hz"])
+        sensor_hz = self.native.sensor_hz
         columns = [TIME_COLUMN, *(column for column, _ in self._columns.values()), LABEL_COLUMN]
         clock, codes = Spool(scratch, (), "float64"), Spool(scratch, (), "float64")
         spool = SensorSpool(files.sensor, scratch, channels=self.channel_names, first_line=1)
@@ -95,7 +80,7 @@ class Opportunity:
             codes.append(table[:, -1])
         time_s: Rows = clock.rows()
         check_increasing(files.sensor, time_s, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
-        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self._native["rate_tolerance"])
+        check_rate(files.sensor, time_s, sensor_hz=sensor_hz, tolerance=self.native.rate_tolerance)
         check_gaps(files.sensor, time_s, sensor_hz=sensor_hz, first_line=1, column=f"{TIME_COLUMN} (MILLISEC)")
         values: Rows = spool.rows()
         even = is_even(time_s, sensor_hz)
@@ -104,7 +89,7 @@ class Opportunity:
             time_s = sample_times(time_s, stamped_clock(time_s), scratch)
         column = column_intervals(files.sensor, codes.rows(), time_s, period_s=1.0 / sensor_hz)
         track = None if files.annotation is None else track_intervals(files.annotation)
-        tolerance_s = self._native["annotation_tolerance_s"]
+        tolerance_s = self.native.annotation_tolerance_s
         intervals, remarks = choose_intervals(column, track, tolerance_s=tolerance_s)
         if not even:
             remarks.append(f"MILLISEC is uneven; the nearest samples on an even clock of {sensor_hz:g} Hz are used")
@@ -119,7 +104,7 @@ class Opportunity:
             channel_units=self.channel_units,
             annotations=to_annotations(intervals, self.class_names),
             video_path=files.video,
-            video_hz=float(self._native["video_hz"]),
+            video_hz=self.native.video_hz,
             remarks=tuple(remarks),
         )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import Annotation
-from detach_core.datasets.opportunity import Opportunity
+from detach_core.datasets.registry import build_adapter
 from detach_core.foundation.errors import BadInputError, UserError
 
 OPEN_FRIDGE = 406520
@@ -12,7 +12,7 @@ CLASSES = ["Open Fridge", "Close Fridge", "Open Drawer 1"]
 
 
 def read(folder, recording="S1-Drill", **native):
-    return Opportunity(folder.native | native, classes=CLASSES).read_recording(folder.root, recording)
+    return build_adapter("opportunity", folder.native | native, classes=CLASSES).read_recording(folder.root, recording)
 
 
 def refusal(folder):
@@ -182,11 +182,11 @@ def test_two_tracks_of_one_run_are_refused(opportunity_folder):
 
 def test_a_class_that_the_legend_lacks_is_refused(opportunity_folder):
     with pytest.raises(UserError, match="Open Window"):
-        Opportunity(opportunity_folder.native, classes=["Open Fridge", "Open Window"])
+        build_adapter("opportunity", opportunity_folder.native, classes=["Open Fridge", "Open Window"])
 
 
 def test_classes_lie_at_their_fixtures_and_fixtures_have_their_channels(opportunity_folder):
-    adapter = Opportunity(opportunity_folder.native, classes=[*CLASSES, "Clean Table"])
+    adapter = build_adapter("opportunity", opportunity_folder.native, classes=[*CLASSES, "Clean Table"])
     assert [adapter.places.names[place] if place >= 0 else None for place in adapter.places.of_class] == [
         "Fridge",
         "Fridge",
@@ -196,4 +196,5 @@ def test_classes_lie_at_their_fixtures_and_fixtures_have_their_channels(opportun
     fridge = adapter.places.channels[adapter.places.names.index("Fridge")]
     assert {adapter.channel_names[channel].split()[-2] for channel in fridge} == {"FRIDGE"}
     assert len(fridge) == 6
-    assert adapter.recording_id(subject="S4", take="ADL5") == "S4-ADL5"
+    assert adapter.class_actions == ("Open", "Close", "Open", "")
+    assert adapter.native.recording_id(subject="S4", take="ADL5") == "S4-ADL5"

@@ -1,0 +1,1 @@
+"""HWU-USP: settings, native files and their origin."""

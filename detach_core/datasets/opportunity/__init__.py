@@ -1,0 +1,1 @@
+"""OPPORTUNITY and Opportunity++: settings, native files and their origin."""
