@@ -1,7 +1,7 @@
 """Look into trained networks. Nothing here trains.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
-Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
+Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5, and on request history.png of its history.jsonl
 """
 
 
@@ -57,3 +57,25 @@ rule activation_maps:
         code=CODE.of_stage("activation_maps"),
     script:
         "../workflow_scripts/activation_maps.py"
+
+
+rule training_curves:
+    """Plot what each epoch of a training reported."""
+    input:
+        history=f"{RUN}/history.jsonl",
+    output:
+        png=f"{RUN}/history.png",
+    log:
+        f"{RUN}/training_curves.log",
+    benchmark:
+        f"{RUN}/training_curves.benchmark.tsv"
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
+    params:
+        code=CODE.of_stage("training_curves"),
+    script:
+        "../workflow_scripts/training_curves.py"
