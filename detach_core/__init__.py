@@ -1,3 +1,19 @@
 """DETACH: activity recognition from ambient sensors, learned without labels from a camera (arXiv 2512.20409)."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detach_core.training.trained_run import load
+
+__all__ = ["load"]
 __version__ = "0.2.0"
+
+
+def __getattr__(name: str) -> Any:
+    """The interface's functions, imported when they are used: the package itself needs no torch."""
+    if name == "load":
+        return import_module("detach_core.training.trained_run").load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

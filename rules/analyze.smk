@@ -1,7 +1,7 @@
 """Analyse trained networks. Nothing here trains.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
-Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5
+Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5, and on request history.png of its history.jsonl
 """
 
 
@@ -49,5 +49,28 @@ rule activation_maps:
     params:
         **STAGES["activation_maps"].params,
         code=CODE.of_stage("activation_maps"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule training_curves:
+    """Plot what each epoch of a training reported."""
+    input:
+        **STAGES["training_curves"].inputs,
+    output:
+        **STAGES["training_curves"].outputs,
+    log:
+        STAGES["training_curves"].log,
+    benchmark:
+        STAGES["training_curves"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
+    params:
+        **STAGES["training_curves"].params,
+        code=CODE.of_stage("training_curves"),
     script:
         "../workflow_scripts/run_stage.py"

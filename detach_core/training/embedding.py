@@ -12,7 +12,8 @@ from detach_core.contracts.windows import Windows
 from detach_core.methods.batch import SENSOR, STREAMED, InputShape, required
 from detach_core.methods.method import AnyMethod, Embedding
 from detach_core.methods.registry import build_method
-from detach_core.training.batches import ResidentWindows
+from detach_core.signals.normalization import apply_form
+from detach_core.training.batches import EVALUATION_BATCH, ResidentWindows
 from detach_core.training.job import settings_of
 from detach_core.training.session import normalisation_from_dict
 
@@ -53,6 +54,20 @@ def embed_windows(
         for side, embedding in sides.items():
             for name, value in _named(side, embedding).items():
                 parts.setdefault(name, []).append(value)
+    return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
+
+
+@torch.no_grad()
+def embed_sensor_windows(
+    method: AnyMethod, checkpoint: Checkpoint, sensor: NDArray[np.float32], *, device: torch.device
+) -> dict[str, NDArray[np.float32]]:
+    """Features of `sensor` (N, C, L) in native units, each (N, D); those that `embed_windows` gives of such windows."""
+    normalisation = normalisation_from_dict(checkpoint.normalisation)
+    normal = apply_form(sensor, normalisation, method.settings.input.form).astype(np.float32)
+    parts: dict[str, list[Tensor]] = {}
+    for batch in torch.split(torch.from_numpy(normal).to(device), EVALUATION_BATCH):
+        for name, value in _named("sensor", method.embed_sensor(batch)).items():
+            parts.setdefault(name, []).append(value)
     return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
 
 

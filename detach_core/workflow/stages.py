@@ -206,6 +206,12 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
             outputs={"maps_path": ARTIFACTS["activation_maps"]},
             params={"settings": lambda w: config.activation_maps(w.dataset, w.variant)},
         ),
+        Stage(
+            "training_curves",
+            RUN,
+            inputs={"history_path": f"{RUN}/history.jsonl"},
+            outputs={"png_path": f"{RUN}/history.png"},
+        ),
     ]
 
 

@@ -19,6 +19,7 @@ STAGES = {
     "probe",
     "negative_pairs",
     "activation_maps",
+    "training_curves",
     "table",
     "figure",
     "readme_table",
