@@ -67,8 +67,8 @@ def reached_from(stages, root):
     return found
 
 
-def test_every_equation_is_computed_by_a_stage(paper_map, root):
+def test_every_equation_is_computed_by_a_stage(root):
     """A function that only tests call would describe the paper and not the program."""
     found = reached_from(["pretrain_spatial", "pretrain"], root)
-    functions = {place.rpartition(": ")[2] for places in paper_map["equations"]().values() for place, _ in places}
+    functions = {place.rpartition(": ")[2] for places in make_paper_map.equations().values() for place, _ in places}
     assert functions - found == set()

@@ -98,7 +98,7 @@ def test_every_module_is_imported_by_a_test_of_its_room_or_has_a_test_of_its_nam
     for path in modules:
         relative = path.relative_to(root / "detach_core")
         room, name = relative.parts[0], ".".join(path.relative_to(root).with_suffix("").parts)
-        tests = list((root / "tests" / room).rglob("test_*.py"))
+        tests = [*(root / "tests" / room).rglob("test_*.py"), *(root / "tests").glob(f"test_{room}")]
         named = any(test.name == f"test_{path.name}" for test in tests)
         if path.name != "__init__.py" and not named and not any(name in imported_modules(test) for test in tests):
             lacking.append(str(relative))

@@ -43,7 +43,7 @@ def test_every_section_has_no_default_value(root):
 
     assert load_config.__module__ == "detach_core.config.load"  # its import has brought in every section
     found = list(sections(Section))
-    assert len(found) > 15
+    assert found
     for section in found:
         for name, field in section.model_fields.items():
             # The sections that settings share have their defaults beside their types, for methods of other packages.

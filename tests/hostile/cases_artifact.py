@@ -72,7 +72,7 @@ def truth(path):
 HDF5 = {
     "read_recordings": ("recording", "sensor.h5", recordings, "S1-Drill/sensor"),
     "read_frames": ("frames", "frames.h5", frames, "S1-Drill/rgb"),
-    "read_flow": ("flow", "flow.h5", flow, "S1-Drill/flow"),
+    "read_flow": ("frames", "flow.h5", flow, "S1-Drill/flow"),
     "read_windows": (
         "windows",
         "windows.h5",
@@ -80,18 +80,18 @@ HDF5 = {
         "sensor",
     ),
     "read_embeddings": ("embeddings", "embeddings.h5", embeddings, "sensor"),
-    "read_assignments": ("assignments", "assignments.h5", assignments, "cluster"),
-    "read_truth": ("truth", "truth.h5", truth, "location"),
+    "read_assignments": ("embeddings", "assignments.h5", assignments, "cluster"),
+    "read_truth": ("recording", "truth.h5", truth, "location"),
     "read_negative_pairs": (
-        "negative_pairs",
+        "analysis",
         "negative_pairs.h5",
-        written("negative_pairs", "negative_pairs", make_pairs),
+        written("analysis", "negative_pairs", make_pairs),
         "epoch0_weight",
     ),
     "read_activation_maps": (
-        "activation_maps",
+        "analysis",
         "activation_maps.h5",
-        written("activation_maps", "activation_maps", make_maps),
+        written("analysis", "activation_maps", make_maps),
         "baseline_cells",
     ),
 }
@@ -236,8 +236,8 @@ JSON = {
         "metrics.json",
         written("metrics", "metrics", make_metrics),
     ),
-    "read_raw_manifest": ("raw", "shard0.json", raw_manifest),
-    "read_download_manifest": ("download", "download.json", download_manifest),
+    "read_raw_manifest": ("raw_files", "shard0.json", raw_manifest),
+    "read_download_manifest": ("raw_files", "download.json", download_manifest),
     "read_history": ("history", "history.jsonl", training_history),
 }
 

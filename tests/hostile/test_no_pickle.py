@@ -75,7 +75,7 @@ def test_the_package_loads_no_pickle_and_runs_no_code_from_data():
 
 def test_torch_loads_weights_in_one_place_alone():
     holders = {path.name for path in PACKAGE.rglob("*.py") if "torch.load(" in path.read_text(encoding="utf-8")}
-    assert holders == {"weight_file.py"}
+    assert holders == {"video_weights.py"}
 
 
 @pytest.mark.parametrize(

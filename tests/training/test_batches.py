@@ -175,7 +175,7 @@ def test_truth_is_that_of_the_windows(resident, windows, split):
     truth = resident.truth("monitor")
     np.testing.assert_array_equal(truth.location.numpy(), windows.location[split.held_out])
     # Classes 0 to 3 close, 4 to 7 open; kinds.ACTIONS has opening first.
-    np.testing.assert_array_equal(truth.action.numpy(), (windows.label[split.held_out] < 4).astype(int))
+    np.testing.assert_array_equal(truth.action.numpy(), (windows.label[split.held_out] >= 4).astype(int))
     assert truth.source == "simulation truth"
 
 
