@@ -1,4 +1,4 @@
-"""The normal form of a sensor window and its activation vector (paper, Sec. 3.1 and Sec. 4; docs/choices.md, "Input form").
+"""Normal form of a sensor window, and its activation vector (Secs. 3.1 and 4; docs/choices.md, "Input form").
 
 `centred`: the deviation from the window's own median over time, in standard deviations of the pretraining windows.
 `z`: the paper's z-score. A channel that is constant over the pretraining windows is 0 in both forms.

@@ -154,7 +154,9 @@ def test_a_split_and_a_table_say_so_in_one_line_and_leave_what_was_there(disk, t
         ),
         "table": lambda log: table(
             name="table1",
-            settings=json.dumps({"rows": ["detach"], "datasets": ["opportunity"], "splits": ["default"]}),
+            settings=json.dumps(
+                {"table": {"rows": ["detach"], "datasets": ["opportunity"], "splits": ["default"]}, "seeds": [0]}
+            ),
             metrics_paths=[tmp_path / "metrics.json"],
             windows_paths=[],
             split_paths=[],

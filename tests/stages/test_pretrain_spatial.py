@@ -7,8 +7,8 @@ from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.evaluation.clusters import input_clusters
+from detach_core.evaluation.settings import ActivationSettings
 from detach_core.methods.detach.stage1 import cluster_agreement
-from detach_core.settings.base import to_plain
 from detach_core.stages.pretrain_spatial import pretrain_spatial
 from detach_core.training import session
 from detach_core.training.resume import FILE_NAME
@@ -48,7 +48,8 @@ def test_weights_memory_and_history_are_written_and_repeat_bit_for_bit(toy, home
 def test_kmeans_on_its_input_is_what_the_claims_hold_it_against(toy, home, tmp_path, activation):
     folder = run(toy, home, tmp_path, activation=activation)
     windows, split = read_windows(home / "windows.h5"), read_split(home / "split.json")
-    settings = {**to_plain(toy.SPATIAL.input), "activation": activation}
+    entered = toy.SPATIAL.input
+    settings = ActivationSettings(entered.form, entered.activation_quantile, activation)
     clusters = input_clusters(windows, split, read_assignments(folder / "assignments.h5"), settings)
     found = cluster_agreement(torch.from_numpy(clusters), torch.from_numpy(windows.location[split.pretrain]))
     assert found == read_history(folder / "history.jsonl").run["activation_kmeans"]
