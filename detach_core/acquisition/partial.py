@@ -30,7 +30,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Whole:
-    """What the server says of the whole file: enough to know it again."""
+    """Identity of the whole file, as the server states it."""
 
     url: str
     etag: str | None
@@ -64,7 +64,7 @@ class Partial:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def whole(self, url: str) -> Whole | None:
-        """What the part is a part of, if it is one of `url`'s file; else the part is of no use and removed."""
+        """Identity of the file that the part belongs to, if it is `url`'s; else the part is of no use and removed."""
         noted = _read(self.note)
         try:
             whole = Whole(**noted) if noted else None

@@ -1,4 +1,4 @@
-"""What a server's answer means for a transfer: go on, begin anew, try again later, or give up and say why."""
+"""Consequence of a server's answer for a transfer: go on, begin anew, try again later, or give up and say why."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def check_answer(response: requests.Response, url: str) -> None:
 
 
 def whole_of(response: requests.Response, url: str) -> Whole:
-    """What the answer says of the whole file."""
+    """Identity of the whole file, as the answer states it."""
     if response.status_code == 206:
         length = _content_range(response)[1]
     else:

@@ -99,7 +99,7 @@ def _line(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | i
 
 
 def _found(details: ErrorDetails, data: Any, location: Sequence[str | int]) -> Any:
-    """What was found, as YAML gave it: pydantic saw it as JSON can hold it."""
+    """The refused value, as YAML gave it: pydantic saw it as JSON can hold it."""
     try:
         for part in location:
             data = data[part]

@@ -1,4 +1,4 @@
-"""How a decoded picture is displayed (upright, in its true aspect), and how it becomes a picture of the grid."""
+"""Display of a decoded picture (upright, in its true aspect), and its reduction to the working grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROUNDING = 0.01
 
 @dataclass(frozen=True)
 class Orientation:
-    """What makes a stored picture upright: rows and columns exchanged first, then each mirrored or not."""
+    """Orientation that makes a stored picture upright: rows and columns exchanged first, then each mirrored or not."""
 
     transposed: bool = False
     rows_mirrored: bool = False

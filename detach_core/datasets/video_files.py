@@ -37,7 +37,7 @@ _LONGEST_BLANK_S = 86_400
 
 @dataclass(frozen=True)
 class VideoFile:
-    """What the packets of a video say without a picture being decoded; times in seconds by the container's stamps."""
+    """Properties of a video's packets, without decoding a picture; times in seconds by the container's stamps."""
 
     path: Path
     zero_s: Fraction
@@ -85,7 +85,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
 
 @dataclass
 class _Packets:
-    """What is kept of the packets that went by; stamps in ticks of the video stream."""
+    """State of the scan over the packets; stamps in ticks of the video stream."""
 
     count: int = 0
     first_pts: int | None = None
@@ -177,7 +177,7 @@ def inspect_video(path: Path | str) -> VideoFile:
 def _lacking_s(
     names: set[str], container: Any, stream: Any, packets: _Packets, indexed: int, interval_s: Fraction
 ) -> Fraction:
-    """How much earlier the packets end than the container says; below 0 where they go on."""
+    """Time by which the packets end before the container's stated end; below 0 where they go on."""
     if "avi" in names:
         return Fraction((stream.frames - 1 - (packets.last or 0)) * stream.time_base)
     # An MP4's index, unlike its count of frames, knows of an edit list that hides the end.

@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass
 class PictureCount:
-    """What went by while the pictures were read; times in seconds of the recording.
+    """Summary of the pictures that were read; times in seconds of the recording.
 
     `gap_at_s` is where the longest gap begins.
     """

@@ -117,7 +117,7 @@ class OptimizerSettings(Settings):
 
 @dataclass(frozen=True)
 class MachineSettings(Settings):
-    """Where networks run."""
+    """Device and threads of a stage's networks."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where networks run; auto takes a GPU if there is one"""
@@ -127,7 +127,7 @@ class MachineSettings(Settings):
 
 @dataclass(frozen=True)
 class MachinesSettings(MachineSettings):
-    """Where a training runs that processes may share."""
+    """Devices, nodes and threads of a training that processes may share."""
 
     devices: Annotated[int, Range(ge=1, le=64)] = 1
     """GPUs, or processes without one, that share a training on each node; equal to one up to rounding"""

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def num_ticks(end_s: Fraction, *, interval_s: Fraction, working_hz: float) -> int:
-    """How many ticks k / working_hz, k from 0, a video has whose last picture at `end_s` lasts half an interval on."""
+    """Number of ticks k / working_hz, k from 0, of a video whose last picture at `end_s` lasts half an interval on."""
     return max(math.ceil((end_s + interval_s / 2) * _exact(working_hz)), 0)
 
 
@@ -58,7 +58,7 @@ def _exact(rate_hz: float) -> Fraction:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a picture becomes 2W x 2H: scaled to `scaled_px` in one go, then cut at `left_px`, `top_px`."""
+    """Reduction of a picture to 2W x 2H: scaled to `scaled_px` in one go, then cut at `left_px`, `top_px`."""
 
     scaled_px: tuple[int, int]
     left_px: int

@@ -1,4 +1,4 @@
-"""Where each window takes place, for monitoring and for tests; nothing is trained or scored by it.
+"""Place of each window, for monitoring and for tests; nothing is trained or scored by it.
 
 The simulation's truth if there is one; else the place of the window's class; else the sensor that was most active.
 """

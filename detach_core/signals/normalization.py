@@ -65,7 +65,7 @@ def apply_form(sensor: FloatArray, normalisation: Normalisation, form: str) -> N
 def activation_vector(
     sensor: FloatArray, normalisation: Normalisation, *, form: str, quantile: float
 ) -> NDArray[np.float64]:
-    """How strongly each channel of each window moved, (N, C), from native `sensor` (N, C, L).
+    """Strength of the movement of each channel in each window, (N, C), from native `sensor` (N, C, L).
 
     `z`: the quantile over time of the absolute value. `centred`: `log1p(3 quantile)`, standardised per channel.
 

@@ -1,4 +1,4 @@
-"""What two sets of windows share: seconds of the same recording, and gesture instances (or sequences)."""
+"""Overlap of two sets of windows: seconds of the same recording, and gesture instances (or sequences)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Integers = NDArray[np.integer]
 
 
 def audit(windows: Windows, parts: Mapping[str, Ids], protocols: Mapping[str, Sequence[Fold]]) -> tuple[Overlap, ...]:
-    """What every two parts share, and within each fold what every two of train, val and test share."""
+    """Overlap of every two parts, and within each fold of every two of train, val and test."""
     pairs = [(a, parts[a], b, parts[b]) for a, b in combinations(parts, 2)]
     for protocol, folds in protocols.items():
         for number, fold in enumerate(folds):
@@ -87,7 +87,7 @@ def shared_seconds(
 
 
 def shared_instances(instance_a: Integers, instance_b: Integers) -> int:
-    """How many instances have windows in both sets; -1 is none."""
+    """Number of instances with windows in both sets; -1 is none."""
     common = np.intersect1d(instance_a, instance_b)
     return int((common >= 0).sum())
 

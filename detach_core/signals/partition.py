@@ -1,4 +1,4 @@
-"""Who is pretrained on, probed and held out, and the folds of each protocol (docs/choices.md)."""
+"""Pretraining, downstream and held-out parts, and the folds of each protocol (docs/choices.md)."""
 
 from __future__ import annotations
 

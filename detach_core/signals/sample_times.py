@@ -36,7 +36,7 @@ _EDGE_SHIFT = 0.95  # periods, near the ends, where swings are not seen whole an
 
 @dataclass(frozen=True)
 class StampedClock:
-    """What stamps (T,) say of their clock, in the stamps' unit.
+    """Clock of stamps (T,), in the stamps' unit.
 
     `gap` (T,) bool marks the samples right before which others were lost. `pause` is the longest step that is no gap,
     0 for a clock that never waits longer than one and a half periods.
@@ -233,7 +233,7 @@ def _share(stamps: Rows, over: int, shortest: float, longest: float) -> float:
 
 
 def _off_line(stamps: Rows, period: float, first: int, end: int, window: int) -> tuple[int, Times]:
-    """How far the stamps [first, end) and `window` more on both sides lie off the line, and the number of the first."""
+    """Distances of the stamps [first, end) and `window` more on both sides from the line; number of the first stamp."""
     low, high = max(first - window, 0), min(end + window, len(stamps))
     return low, np.asarray(stamps[low:high]) - np.arange(low, high) * period
 

@@ -1,4 +1,4 @@
-"""Where windows lie on a recording's clock. Intervals are half open; all times in seconds."""
+"""Windows on a recording's clock. Intervals are half open; all times in seconds."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def first_rows(start_s: NDArray[np.float64], *, origin_s: float, rate_hz: float)
 
 
 def rows_per_window(length_s: float, rate_hz: float) -> int:
-    """How many rows of a stream at `rate_hz` a window has."""
+    """Number of rows of a stream at `rate_hz` in a window."""
     return math.floor(length_s * rate_hz + 0.5)

@@ -107,7 +107,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
             )
 
     def _find_columns(self, path: Path, first_row: list[str]) -> tuple[list[int], int]:
-        """Where the stamps and the channels stand, and how many columns there are."""
+        """Columns of the stamps and of the channels, and the number of all columns."""
         header = [name.strip() for name in first_row]
         wanted = [self.native.time_column, *self.channel_names]
         if missing := [name for name in wanted if name not in header]:
