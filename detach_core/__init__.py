@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detach_core.training.trained_run import load
+    from detach_core.training.trained_run import load as load
 
-__all__ = ["load"]
 __version__ = "0.2.0"
 
 

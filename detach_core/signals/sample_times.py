@@ -154,7 +154,8 @@ def first_surplus(stamps: Rows, clock: StampedClock) -> int | None:
         step = np.diff(off, prepend=off[0])[inside] + clock.period
         if (step < 0.5 * clock.period).any():
             # Behind the samples that may be too many; near the end, where too few follow, none is found.
-            behind = np.append(_after(off, window, highest=True)[window // 2 :], np.full(window // 2, np.inf))
+            behind = np.full(len(off), np.inf)
+            behind[: -(window // 2)] = _after(off, window, highest=True)[window // 2 :]
             fall = _before(off, window, highest=False) - behind
             found = (step < 0.5 * clock.period) & (fall[inside] > least)
             found[0] &= first > 0

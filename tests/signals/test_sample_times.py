@@ -177,3 +177,12 @@ def test_nothing_depends_on_the_pieces(name, monkeypatch):
         np.testing.assert_array_equal(np.asarray(found.gap), gap)
         np.testing.assert_array_equal(np.concatenate([found.gap[row : row + 3] for row in range(0, 400, 3)]), gap)
         np.testing.assert_array_equal(np.asarray(sample_times(stamps, clock, None)), times)
+
+
+@pytest.mark.parametrize("length", range(3, 40))
+def test_a_short_recording_with_a_repeated_stamp_has_no_surplus(length):
+    """Of any length, also one shorter than the window in which samples too many are searched for."""
+    for repeated in range(1, length):
+        stamps = np.arange(length) / 50
+        stamps[repeated] = stamps[repeated - 1]
+        assert first_surplus(stamps, stamped_clock(stamps)) is None

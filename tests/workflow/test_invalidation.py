@@ -119,7 +119,7 @@ def test_a_comment_a_docstring_and_a_touch_rerun_nothing(finished):
     ("module", "stages"),
     [
         ("signals/motion", {"flow"}),
-        ("methods/detach/negative_weights", {"pretrain"}),
+        ("methods/detach/negatives", {"pretrain"}),
         ("reports/tables", {"table"}),
         ("contracts/windows", {"pack", "split", "pretrain", "pretrain_spatial", "embed", "probe", "table"}),
     ],
