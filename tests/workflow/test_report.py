@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from detach_core.config.yaml_file import read_layers
+from detach_core.config.yaml_file import read_default
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,7 +29,7 @@ def run(tmp_path_factory, snakemake, root, one_home):
     """The folder of a finished run, and the arguments for another."""
     folder = tmp_path_factory.mktemp("report")
     layers = [root / "config.yaml", root / "tests" / "workflow" / "tiny.yaml"]
-    (folder / "one_home.yaml").write_text(yaml.safe_dump(one_home(read_layers(layers)) | FEWEST))
+    (folder / "one_home.yaml").write_text(yaml.safe_dump(one_home(read_default(*layers[1:])) | FEWEST))
     arguments = ["results/report.html", "--cores", "2", "--snakefile", str(root / "Snakefile")]
     arguments += ["--configfile", *map(str, layers), "one_home.yaml"]
     code, text = snakemake(folder, arguments)
