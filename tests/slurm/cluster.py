@@ -101,8 +101,9 @@ def alive(pid):
         return False
 
 
-def find_worker(run, script, not_of=0):
-    """The worker of `script` in the run in that folder, or None; `not_of` leaves out a job by its number."""
+def find_worker(run, jobs, not_of=0):
+    """The worker of one of `jobs` in the run in that folder, or None; `not_of` leaves out a job by its number."""
+    numbers = {job.number for job in jobs} - {not_of}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_text().split("\0")
@@ -110,9 +111,9 @@ def find_worker(run, script, not_of=0):
             here = (folder / "cwd").resolve() == run.resolve()
         except (OSError, UnicodeDecodeError):  # it has ended meanwhile, or is not ours to read
             continue
-        scripted = len(words) > 1 and Path(words[1]).match(f".snakemake/scripts/*.{script}")
+        scripted = len(words) > 1 and Path(words[1]).match(".snakemake/scripts/*.run_stage.py")
         number = int(variables.get("SLURM_JOB_ID", 0))
-        if here and scripted and number not in (0, not_of):
+        if here and scripted and number in numbers:
             return Worker(int(folder.name), number)
     return None
 

@@ -149,7 +149,8 @@ def break_stage1(story, cluster, run):
     """The first attempt has too little memory; controller and node daemon die under the second, whose end they miss."""
     story.too_small = wait_for("Stage 1 is submitted", lambda: cluster.jobs("pretrain_spatial"), run)[0]
     number = story.too_small.number
-    worker = wait_for("Stage 1 runs again", lambda: find_worker(story.slurm, "pretrain_spatial.py", not_of=number), run)
+    again = lambda: find_worker(story.slurm, cluster.jobs("pretrain_spatial"), not_of=number)  # noqa: E731
+    worker = wait_for("Stage 1 runs again", again, run)
     worker.freeze()
     wait_for("the controller has written its state", cluster.settled, run)
     story.outlived = cluster.running("")
@@ -169,7 +170,7 @@ def break_stage1(story, cluster, run):
 
 def break_stage2(story, cluster, run):
     """Someone cancels it while it works."""
-    worker = wait_for("Stage 2 runs", lambda: find_worker(story.slurm, "pretrain.py"), run)
+    worker = wait_for("Stage 2 runs", lambda: find_worker(story.slurm, cluster.jobs("pretrain")), run)
     worker.freeze()
     (story.cancelled,) = [job for job in cluster.jobs() if job.number == worker.job_number]
     cluster.cancel(story.cancelled)
