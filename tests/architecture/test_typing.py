@@ -40,17 +40,18 @@ def read(settings: FeatureMapSettings) -> float:
 )
 def test_a_misspelt_setting_fails_mypy(root, tmp_path, source, right, wrong, said):
     found = []
+    file = tmp_path / f"use_{wrong}.py"  # a name of its own: mypy's cache is by module, and tests run side by side
     for field in (right, wrong):
-        (tmp_path / "use.py").write_text(source.format(field=field))
+        file.write_text(source.format(field=field))
         command = [
             sys.executable,
             "-m",
             "mypy",
             "--config-file",
             str(root / "pyproject.toml"),
-            str(tmp_path / "use.py"),
+            str(file),
         ]
         found.append(subprocess.run(command, cwd=root, capture_output=True, text=True, check=False))
     assert (found[0].returncode, found[1].returncode) == (0, 1), found[0].stdout
-    assert "use.py:3: error: " in found[1].stdout
+    assert f"{file.name}:3: error: " in found[1].stdout
     assert said in found[1].stdout
