@@ -40,8 +40,9 @@ def read(settings: FeatureMapSettings) -> float:
 )
 def test_a_misspelt_setting_fails_mypy(root, tmp_path, source, right, wrong, said):
     found = []
-    file = tmp_path / f"use_{wrong}.py"  # a name of its own: mypy's cache is by module, and tests run side by side
     for field in (right, wrong):
+        # A name of its own: mypy's cache is by module, size and whole second.
+        file = tmp_path / f"use_{field}.py"
         file.write_text(source.format(field=field))
         command = [
             sys.executable,
