@@ -12,18 +12,14 @@ from detach_core.config.section import refuse_braces
 from detach_core.config.validation import section_of
 from detach_core.datasets.registry import DATASETS
 from detach_core.datasets.settings import (
-    Check,
     FlowSettings,
-    Label,
     MissingSettings,
     NativeSettings,
     VideoSettings,
     WindowSettings,
 )
-from detach_core.settings.base import Count, Name, Range, Settings
+from detach_core.settings.base import Check, Count, Label, Names, Range, Settings
 from detach_core.simulation.registry import HOMES
-
-Names = Annotated[tuple[Name, ...], Range(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True)

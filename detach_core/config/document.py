@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from detach_core.config.datasets import Dataset
-from detach_core.config.section import Name, Section, Share
+from detach_core.config.section import Section
 from detach_core.config.splits import Split
 from detach_core.evaluation.settings import (
     AnalysisSettings,
@@ -18,7 +18,7 @@ from detach_core.evaluation.settings import (
     SignificanceSettings,
 )
 from detach_core.reports.settings import DataTable, ResultsTable
-from detach_core.settings.base import Settings
+from detach_core.settings.base import Name, Settings, Share
 from detach_core.settings.shared import (
     AugmentationSettings,
     EncoderSettings,

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-from detach_core.foundation.text import refuse_no_label
-from detach_core.settings.base import Name, OpenShare, Settings, Share, to_plain
-
-# `Name`, `Share` and `OpenShare` for sections that still take them from here.
-__all__ = ["Label", "Name", "OpenShare", "Section", "Share", "canonical", "plain", "refuse_braces"]
+from detach_core.settings.base import Settings, to_plain
 
 
 class Section(BaseModel):
     """Base of all sections. Strict: a text is no number; an integer is a good float."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-# What is shown as it is: any character that is seen.
-Label = Annotated[str, AfterValidator(refuse_no_label)]
 
 
 def refuse_braces(path: str) -> str:

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from detach_core.foundation.text import refuse_no_label
 from detach_core.settings.base import Name, OpenShare, Plain, Range, Settings, Share
-
-
-@dataclass(frozen=True)
-class Check:
-    """A check of a value in an `Annotated` type: a function that gives the value back or raises ValueError."""
-
-    function: Callable[[Any], Any]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Pydantic's schema of the type with this check; called by pydantic alone."""
-        inner = handler(source)
-        return {"type": "function-after", "function": {"type": "no-info", "function": self.function}, "schema": inner}
-
 
 Source = Literal["simulated", "local", "downloaded"]
 Rate = Annotated[float, Range(gt=0)]
 Seconds = Annotated[float, Range(ge=0)]
-Label = Annotated[str, Check(refuse_no_label)]
 Globs = Annotated[tuple[str, ...], Range(min_length=1)]
 Pixels = Annotated[int, Range(ge=8, le=1024)]
 

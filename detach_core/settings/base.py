@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
@@ -38,13 +38,16 @@ class Range:
         return handler(source) | {name: value for name, value in vars(self).items() if value is not None}
 
 
-class Shown:
-    """Mark of a text that is shown as it is: a label, as `detach_core/foundation/text.py` defines it."""
+@dataclass(frozen=True)
+class Check:
+    """A check of a value in an `Annotated` type: a function that gives the value back or raises ValueError."""
+
+    function: Callable[[Any], Any]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Pydantic's schema of a label; called by pydantic alone."""
-        check = {"type": "no-info", "function": refuse_no_label}
-        return {"type": "function-after", "function": check, "schema": handler(source)}
+        """Pydantic's schema of the type with this check; called by pydantic alone."""
+        inner = handler(source)
+        return {"type": "function-after", "function": {"type": "no-info", "function": self.function}, "schema": inner}
 
 
 Share = Annotated[float, Range(ge=0, le=1)]
@@ -53,7 +56,8 @@ Count = Annotated[int, Range(ge=1)]
 # Names become folders and wildcards of the workflow.
 Name = Annotated[str, Range(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Names = Annotated[tuple[Name, ...], Range(min_length=1)]
-Label = Annotated[str, Shown()]
+# Text that is shown as it is: any character that is seen.
+Label = Annotated[str, Check(refuse_no_label)]
 
 
 class Derived:

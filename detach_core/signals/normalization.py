@@ -96,16 +96,6 @@ def equal_windows(sensor: Rows, normalisation: Normalisation, form: str) -> NDAr
     return np.array(found, dtype=np.int64)
 
 
-def undo(values: FloatArray, normalisation: Normalisation) -> NDArray[np.float64]:
-    """Native units from the `z` form (N, C, L); a channel that was constant gets its constant.
-
-    Raises:
-        ValueError: `values` does not fit the statistics.
-    """
-    _check(values, channels=len(normalisation.mean))
-    return values.astype(np.float64) * normalisation.std[:, None] + normalisation.mean[:, None]
-
-
 def _statistics(values: NDArray[np.float64]) -> ChannelStatistics:
     # Rounding in the mean gives a constant channel a tiny deviation, and a division by it would be noise.
     constant = np.ptp(values, axis=1) == 0.0

@@ -149,8 +149,11 @@ def break_stage1(story, cluster, run):
     """The first attempt has too little memory; controller and node daemon die under the second, whose end they miss."""
     story.too_small = wait_for("Stage 1 is submitted", lambda: cluster.jobs("pretrain_spatial"), run)[0]
     number = story.too_small.number
-    again = lambda: find_worker(story.slurm, cluster.jobs("pretrain_spatial"), not_of=number)  # noqa: E731
-    worker = wait_for("Stage 1 runs again", again, run)
+
+    def find_second():
+        return find_worker(story.slurm, cluster.jobs("pretrain_spatial"), not_of=number)
+
+    worker = wait_for("Stage 1 runs again", find_second, run)
     worker.freeze()
     wait_for("the controller has written its state", cluster.settled, run)
     story.outlived = cluster.running("")

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from detach_core.datasets.settings import LOST_WORDS, Label, NativeSettings, Origin
-from detach_core.settings.base import Range, Share
+from detach_core.datasets.settings import LOST_WORDS, NativeSettings, Origin
+from detach_core.settings.base import Label, Range, Share
 
 HWU_USP_PAPER = "https://www.mdpi.com/1424-8220/21/3/768"
 _UNIVERSITY = f"Heriot-Watt University: the paper that presents HWU-USP, {HWU_USP_PAPER}, says how to obtain it"

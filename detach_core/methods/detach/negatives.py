@@ -227,17 +227,6 @@ def negative_kinds(place: Tensor, action: Tensor, *, strict_easy: bool = False) 
     return kind.fill_diagonal_(NO_PAIR)
 
 
-def mean_by_kind(value: Tensor, kind: Tensor) -> dict[str, float]:
-    """Mean of `value` (N, N) over the pairs of each kind; NaN for a kind without pairs.
-
-    Raises:
-        ValueError: if the shapes differ.
-    """
-    if value.shape != kind.shape:
-        raise ValueError(f"value and kind must have one shape, got {tuple(value.shape)} and {tuple(kind.shape)}")
-    return {name: float(value[kind == code].double().mean()) for name, code in KINDS.items()}
-
-
 class PairMonitor:
     """Means of pair values (spatial and temporal similarity, weight) by the true kind of the pair, over an epoch."""
 

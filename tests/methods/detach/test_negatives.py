@@ -21,7 +21,6 @@ from detach_core.methods.detach.negatives import (
     cosine_matrix,
     false_negative_weight,
     hard_negative_weight,
-    mean_by_kind,
     negative_kinds,
     negative_weights,
     pair_similarities,
@@ -240,20 +239,14 @@ def test_ideal_features_weigh_hard_pairs_up_and_false_pairs_down():
     label = torch.arange(28) % 14
     place, action = torch.eye(7)[label // 2], torch.tensor([[1.0, 0.0], [-1.0, 0.0]])[label % 2]
     weight = negative_weights(pair_similarities(PairFeatures(place, place, action, action)), 3.0, "spatial")
-    assert mean_by_kind(weight, negative_kinds(label // 2, label % 2)) == {"easy": 1.0, "hard": 3.0, "false": 0.0}
-
-
-def test_a_kind_without_pairs_has_no_mean():
-    means = mean_by_kind(torch.ones(2, 2), negative_kinds(torch.tensor([0, 1]), torch.tensor([0, 0])))
-    assert means["easy"] == 1.0
-    assert math.isnan(means["hard"])
+    kind = negative_kinds(label // 2, label % 2)
+    found = {name: weight[kind == code].unique().tolist() for name, code in KINDS.items()}
+    assert found == {"easy": [1.0], "hard": [3.0], "false": [0.0]}
 
 
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="place and action"):
         negative_kinds(torch.zeros(3), torch.zeros(2))
-    with pytest.raises(ValueError, match="one shape"):
-        mean_by_kind(torch.ones(2, 2), torch.ones(3, 3))
 
 
 TRUTH = Truth(torch.tensor([0, 0, 0, 1, 1, -1]), torch.tensor([0, 0, 1, 0, 1, 1]), "label")
@@ -274,13 +267,6 @@ def test_means_are_those_of_all_pairs_of_a_kind_over_the_epoch():
     for name, numbers in pooled.items():
         assert report["weight"][name] == pytest.approx(sum(numbers) / len(numbers))
         assert report["other"][name] == pytest.approx(2 * report["weight"][name])
-
-
-def test_one_batch_equals_the_reference():
-    monitor, position, value = PairMonitor(TRUTH), torch.tensor([0, 1, 2, 3, 4]), torch.rand(5, 5)
-    monitor.add(position, weight=value)
-    expected = mean_by_kind(value, negative_kinds(TRUTH.location[position], TRUTH.action[position]))
-    assert monitor.report()["weight"] == pytest.approx(expected)
 
 
 def test_each_epoch_starts_anew_and_a_kind_without_pairs_has_no_mean():
