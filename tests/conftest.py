@@ -79,3 +79,15 @@ def pytest_terminal_summary(terminalreporter, config):
     if left := config.stash[LEFT]:
         counts = ", ".join(f"{left[marker]} marked {marker}" for marker in LEFT_TO_CI if left[marker])
         terminalreporter.write_line(f"left to CI: {counts}; ./run test -m 'slow or browser or slurm' runs them here")
+
+
+@pytest.fixture
+def one_seeded_thread():
+    """One torch thread, and torch's global generator at a seed."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(threads)

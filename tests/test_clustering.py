@@ -21,14 +21,7 @@ from detach_core.clustering import (
     split_in_two,
 )
 
-
-@pytest.fixture(autouse=True)
-def one_seeded_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_seeded_thread")
 
 
 def blobs(per_blob=20, clusters=3, noise=0.05, seed=0):

@@ -8,14 +8,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from detach_core.losses import info_nce, one_way_info_nce, summed_info_nce, two_view_contrast, unit_rows
 
-
-@pytest.fixture(autouse=True)
-def one_seeded_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_seeded_thread")
 
 
 def test_equal_cosines_give_the_logarithm_of_the_batch():

@@ -150,3 +150,16 @@ def decomposed_feature(spatial: Tensor, temporal: Tensor) -> Tensor:
     if spatial.ndim != 2 or temporal.ndim != 2 or len(spatial) != len(temporal):
         raise ValueError(f"expected (N, d) and (N, e), got {tuple(spatial.shape)} and {tuple(temporal.shape)}")
     return torch.cat([unit_rows(spatial), unit_rows(temporal)], dim=1)
+
+
+def flat_frames(frames: Tensor, time_average: str) -> Tensor:
+    """Frames (B or B * F, 3, H, W) of mean frames (B, 3, H, W), or of (B, F, 3, H, W) to be averaged as features.
+
+    Raises:
+        ValueError: another shape than `time_average`, `pixels` or `features`, asks for.
+    """
+    dimensions = 4 if time_average == "pixels" else 5
+    if frames.ndim != dimensions or frames.shape[-3] != 3:
+        form = "(B, 3, H, W)" if dimensions == 4 else "(B, F, 3, H, W)"
+        raise ValueError(f"time_average {time_average!r} expects {form}, got {tuple(frames.shape)}")
+    return frames.flatten(0, -4)

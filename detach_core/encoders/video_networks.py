@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-from detach_core.encoders.blocks import Size, for_size
+from detach_core.encoders.blocks import Size, flat_frames, for_size
 from detach_core.losses import unit_rows
 
 TimeAverage = Literal["pixels", "features"]
@@ -74,11 +74,7 @@ class SpatialCnn2d(nn.Module):
         Raises:
             ValueError: on another shape.
         """
-        dimensions = 4 if self.time_average == "pixels" else 5
-        if frames.ndim != dimensions or frames.shape[-3] != 3:
-            form = "(B, 3, H, W)" if dimensions == 4 else "(B, F, 3, H, W)"
-            raise ValueError(f"time_average {self.time_average!r} expects {form}, got {tuple(frames.shape)}")
-        flat = frames.flatten(0, -4)
+        flat = flat_frames(frames, self.time_average)
         right, bottom = -flat.shape[3] % self.patch, -flat.shape[2] % self.patch
         if right or bottom:
             flat = pad(
@@ -86,7 +82,7 @@ class SpatialCnn2d(nn.Module):
             )  # whole patches, without an edge that is not there
         flat = flat.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.convolutions(flat)
-        return features if dimensions == 4 else features.reshape(*frames.shape[:2], *features.shape[1:]).mean(dim=1)
+        return features if frames.ndim == 4 else features.reshape(*frames.shape[:2], *features.shape[1:]).mean(dim=1)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Feature (B, dim); shapes as in `feature_map`."""

@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from detach_core.encoders.blocks import Size
+from detach_core.encoders.blocks import Size, flat_frames
 from detach_core.encoders.video_networks import SpatialCnn2d, TimeAverage
 from detach_core.foundation.errors import BadInputError, UserError, raise_unreadable
 from detach_core.foundation.files import name_some
@@ -126,14 +126,12 @@ class BackboneTrunk(nn.Module):
         Raises:
             ValueError: on another shape.
         """
-        dimensions = 4 if self.time_average == "pixels" else 5
-        if frames.ndim != dimensions or frames.shape[-3] != 3:
-            form = "(B, 3, H, W)" if dimensions == 4 else "(B, F, 3, H, W)"
-            raise ValueError(f"time_average {self.time_average!r} expects {form}, got {tuple(frames.shape)}")
-        flat = interpolate(frames.flatten(0, -4), (IMAGE_PX, IMAGE_PX), mode="bilinear", antialias=True)
+        flat = interpolate(
+            flat_frames(frames, self.time_average), (IMAGE_PX, IMAGE_PX), mode="bilinear", antialias=True
+        )
         flat = ((flat - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         feature: Tensor = self.backbone(flat)
-        if dimensions == 5:
+        if frames.ndim == 5:
             feature = feature.reshape(*frames.shape[:2], -1).mean(dim=1)
         projected: Tensor = self.projection(feature)
         return projected

@@ -10,12 +10,8 @@ from detach_core.encoders import video_weights
 
 
 @pytest.fixture(autouse=True)
-def one_seeded_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+def seeded(one_seeded_thread):
+    """The shared fixture, for every test of the encoders."""
 
 
 class ResNet(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,12 @@ def epoch_title(epoch: int) -> str:
 def epochs_of(table: pd.DataFrame) -> list[int]:
     """The table's epochs, rising."""
     return sorted(int(epoch) for epoch in table["epoch"].unique())
+
+
+def epoch_panels(epochs: Sequence[int], *, height_in: float) -> tuple[Figure, NDArray[np.object_]]:
+    """A figure with a row of panels, one for each epoch, that share their axes."""
+    width: Literal["page", "column"] = "page" if len(epochs) > 1 else "column"
+    return new_figure(width=width, height_in=height_in, panels=(1, len(epochs)), share_x=True, share_y=True)
 
 
 def pairs_file(artifacts: Artifacts) -> Path:
@@ -306,13 +312,7 @@ class WeightCdf(Drawing[WeightCdfSettings]):
         """A panel per epoch with a line per kind."""
         del settings
         epochs = epochs_of(frame)
-        figure, panels = new_figure(
-            width="page" if len(epochs) > 1 else "column",
-            height_in=2.3,
-            panels=(1, len(epochs)),
-            share_x=True,
-            share_y=True,
-        )
+        figure, panels = epoch_panels(epochs, height_in=2.3)
         counts = frame.groupby("kind")["pairs"].first()
         for axes, epoch in zip(panels[0], epochs, strict=True):
             axes.axvline(1.0, color=LIGHT_GREY, linewidth=0.8, zorder=0)

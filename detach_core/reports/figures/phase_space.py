@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures.drawing import KIND_STYLES, PROVENANCE_PT, Artifacts, Drawing, new_figure
+from detach_core.reports.figures.drawing import KIND_STYLES, PROVENANCE_PT, Artifacts, Drawing
 from detach_core.reports.figures.negative_pairs import (
     KINDS,
     batch_note,
+    epoch_panels,
     epoch_title,
     epochs_of,
     pair_table,
@@ -64,13 +65,7 @@ class PhaseSpace(Drawing[PhaseSpaceSettings]):
         """A panel per epoch, and beside it the median temporal similarity of each kind."""
         del settings
         epochs = epochs_of(frame)
-        figure, panels = new_figure(
-            width="page" if len(epochs) > 1 else "column",
-            height_in=2.7,
-            panels=(1, len(epochs)),
-            share_x=True,
-            share_y=True,
-        )
+        figure, panels = epoch_panels(epochs, height_in=2.7)
         for axes, epoch in zip(panels[0], epochs, strict=True):
             for kind in KINDS:
                 points = frame[(frame["epoch"] == epoch) & (frame["kind"] == kind)]
