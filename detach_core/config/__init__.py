@@ -1,4 +1,4 @@
-"""The typed configuration: the one place for ranges and types. Torch-free, since every job imports it.
+"""Validation of YAML into the settings of all rooms. Torch-free, since every job imports it.
 
 Nothing is imported here: a stage that takes one section must not depend on all the others.
 """
