@@ -136,10 +136,12 @@ def story(told):
 
 def forget_first_job(story, cluster, run):
     """The controller is killed right after a submission, before it wrote it down."""
+    cluster.kill("slurmd")  # else the node may have the job, and is drained when its number is given out again
     wait_for("a job is submitted", lambda: "has been submitted with SLURM jobid" in said(story.slurm), run)
     cluster.kill("slurmctld")
     cluster.forget()
     cluster.start("slurmctld")
+    cluster.start("slurmd")
     wait_for("the controller is back", cluster.answers, run)
     story.known_at_first = cluster.jobs()
     wait_for("Snakemake gives the job up", lambda: "Slurm has lost job" in said(story.slurm), run)
