@@ -5,7 +5,7 @@ import sys
 import time
 
 from detach_core.config.load import ConfigError, load_config
-from detach_core.config.section import canonical
+from detach_core.config.document import canonical
 from detach_core.config.yaml_file import in_order_of, read_default
 from detach_core.workflow import session, slurm
 from detach_core.workflow.code_digest import CodeDigest

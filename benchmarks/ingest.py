@@ -28,7 +28,7 @@ from scene import write_scene
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings
 from detach_core.datasets.opportunity.settings import OpportunityNative
-from detach_core.datasets.settings import (
+from detach_core.datasets.registry import (
     ExtractFramesSettings,
     FlowSettings,
     FlowStageSettings,

@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.losses import info_nce
 from detach_core.training.batches import ByteStream, channels_first, decode_differences, decode_flow, join_motion
-from detach_core.training.device import keep_freed_memory
-from detach_core.training.processes import joined
+from detach_core.training.processes import joined, keep_freed_memory
 
 BATCH, FRAMES, HEIGHT, WIDTH, LENGTH, DIM = 128, 10, 48, 64, 2000, 64
 
@@ -82,7 +81,7 @@ def main() -> None:
         return
     taken: dict[int, list[float]] = {1: [], options.processes: []}
     for count in (1, options.processes) * 2:
-        agent = [sys.executable, "-m", "detach_core.training.launch", "--standalone", "--nproc-per-node", str(count)]
+        agent = [sys.executable, "-m", "detach_core.training.processes", "--standalone", "--nproc-per-node", str(count)]
         command = [*agent, __file__, "--worker", "--steps", str(options.steps)]
         taken[count].append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     one, shared = min(taken[1]), min(taken[options.processes])

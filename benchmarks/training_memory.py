@@ -17,7 +17,7 @@ import torch
 
 from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.training.batches import ByteStream, channels_first, decode_differences, decode_flow, join_motion
-from detach_core.training.device import keep_freed_memory
+from detach_core.training.processes import keep_freed_memory
 
 BATCH, FRAMES, HEIGHT, WIDTH, LENGTH = 64, 10, 48, 64, 2000
 

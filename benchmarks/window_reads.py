@@ -20,7 +20,7 @@ from scene import scene
 
 from detach_core.contracts.frames import compand, create_flow, create_frames, flow_table
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.streams import StreamSource, open_streams
+from detach_core.contracts.windows import StreamSource, open_streams
 from detach_core.signals.motion import consecutive_flow, flow_function
 
 WINDOW, STRIDE, MAX_PX = 20, 10, 16.0

@@ -11,7 +11,7 @@ import torch
 
 from detach_core.evaluation.metrics import weighted_f1
 from detach_core.evaluation.probes import fit_logistic_probes
-from detach_core.signals.splitting import stratified_folds
+from detach_core.windows.splitting import stratified_folds
 from studies.common import even_labels, write
 from studies.probe_at_chance import INNER_FOLDS, NUM_CLASSES, NUM_FOLDS, STRENGTHS, Design
 

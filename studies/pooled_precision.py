@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from detach_core.evaluation.metrics import mean_average_precision, weighted_f1
 from detach_core.foundation.files import write_text
 from detach_core.reports.tables import markdown
-from detach_core.signals.splitting import rotating_folds
+from detach_core.windows.splitting import rotating_folds
 
 PATH = Path(__file__).resolve().parents[1] / "docs" / "statistics" / "pooled_precision.csv"
 DIM = 64

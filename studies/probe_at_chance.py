@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detach_core.evaluation.metrics import chance_level, mean_average_precision, weighted_f1
 from detach_core.evaluation.probes import ClassWeights, fit_logistic_probes
-from detach_core.signals.splitting import rotating_folds, stratified_folds
+from detach_core.windows.splitting import rotating_folds, stratified_folds
 from studies.common import even_labels, write
 
 NUM_CLASSES, NUM_FOLDS, INNER_FOLDS = 5, 5, 3

@@ -1,26 +1,32 @@
-"""One file fetched over http(s): resumed where it broke off, tried again when that can help, checked, placed whole."""
+"""Download of one file over http(s): resumed where it broke off, repeated when that can help, checked, placed whole."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
+import re
 import shutil
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
+from requests import exceptions
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
+from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from detach_core import __version__
 from detach_core.acquisition.partial import Fetched, Partial, Whole, hash_file
-from detach_core.acquisition.progress import byte_progress
-from detach_core.acquisition.reply import TransientError, check_answer, judge_failure, part_start, whole_of
 from detach_core.acquisition.settings import DownloadSettings, public_url
 from detach_core.foundation.errors import BadInputError, UserError
 
 CHUNK = 1 << 18
+
 MAX_REDIRECTS = 5
 
 
@@ -183,3 +189,131 @@ class _Transfer:
             f"{public_url(self.url)}: found {found}, expected {limit}; if the file is right, raise "
             f"`download.max_unpacked_gb` in the dataset's section"
         )
+
+
+BY_HAND = "fetch the file by hand and use `source: local`"
+
+PERMANENT = {
+    401: f"wants a login: {BY_HAND}",
+    403: f"refuses the file, perhaps for want of a login: {BY_HAND}",
+    404: f"knows no such file: correct the url in download.files, or {BY_HAND}",
+    410: f"has the file no longer: correct the url in download.files, or {BY_HAND}",
+}
+
+PASSING = {408, 425, 429}  # too slow, too early, too often
+
+
+class TransientError(Exception):
+    """The transfer failed in a way that another attempt may mend; `retry_after_s` is the server's own wish."""
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+def judge_failure(error: Exception, url: str) -> Exception:
+    """The error to raise when the request itself failed: a `UserError` where trying again cannot help."""
+    if isinstance(error, exceptions.TooManyRedirects):
+        return UserError(
+            f"{public_url(url)}: the server sends from one address to the next without end; correct the url"
+        )
+    if isinstance(error, exceptions.SSLError):
+        return UserError(
+            f"{public_url(url)}: the server's certificate cannot be trusted ({error}); check url and clock"
+        )
+    if isinstance(error, exceptions.InvalidSchema | exceptions.InvalidURL | exceptions.MissingSchema):
+        return UserError(f"{public_url(url)}: this, or the address it leads to, is not http(s) ({error}); correct it")
+    return TransientError(f"the connection failed ({_without_queries(str(error))})")
+
+
+def check_answer(response: requests.Response, url: str) -> None:
+    """Let only an answer pass that carries the file or a part of it.
+
+    Raises:
+        UserError: the file cannot be had this way.
+        TransientError: it may be had later.
+    """
+    schemes = [urlsplit(answer.url).scheme for answer in (*response.history, response)]
+    if "http" in schemes[1:] and schemes[0] == "https":
+        raise UserError(f"{public_url(url)}: leads from https to http, where anyone may change the file; {BY_HAND}")
+    status = response.status_code
+    if status in (200, 206):
+        return
+    if status in PASSING or status >= 500:
+        raise TransientError(f"the server answered {status} {response.reason}", _retry_after_s(response))
+    raise UserError(
+        f"{public_url(url)}: the server answered {status} {response.reason} and "
+        f"{PERMANENT.get(status, f'does not give the file: correct the url in download.files, or {BY_HAND}')}"
+    )
+
+
+def whole_of(response: requests.Response, url: str) -> Whole:
+    """Identity of the whole file, as the answer states it."""
+    if response.status_code == 206:
+        length = _content_range(response)[1]
+    else:
+        stated = response.headers.get("Content-Length", "")
+        length = int(stated) if stated.isascii() and stated.isdigit() else None
+    return Whole(
+        url=public_url(url),
+        etag=response.headers.get("ETag"),
+        last_modified=response.headers.get("Last-Modified"),
+        length=length,
+    )
+
+
+def part_start(response: requests.Response) -> int:
+    """The position in the whole file at which the answer's body begins."""
+    return _content_range(response)[0] if response.status_code == 206 else 0
+
+
+def _content_range(response: requests.Response) -> tuple[int, int | None]:
+    found = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", response.headers.get("Content-Range", ""), re.ASCII)
+    if not found:
+        raise TransientError("the server sent a part of the file and did not say which")
+    return int(found[1]), None if found[2] == "*" else int(found[2])
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    stated = response.headers.get("Retry-After", "")
+    return float(stated) if re.fullmatch("[0-9]{1,9}", stated) else 0.0
+
+
+def _without_queries(text: str) -> str:
+    return re.sub(r"\?[^\s'\")]*", "", text)
+
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def byte_progress(
+    log: logging.Logger, title: str, *, total: int | None, done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """A function that takes each number of bytes as they come and shows how far it is.
+
+    Args:
+        log: gets a line every half minute.
+        title: what is being done.
+        total: of bytes, when known.
+        done: bytes that were there already.
+    """
+    shown = {"bytes": done, "at": _now_s()}
+    with tqdm(
+        desc=title, total=total, initial=done, unit="B", unit_scale=True, mininterval=5, file=sys.stderr, leave=False
+    ) as bar:
+
+        def advance(count: int) -> None:
+            bar.update(count)
+            shown["bytes"] += count
+            now_s = _now_s()
+            if now_s - shown["at"] >= SECONDS_BETWEEN_LINES:
+                shown["at"] = now_s
+                of = f" of {total / 1e6:.0f}" if total else ""
+                log.info("%s: %.0f%s MB", title, shown["bytes"] / 1e6, of)
+
+        yield advance
+
+
+def _now_s() -> float:
+    return time.monotonic()

@@ -10,14 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from detach_core.acquisition.archive import LimitError, UnpackedFile, new_folder, unpack
-from detach_core.acquisition.download import fetch
-from detach_core.acquisition.members import member_path
+from detach_core.acquisition.archive import LimitError, UnpackedFile, member_path, new_folder, unpack
+from detach_core.acquisition.download import byte_progress, fetch
 from detach_core.acquisition.partial import Partial, hash_file
-from detach_core.acquisition.progress import byte_progress
 from detach_core.acquisition.settings import DownloadFile, DownloadSettings, public_url
 from detach_core.contracts.raw_files import DownloadedFile
-from detach_core.datasets.settings import Origin
+from detach_core.datasets.registry import Origin
 from detach_core.foundation.errors import BadInputError, UserError
 from detach_core.foundation.files import write_text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
-from detach_core.datasets.settings import FileGlobs
+from detach_core.datasets.registry import FileGlobs
 from detach_core.settings.base import Count, Range, Settings
 
 

@@ -1,15 +1,17 @@
-"""Mistakes of a configuration, one line each: the key's path, what it must be, what was found."""
+"""Validation of plain YAML values, and mistakes of one line each: the key's path, the expected value, the found one."""
 
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from detach_core.foundation.text import LONGEST, one_line, shown
+from detach_core.foundation.errors import LONGEST, one_line, shown
 from detach_core.settings.base import Settings, derived_fields, field_types
 
 _TYPES = {
@@ -26,12 +28,14 @@ _TYPES = {
     "model_attributes_type": "a section of keys and values",
     "dataclass_type": "a section of keys and values",
 }
+
 _BOUNDS = {
     "greater_than": (">", "gt"),
     "greater_than_equal": (">=", "ge"),
     "less_than": ("<", "lt"),
     "less_than_equal": ("<=", "le"),
 }
+
 _TAGS = ("union_tag_invalid", "union_tag_not_found")
 
 
@@ -184,3 +188,71 @@ def _sections_in(annotation: Any) -> list[Any]:
     if isinstance(annotation, type):
         return [annotation] if issubclass(annotation, BaseModel | Settings) else []
     return [section for argument in getattr(annotation, "__args__", ()) for section in _sections_in(argument)]
+
+
+# Python writes no longer numbers as text.
+_LARGEST = 10**4000
+
+
+def validated(kind: Any, data: Any, path: Sequence[str | int] = ()) -> Any:
+    """`data` as a `kind`, a section or a settings class.
+
+    Args:
+        kind: what it is to be.
+        data: plain values.
+        path: of `data` in the configuration, for messages.
+
+    Raises:
+        ConfigError: a line for each mistake, with the key's path.
+    """
+    _refuse_strange_keys(data, path)
+    try:
+        return _adapter(kind).validate_json(json.dumps(_writable(data)))
+    except ValidationError as error:
+        raise as_config_error(error, data, kind, path) from None
+
+
+def section_of(kind: Any, data: Any, *, told_as: Any = None) -> Any:
+    """`data` as a `kind`, within the validation of what holds it: a section of which the type depends on its content.
+
+    Args:
+        kind: the section's type.
+        data: plain values.
+        told_as: the type of which mistakes name the known keys; None: `kind`.
+
+    Raises:
+        SectionError: as it does not fit; `as_config_error` tells each mistake with its path in the whole.
+    """
+    try:
+        return _adapter(kind).validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise SectionError(error, told_as or kind) from None
+
+
+@cache
+def _adapter(kind: type[BaseModel] | Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _refuse_strange_keys(data: Any, path: Sequence[str | int]) -> None:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                raise ConfigError([f"{join_path(*path, str(key))}: a key must be a text, got {shown(key)}"])
+            _refuse_strange_keys(value, (*path, key))
+    elif isinstance(data, list | tuple):
+        for number, value in enumerate(data):
+            _refuse_strange_keys(value, (*path, number))
+
+
+def _writable(value: Any) -> Any:
+    """`value` with what JSON does not have (dates, bytes, enormous numbers) as text, which no number's place takes."""
+    if isinstance(value, Mapping):
+        return {key: _writable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_writable(item) for item in value]
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return shown(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return shown(value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from detach_core.config.document import canonical
 from detach_core.config.errors import unknown_key
-from detach_core.config.resolved import Config
-from detach_core.config.section import canonical
 from detach_core.config.variants import resolve_spatial
 from detach_core.evaluation.settings import (
     ActivationSettings,
@@ -21,6 +21,9 @@ from detach_core.evaluation.settings import (
     SignificanceJob,
 )
 from detach_core.reports.settings import ResultsTable
+
+if TYPE_CHECKING:
+    from detach_core.config.load import Config
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.

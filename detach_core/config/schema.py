@@ -16,10 +16,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from detach_core.config.candidates import CHANGEABLE
-from detach_core.config.datasets import dataset_type
-from detach_core.config.document import Document
-from detach_core.config.variants import COMMON, own_keys
+from detach_core.config.document import Document, dataset_type
+from detach_core.config.variants import CHANGEABLE, COMMON, own_keys
 from detach_core.datasets.registry import DATASETS
 from detach_core.evaluation.settings import AnyClaimSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS

@@ -10,7 +10,7 @@ import yaml
 
 from detach_core.config.errors import ConfigError
 from detach_core.config.variants import merge
-from detach_core.foundation.text import one_line
+from detach_core.foundation.errors import one_line
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Below every overlay, in this order; the Snakefile loads the same.

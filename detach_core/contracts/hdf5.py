@@ -26,14 +26,15 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.provenance import Provenance, parse_json
 from detach_core.foundation.errors import (
+    LABEL,
     ContractError,
     UnreadableFileError,
     UserError,
+    label_fault,
     open_for_reading,
     raise_unreadable,
 )
 from detach_core.foundation.files import atomic_path
-from detach_core.foundation.text import LABEL, label_fault
 
 # HDF5 gathers less than that and writes it whenever it likes; more comes straight from a call of ours, which may fail.
 _GATHERED_BYTES = 2**16
@@ -252,7 +253,7 @@ class ArtifactReader:
         return value
 
     def label(self, name: str, node: str = "/") -> str:
-        """The attribute `name` of `node`, a text that may be shown (`detach_core/foundation/text.py`)."""
+        """The attribute `name` of `node`, a text that may be shown (`detach_core/foundation/errors.py`)."""
         text: str = self.attribute(name, str, node)
         self._check_label(f"{node}@{name}", text)
         return text

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.provenance import Provenance
-from detach_core.foundation.errors import ContractError, raise_unreadable
-from detach_core.foundation.text import LABEL, label_fault
+from detach_core.foundation.errors import LABEL, ContractError, label_fault, raise_unreadable
 
 _BEYOND = 2**63  # ids and counts are kept in 64 bits
 Value = TypeVar("Value", str, int, float, bool, list[Any], dict[str, Any])
@@ -70,7 +69,7 @@ class JsonDocument:
         return node
 
     def label(self, place: str) -> str:
-        """The text at `place`, which may be shown (`detach_core/foundation/text.py`).
+        """The text at `place`, which may be shown (`detach_core/foundation/errors.py`).
 
         Raises:
             ContractError: it is missing, or no label.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from detach_core.contracts.recording import Places, Recording
-from detach_core.datasets.settings import NativeSettings
+from detach_core.datasets.registry import NativeSettings
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.files import list_files, match_one, matching_files, name_some
 

@@ -1,13 +1,204 @@
-"""Datasets by the name of their adapter. A new one is a folder with its settings and a line here."""
+"""Registry of datasets, and their settings: native files, windows, the working video and its flow, splits, stages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from detach_core.foundation.errors import UserError
-from detach_core.settings.base import Plain, from_plain
-from detach_core.settings.registry import Plugin, Registry
+from detach_core.settings.base import Name, OpenShare, Plain, Plugin, Range, Registry, Settings, Share, from_plain
+
+Source = Literal["simulated", "local", "downloaded"]
+
+Rate = Annotated[float, Range(gt=0)]
+
+Seconds = Annotated[float, Range(ge=0)]
+
+Globs = Annotated[tuple[str, ...], Range(min_length=1)]
+
+Pixels = Annotated[int, Range(ge=8, le=1024)]
+
+
+# Words for a lost value in an automation system's export; NaN in any spelling is always one.
+LOST_WORDS = ("unavailable", "unknown", "null", "none", "na", "n/a", "#n/a", "?", "-")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Place where a dataset's files can be obtained; `sensor` and `video` complete "the ... files come from".
+
+    Attributes:
+        title: the release's name.
+        sensor: the sensor files' place.
+        video: the videos' place.
+        remark: a sentence about both.
+        checksums: a CSV of `file,bytes,sha256` of the files as published, if there is one.
+        release: the files of `checksums`, for messages.
+    """
+
+    title: str
+    sensor: str
+    video: str
+    remark: str
+    checksums: Path | None = None
+    release: str = ""
+
+    def of(self, kind: str) -> str:
+        """The place of the files of one kind, `sensor` or `video`."""
+        return self.sensor if kind == "sensor" else self.video
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileGlobs(Settings):
+    """Patterns of a recording's native files."""
+
+    sensor_glob: Globs
+    """patterns of the sensor file, tried in order; {recording} stands for the recording's id"""
+    video_glob: Globs
+    """patterns of the video, tried in order; {recording} stands for the recording's id"""
+
+    def globs(self, kind: str) -> tuple[str, ...]:
+        """The patterns of one kind, such as `sensor` or `annotation`; none where a dataset has no such files."""
+        found: tuple[str, ...] = getattr(self, f"{kind}_glob", ())
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeSettings(FileGlobs):
+    """Settings of every dataset's native files; a dataset adds its own."""
+
+    recording_pattern: ClassVar[str] = "{subject}-{take}"
+    """a recording's id"""
+    origin: ClassVar[Origin | None] = None
+    """the place where the files can be obtained"""
+
+    sensor_hz: Rate
+    """rows per second of the sensor file"""
+    video_hz: Rate
+    """frames per second of the video; one at another rate is read and told of"""
+    video_offset_s: float | dict[Name, float] = 0.0
+    """added to the video's own time stamps (s): a number, or one for each recording that needs it"""
+
+    @classmethod
+    def recording_id(cls, *, subject: str, take: str) -> str:
+        """The name that the files of this subject and take carry."""
+        return cls.recording_pattern.format(subject=subject, take=take)
+
+
+@dataclass(frozen=True)
+class WindowSettings(Settings):
+    """Sliding window (Sec. 4)."""
+
+    length_s: Annotated[float, Range(gt=0, le=60)] = 2.0
+    """length of a window (s); the paper's is 2"""
+    stride_s: Annotated[float, Range(gt=0, le=60)] = 1.0
+    """from one window's start to the next (s); the paper's is 1"""
+
+
+@dataclass(frozen=True)
+class MissingSettings(Settings):
+    """Treatment of NaN in the sensors."""
+
+    max_nan_share: Share = 0.5
+    """a channel with a larger share of NaN in a window becomes 0 there; with less it is interpolated"""
+    all_nan_channel: Literal["refuse", "zero"] = "refuse"
+    """what a channel without any value is taken for"""
+
+
+@dataclass(frozen=True)
+class VideoSettings(Settings):
+    """Working video: the small pictures of which windows are made."""
+
+    working_hz: Annotated[float, Range(gt=0, le=120)] = 5.0
+    """frames kept per second; differences and flow are between them"""
+    image_px: Annotated[tuple[Pixels, ...], Range(min_length=2, max_length=2)] = (64, 48)
+    """width and height of the working grid (px)"""
+    crop_px: Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=4, max_length=4)] | None = None
+    """left, top, width, height of what is kept of the picture as displayed (px); null keeps all"""
+    length_tolerance_s: Seconds = 1.0
+    """a tick without a picture this near belongs to no window; a file may end that much too early (s)"""
+
+
+@dataclass(frozen=True)
+class FlowSettings(Settings):
+    """Optical flow, computed at twice the working grid."""
+
+    method: Literal["dis", "farneback"] = "dis"
+    """OpenCV's algorithm"""
+    preset: Literal["ultrafast", "fast", "medium"] = "fast"
+    """effort of `dis`"""
+    max_px: Annotated[float, Range(gt=0, le=1024)] = 16.0
+    """the largest motion that is stored (px of the working grid)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionSettings(Settings):
+    """Partition of one dataset: what is held out, pretrained on and folded (Sec. 4; docs/choices.md)."""
+
+    hold_out: Literal["recordings", "subjects", "nothing"]
+    """the unit that is held out whole"""
+    held_out: tuple[Name, ...]
+    """the recordings or subjects that are held out"""
+    pretrain: OpenShare
+    """share of the rest that is pretrained on; what remains is downstream"""
+    folds: Annotated[int, Range(ge=2, le=100)]
+    """folds of protocol `paper` over the downstream part"""
+    fold_draws: Annotated[int, Range(ge=1, le=1000)]
+    """draws of those folds and of the probe's inner folds; figures are means over them"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitStageSettings(PartitionSettings):
+    """Settings of stage `split`."""
+
+    name: str
+    seed: int
+    activation_quantile: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings(Settings):
+    """Settings of stage `ingest`; of which type `native` is, the adapter decides."""
+
+    source: Source
+    adapter: str
+    classes: tuple[str, ...]
+    native: Plain
+    all_nan_channel: Literal["refuse", "zero"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractFramesSettings(Settings):
+    """Settings of stage `extract_frames`; of which type `native` is, the adapter decides."""
+
+    source: Source
+    adapter: str
+    native: Plain
+    video: VideoSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowStageSettings(Settings):
+    """Settings of stage `flow`."""
+
+    source: Source
+    flow: FlowSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackSettings(Settings):
+    """Settings of stage `pack`."""
+
+    source: Source
+    classes: tuple[str, ...]
+    label_unit: Literal["window", "recording"]
+    null_windows: Literal["drop", "keep"]
+    window: WindowSettings
+    max_nan_share: float
+    length_tolerance_s: float
+
 
 if TYPE_CHECKING:
     from detach_core.datasets.adapter import DatasetAdapter

@@ -1,4 +1,4 @@
-"""Checks that every dataset's sensor stream must pass before it is believed.
+"""Checks of every dataset's sensor stream, and its rows gathered in bounded memory.
 
 Times and sensors may be rows in a file; they are gone through in pieces.
 """
@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Recording
-from detach_core.contracts.rows import Rows, blocks
+from detach_core.contracts.rows import RowFile, Rows, Spool, blocks
 from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import sampling_rate_hz
 from detach_core.signals.sample_times import first_surplus, stamped_clock
 
 _LATEST_S = 1e15
+
 MAX_STRETCH = 10  # a recording that lacks nine samples of ten is none; memory follows the length, not the samples
 
 
@@ -132,3 +133,38 @@ def check_channels(path: Path, recording: Recording) -> None:
         names = ", ".join(recording.channel_names[channel] for channel in silent)
         remedy = "leave the recording out, or set `missing.all_nan_channel: zero` to read it as silent"
         raise BadInputError(path, f"channel {names}", found="only NaN", expected="some numbers", remedy=remedy)
+
+
+class SensorSpool:
+    """The values of one recording's channels, added piece by piece.
+
+    A value that float32 cannot hold is refused only when the rows are asked for: readers first have the rest of the
+    file and its times to blame.
+    """
+
+    def __init__(self, path: Path, folder: Path | None, *, channels: Sequence[str], first_line: int) -> None:
+        self._path, self._channels, self._line = path, channels, first_line
+        self._spool = Spool(folder, (len(channels),), "float32")
+        self._refusal: BadInputError | None = None
+
+    def append(self, values: NDArray[np.float64]) -> None:
+        """Add the next samples (n, C)."""
+        if self._refusal is not None:
+            return
+        try:
+            check_sizes(self._path, values, first_line=self._line, channels=self._channels)
+        except BadInputError as error:
+            self._refusal = error
+            return
+        self._spool.append(values.astype(np.float32))
+        self._line += len(values)
+
+    def rows(self) -> RowFile:
+        """All samples (T, C) f32.
+
+        Raises:
+            BadInputError: a value is too large; names line and channel.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        return self._spool.rows()

@@ -24,14 +24,14 @@ from torch import Tensor, nn
 from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, FeatureMaps, MotionShares
 from detach_core.contracts.windows import Windows
 from detach_core.encoders.video_networks import SpatialCnn2d, TemporalCnn3d
-from detach_core.evaluation.map_placement import Values, enlarge, min_max, placement, shrink
+from detach_core.evaluation.embedding_map import Values, enlarge, min_max, placement, shrink
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, WindowBatch, required
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.imu2clip.method import Imu2Clip
 from detach_core.methods.method import AnyMethod
 from detach_core.methods.primus.method import Primus
-from detach_core.signals.locations import NOWHERE
+from detach_core.windows.labels import NOWHERE
 
 # Of a batch, what the video networks may look at.
 PICTURES = frozenset({FRAMES, MEAN_FRAME, MOTION})

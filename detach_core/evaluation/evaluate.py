@@ -17,7 +17,7 @@ from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instance
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
 from detach_core.foundation.errors import ContractError
-from detach_core.signals.splitting import stratified_folds
+from detach_core.windows.splitting import stratified_folds
 
 Features = NDArray[np.float32] | NDArray[np.float64]
 

@@ -18,8 +18,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from detach_core.foundation.errors import NO_SPACE, BadInputError, NoSpaceError
-from detach_core.foundation.text import one_line
+from detach_core.foundation.errors import NO_SPACE, BadInputError, NoSpaceError, one_line
 
 MAX_FILES = 1_000_000  # a root such as / set by mistake must end in a message, not in a walk of the whole disk
 

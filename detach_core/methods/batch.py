@@ -1,4 +1,4 @@
-"""Batches of windows as methods get them: without file formats, and without class names unless requested.
+"""Batches of windows as methods receive them, and the video network that the baselines share.
 
 Names of classes reach a method only as `label` in its batches if it `uses_labels`; `Truth` is for monitoring alone.
 """
@@ -10,9 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from detach_core.encoders.video_weights import build_trunk
+from detach_core.foundation.errors import UserError
+from detach_core.settings.shared import SCRATCH, EncoderSettings, VideoStartSettings
 
 SENSOR, MEAN_FRAME, MOTION, FRAMES, FRAME = "sensor", "mean_frame", "motion", "frames", "frame"
+
+
 # Modalities that are cut from the recordings' frames and flow, which must lie in memory for them.
 STREAMED = frozenset({MOTION, FRAMES, FRAME})
 
@@ -120,3 +126,36 @@ def all_sensors(windows: WindowsAccess) -> Tensor:
 def starting_with(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors of one network, without its name in front."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+class VideoTrunk(nn.Module):
+    """Feature (B, 2 d) of a window's frames: as wide as DETACH's two halves together.
+
+    The frames' maps are averaged before the branches, so one feature stands for the clip. `video_init` says where the
+    network started, as the tables print it: `scratch`, or the name and digest of a weight file.
+    """
+
+    modality = FRAMES
+
+    def __init__(self, encoders: EncoderSettings, start: VideoStartSettings) -> None:
+        super().__init__()
+        self.dim = 2 * encoders.dim
+        self.encoder, self.video_init = build_trunk(start, dim=self.dim, size=encoders.size, time_average="features")
+
+    def forward(self, batch: WindowBatch) -> Tensor:
+        """Feature (B, 2 d)."""
+        feature: Tensor = self.encoder(required(batch.frames).transpose(1, 2))
+        return feature
+
+
+def refuse_weights(start: VideoStartSettings, method: str) -> None:
+    """Check that nobody expects `method`, whose video network is its own and not the trunk, to start from a file.
+
+    Raises:
+        UserError: `video.init` names one.
+    """
+    if start.init != SCRATCH:
+        raise UserError(
+            f"video.init: {method} has a video network of its own that the weights of {start.init} do not fit; set"
+            f" `scratch` for it in its variant's section `video`, or leave it out of the table's rows"
+        )

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from detach_core.foundation.files import atomic_path
 from detach_core.simulation.home import Home
 from detach_core.simulation.person_drawing import PersonDrawing, sample_body_motion
+from detach_core.simulation.registry import CameraSettings
 from detach_core.simulation.scene import PasserBy, Scene, draw_swaying
-from detach_core.simulation.settings import CameraSettings
 from detach_core.simulation.trace import Array, Trace
 
 LEVELS = np.arange(256, dtype=np.float32)

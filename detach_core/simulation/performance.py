@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from detach_core.simulation.home import Fixture, Home, PathPlanner, Point, walk, walking_time_s
-from detach_core.simulation.settings import DistractorSettings, HandlingSettings
+from detach_core.simulation.registry import DistractorSettings, HandlingSettings
 from detach_core.simulation.trace import Action, Array, Interval, Performance, Person, Trace, Visit
 
 # A slammed front is still moving when it meets its stop: this share of the minimum-jerk course has passed.

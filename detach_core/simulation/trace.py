@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from detach_core.simulation.registry import ClockSettings, SwitchSettings
 
 Array = NDArray[np.float64]
 
@@ -144,3 +148,117 @@ def generator_for(*parts: str | int) -> np.random.Generator:
     """The generator that belongs to `parts` (seed, home, subject, take, purpose): equal parts draw equal numbers."""
     name = hashlib.sha256(json.dumps(parts).encode()).digest()
     return np.random.default_rng(np.frombuffer(name, dtype=np.uint32).tolist())
+
+
+WANDER_OVER_S = 5.0
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def read_times(time_s: Array, knobs: ClockSettings, generator: np.random.Generator) -> Array:
+    """True times (T,) at which a system takes the samples that it stamps `time_s` (T,, evenly spaced)."""
+    rate_hz = 1 / float(time_s[1] - time_s[0])
+    wander = gaussian_filter1d(generator.standard_normal(len(time_s)), WANDER_OVER_S * rate_hz, mode="nearest")
+    wander *= knobs.wander_s / max(float(wander.std()), 1e-9)
+    offset = generator.uniform(-knobs.offset_s, knobs.offset_s)
+    return np.asarray(time_s + offset + wander)
+
+
+def hold(signal: NDArray[Scalar], rate_hz: float, times_s: Array) -> NDArray[Scalar]:
+    """`signal` (T, ...) at `rate_hz`, read at `times_s` (K,): the latest sample before each; ends are held."""
+    rows = np.clip(np.floor(times_s * rate_hz + 1e-6).astype(np.int64), 0, len(signal) - 1)
+    return signal[rows]
+
+
+def annotated(
+    intervals: list[Interval], *, until_s: float, label_jitter_s: float, generator: np.random.Generator
+) -> list[Interval]:
+    """`intervals` as a person annotates them: edges shifted, order kept, neighbours apart, none after `until_s`."""
+    found: list[Interval] = []
+    previous = 0.0
+    for interval in sorted(intervals, key=lambda each: each.start_s):
+        start_s, end_s = (
+            edge + float(generator.uniform(-label_jitter_s, label_jitter_s))
+            for edge in (interval.start_s, interval.end_s)
+        )
+        start_s = max(start_s, previous)
+        end_s = min(max(end_s, start_s + 0.2), until_s)
+        if end_s > start_s:
+            found.append(Interval(start_s, end_s, interval.label))
+            previous = end_s
+    return found
+
+
+Levels = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A switch on `fixture` that reads `active` while one of its `magnets` (opening fractions) is within `reach`."""
+
+    name: str
+    fixture: str
+    magnets: tuple[float, ...]
+    reach: float
+    active: int
+
+    def near(self, opening: Array) -> NDArray[np.bool_]:
+        """Whether a magnet is near, at each opening fraction (T,)."""
+        distance = np.abs(opening[:, None] - np.array(self.magnets))
+        return np.asarray((distance <= self.reach).any(axis=1))
+
+    def faultless(self, opening: Array) -> Levels:
+        """The levels (T,) of a switch without faults."""
+        return _levels(self.near(opening), self.active)
+
+
+def contact_levels(
+    contact: Contact, opening: Array, *, rate_hz: float, faults: SwitchSettings, generator: np.random.Generator
+) -> Levels:
+    """The levels (T,) that the switch reports for `opening` (T,) at `rate_hz`.
+
+    A missed contact stays missed for the whole passage of its magnet, as a magnet out of line does.
+    """
+    made = contact.near(opening)
+    edges = np.flatnonzero(np.diff(made.astype(np.int8), prepend=np.int8(0), append=np.int8(0)))
+    for first, last in edges.reshape(-1, 2):
+        # What rests at its magnet from the start on was seen when the recording was set up.
+        if first > 0 and generator.random() < faults.missed:
+            made[first:last] = False
+    for edge in np.flatnonzero(np.diff(made)) + 1:
+        chatter = round(generator.uniform(0, faults.bounce_s) * rate_hz)
+        made[edge : edge + chatter] ^= generator.random(len(made[edge : edge + chatter])) < 0.5
+    for start in np.flatnonzero(generator.random(len(made)) < faults.spurious_hz / rate_hz):
+        made[start : start + 1 + round(generator.exponential(0.15) * rate_hz)] ^= True
+    return _levels(made, contact.active)
+
+
+def _levels(made: NDArray[np.bool_], active: int) -> Levels:
+    return np.where(made, active, 1 - active).astype(np.int8)
+
+
+Location = NDArray[np.int16]
+
+
+def handled_fixture(trace: Trace, times_s: Array, names: Sequence[str]) -> Location:
+    """(K,) which of `names` is being handled at `times_s` (K,), -1 for none."""
+    found = np.full(len(times_s), -1, dtype=np.int16)
+    for action in trace.actions:
+        if action.fixture in names:
+            found[(times_s >= action.start_s) & (times_s < action.end_s)] = names.index(action.fixture)
+    return found
+
+
+def truth_arrays(trace: Trace, times_s: Array) -> dict[str, NDArray[Any]]:
+    """Further truth by name: `opening_<fixture>` (K,), `person_xy_m` (K, 2), and the actions as columns."""
+    found: dict[str, NDArray[Any]] = {
+        f"opening_{name}": hold(signal, trace.rate_hz, times_s).astype(np.float32)
+        for name, signal in trace.opening.items()
+    }
+    found["person_xy_m"] = hold(trace.person_xy_m, trace.rate_hz, times_s).astype(np.float32)
+    names = list(trace.opening)
+    found["action_start_s"] = np.array([action.start_s for action in trace.actions], dtype=np.float64)
+    found["action_end_s"] = np.array([action.end_s for action in trace.actions], dtype=np.float64)
+    found["action_fixture"] = np.array([names.index(action.fixture) for action in trace.actions], dtype=np.int16)
+    found["action_opening"] = np.array([action.opening for action in trace.actions], dtype=np.int8)
+    return found

@@ -14,16 +14,16 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.activation_maps import PICTURES, choose_windows, map_networks, motion_shares
-from detach_core.evaluation.map_placement import Pictures
+from detach_core.evaluation.embedding_map import Pictures
 from detach_core.evaluation.settings import ActivationMapsJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.batches import ResidentWindows
-from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import initial_method, rebuild
 from detach_core.training.job import settings_of
+from detach_core.training.processes import choose_device, prepare
 from detach_core.training.randomness import seed_everything
 
 

@@ -15,7 +15,7 @@ from detach_core.evaluation.settings import read_claims
 from detach_core.foundation.logs import stage_log
 from detach_core.reports.comparisons import claims_caption, claims_frame, readable_claims
 from detach_core.reports.tables import refuse_mixed_sources, write_table
-from detach_core.training.device import choose_device, prepare
+from detach_core.training.processes import choose_device, prepare
 
 READERS: dict[str, Callable[[str | Path], Found]] = {
     "metrics": read_metrics,

@@ -14,8 +14,8 @@ from detach_core.evaluation.settings import EmbedJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import embed_windows, rebuild
+from detach_core.training.processes import choose_device, prepare
 
 
 def embed(

@@ -19,15 +19,13 @@ from tqdm import tqdm
 from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
-from detach_core.datasets.registry import build_adapter
-from detach_core.datasets.settings import ExtractFramesSettings, NativeSettings, VideoSettings
-from detach_core.datasets.video_display import PictureFitter
+from detach_core.datasets.registry import ExtractFramesSettings, NativeSettings, VideoSettings, build_adapter
 from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
-from detach_core.datasets.video_pictures import Picture, PictureCount, read_pictures, with_held
+from detach_core.datasets.video_pictures import Picture, PictureCount, PictureFitter, read_pictures, with_held
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.signals.frames import nearest_pictures, num_ticks, rgb_of_planar
+from detach_core.signals.motion import nearest_pictures, num_ticks, rgb_of_planar
 
 _RATE_DIFFERENCE = 5e-4
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from detach_core.contracts.frames import compand, create_flow, read_frames
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
-from detach_core.datasets.settings import FlowStageSettings
+from detach_core.datasets.registry import FlowStageSettings
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.motion import consecutive_flow, flow_function

@@ -26,8 +26,8 @@ from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import METHODS
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.training.batches import ResidentWindows
-from detach_core.training.device import choose_device, prepare
 from detach_core.training.embedding import rebuild
+from detach_core.training.processes import choose_device, prepare
 from detach_core.training.randomness import derived_seed
 from detach_core.training.session import normalisation_from_dict
 

@@ -13,17 +13,14 @@ from tqdm import tqdm
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.rows import JoinedRows, rows_of
-from detach_core.contracts.streams import StreamSource
-from detach_core.contracts.windows import Windows, write_windows
-from detach_core.datasets.settings import PackSettings
-from detach_core.datasets.shard import Shard, open_shards
+from detach_core.contracts.windows import StreamSource, Windows, write_windows
+from detach_core.datasets.registry import PackSettings
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.signals.frames import MeanFrames
-from detach_core.signals.locations import locate_windows
-from detach_core.signals.packing import RecordingWindows, cut_windows
-from detach_core.signals.windowing import rows_per_window
+from detach_core.signals.motion import MeanFrames
+from detach_core.windows.labels import locate_windows
+from detach_core.windows.packing import RecordingWindows, Shard, cut_windows, open_shards, rows_per_window
 
 
 def pack(

@@ -7,7 +7,7 @@ from pathlib import Path
 from detach_core.contracts.checkpoint import write_snapshots
 from detach_core.methods.registry import METHODS
 from detach_core.training.job import read_job
-from detach_core.training.launch import in_processes
+from detach_core.training.processes import in_processes
 from detach_core.training.session import Trained, train_to_files
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from detach_core.contracts.embeddings import Assignments, write_assignments
 from detach_core.training.job import read_job
-from detach_core.training.launch import in_processes
+from detach_core.training.processes import in_processes
 from detach_core.training.session import Trained, train_to_files
 
 

@@ -20,7 +20,7 @@ from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.training.device import choose_device
+from detach_core.training.processes import choose_device
 
 
 def probe(

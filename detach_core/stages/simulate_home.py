@@ -15,8 +15,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.raw_files import describe_files, write_raw_manifest
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import Plain, Settings, from_plain
-from detach_core.simulation.registry import build_simulation, home_settings
-from detach_core.simulation.settings import HomeSettings, NativeFiles, native_files
+from detach_core.simulation.registry import HomeSettings, NativeFiles, build_simulation, home_settings, native_files
 
 
 @dataclass(frozen=True)

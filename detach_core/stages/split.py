@@ -11,12 +11,11 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, write_split
 from detach_core.contracts.windows import open_windows
-from detach_core.datasets.settings import SplitStageSettings
+from detach_core.datasets.registry import SplitStageSettings
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.normalization import fit
-from detach_core.signals.overlap import audit, refuse_leaks
-from detach_core.signals.partition import build_protocols, partition
+from detach_core.windows.splitting import audit, build_protocols, partition, refuse_leaks
 
 
 def split(*, settings: str, windows_path: str | Path, split_path: str | Path, log_path: str | Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.intervals import aggregate
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.reports import results_table as tables

@@ -8,8 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.encoders.video_weights import described_start, without_path
-from detach_core.methods.registry import METHODS
-from detach_core.methods.settings import SecondStageSettings, VideoNetworkSettings
+from detach_core.methods.registry import METHODS, SecondStageSettings, VideoNetworkSettings
 from detach_core.settings.base import Plain, Settings, from_plain, to_plain
 from detach_core.settings.shared import AugmentationSettings, MachinesSettings
 

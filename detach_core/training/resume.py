@@ -29,7 +29,7 @@ from detach_core.foundation.files import remove
 from detach_core.methods.batch import starting_with
 from detach_core.methods.method import AnyMethod
 from detach_core.training.batches import ResidentWindows
-from detach_core.training.device import choose_device
+from detach_core.training.processes import choose_device
 from detach_core.training.randomness import global_random_state, restore_global_random_state
 
 # The packages whose code decides over the bits of a training.

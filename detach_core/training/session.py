@@ -22,10 +22,9 @@ from detach_core.methods.batch import STREAMED
 from detach_core.methods.method import AnyMethod, check_widths
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
-from detach_core.training.device import choose_device, prepare
 from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
 from detach_core.training.loop import TrainingRun, train
-from detach_core.training.processes import Processes, alone, joined, own_rank
+from detach_core.training.processes import Processes, alone, choose_device, joined, own_rank, prepare
 from detach_core.training.randomness import seed_everything
 from detach_core.training.resume import StateKeeper, training_identity
 

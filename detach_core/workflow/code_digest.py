@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 from detach_core.datasets.registry import DATASETS
 from detach_core.foundation.files import write_text
 from detach_core.methods.registry import METHODS
-from detach_core.settings.registry import Plugin
+from detach_core.settings.base import Plugin
 
 PACKAGE = "detach_core"
 # What runs every stage: the script of the rules, and what it imports.

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from detach_core.acquisition.fingerprints import Fingerprints
-from detach_core.acquisition.local import RawFolder
-from detach_core.config.resolved import Config
+from detach_core.acquisition.local import Fingerprints, RawFolder
+from detach_core.config.load import Config
 from detach_core.foundation.files import list_files, matching_files
 
 FINGERPRINTS = ".snakemake/raw_fingerprints.json"

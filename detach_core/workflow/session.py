@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from detach_core.acquisition.local import local_troubles
 from detach_core.config.evidence import RESERVED
-from detach_core.config.resolved import Config
+from detach_core.config.load import Config
 from detach_core.reports.captions import Caption, as_label, heading, table_caption
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Stage, Wildcards

@@ -16,7 +16,7 @@ from detach_core.config.evidence import (
     significance_keys,
     significance_settings,
 )
-from detach_core.config.resolved import Config
+from detach_core.config.load import Config
 from detach_core.evaluation.settings import ArtifactKey
 from detach_core.settings.base import to_plain
 from detach_core.workflow.raw_files import RawFiles

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from detach_core.acquisition.fingerprints import HASHED_BYTES, Fingerprints
+from detach_core.acquisition.local import HASHED_BYTES, Fingerprints
 
 STAMP_NS = 1_600_000_000_000_000_123
 
@@ -18,7 +18,7 @@ def put(path, content, stamp_ns=STAMP_NS):
 @pytest.fixture
 def patient(monkeypatch):
     """Files of now count as settled."""
-    monkeypatch.setattr("detach_core.acquisition.fingerprints._SETTLED_NS", -1)
+    monkeypatch.setattr("detach_core.acquisition.local._SETTLED_NS", -1)
 
 
 def test_a_small_file_goes_by_its_content_and_a_large_one_by_size_and_stamp(tmp_path):

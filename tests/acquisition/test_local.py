@@ -16,7 +16,7 @@ from detach_core.acquisition.local import (
     origin_of,
 )
 from detach_core.datasets.opportunity.settings import OpportunityNative
-from detach_core.datasets.settings import FileGlobs
+from detach_core.datasets.registry import FileGlobs
 from detach_core.foundation.errors import UserError
 
 NATIVE = FileGlobs(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.acquisition.members import MAX_HEADER_BYTES, archive_members, member_path
+from detach_core.acquisition.archive import MAX_HEADER_BYTES, archive_members, member_path
 
 
 def write_tar(path, names, mode="w"):

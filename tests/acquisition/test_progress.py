@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import logging
 
-from detach_core.acquisition import progress
-from detach_core.acquisition.progress import byte_progress
+from detach_core.acquisition import download
+from detach_core.acquisition.download import byte_progress
 
 
 def test_the_log_hears_now_and_then_how_far_it_is(caplog, monkeypatch, log):
     now = iter([0.0, 10.0, 31.0, 32.0, 62.0])
-    monkeypatch.setattr(progress, "_now_s", lambda: next(now))
+    monkeypatch.setattr(download, "_now_s", lambda: next(now))
     with (
         caplog.at_level(logging.INFO, "detach.test"),
         byte_progress(log, "a.zip", total=10_000_000, done=1_000_000) as go,
@@ -19,7 +19,7 @@ def test_the_log_hears_now_and_then_how_far_it_is(caplog, monkeypatch, log):
 
 
 def test_an_unknown_total_is_fine(caplog, monkeypatch, log):
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(download, "SECONDS_BETWEEN_LINES", 0.0)
     with caplog.at_level(logging.INFO, "detach.test"), byte_progress(log, "a.zip", total=None) as go:
         go(3_000_000)
     assert [record.message for record in caplog.records] == ["a.zip: 3 MB"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from detach_core.acquisition.reply import TransientError, check_answer, judge_failure, part_start, whole_of
+from detach_core.acquisition.download import TransientError, check_answer, judge_failure, part_start, whole_of
 from detach_core.foundation.errors import UserError
 
 URL = "https://user:sesame@example.org/a.zip?token=sesame"

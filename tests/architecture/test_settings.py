@@ -7,8 +7,8 @@ from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config import evidence
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
-from detach_core.datasets.registry import DATASETS
-from detach_core.datasets.settings import (
+from detach_core.datasets.registry import (
+    DATASETS,
     ExtractFramesSettings,
     FlowStageSettings,
     IngestSettings,

@@ -1,7 +1,6 @@
 import pytest
 
-from detach_core.config.candidates import CHANGEABLE
-from detach_core.config.variants import COMMON
+from detach_core.config.variants import CHANGEABLE, COMMON
 
 
 def test_candidates_change_shared_sections_that_stage_1_does_not_stand_on():

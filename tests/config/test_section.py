@@ -3,8 +3,8 @@ import json
 import pytest
 from pydantic import Field, ValidationError
 
+from detach_core.config.document import Section, canonical, plain
 from detach_core.config.load import load_config
-from detach_core.config.section import Section, canonical, plain
 from detach_core.settings.base import Settings
 
 

@@ -4,9 +4,8 @@ import datetime
 
 import pytest
 
-from detach_core.config.errors import ConfigError
-from detach_core.config.section import Section
-from detach_core.config.validation import validated
+from detach_core.config.document import Section
+from detach_core.config.errors import ConfigError, validated
 from detach_core.methods.detach.settings import SpatialSettings
 from detach_core.settings.base import Settings
 from detach_core.settings.shared import OptimizerSettings

@@ -6,7 +6,7 @@ import pytest
 
 from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.streams import StreamSource, load_streams, open_streams, write_virtual
+from detach_core.contracts.windows import StreamSource, load_streams, open_streams, write_virtual
 from detach_core.foundation.errors import ContractError
 
 PROVENANCE = make_provenance(stage="test", source="simulated", settings={})

@@ -8,8 +8,7 @@ import pytest
 
 from detach_core.contracts import rows
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.streams import StreamSource
-from detach_core.contracts.windows import Windows, open_windows, read_windows, write_windows
+from detach_core.contracts.windows import StreamSource, Windows, open_windows, read_windows, write_windows
 from detach_core.foundation.errors import ContractError
 
 

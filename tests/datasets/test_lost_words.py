@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from detach_core.datasets.lost_words import LostWords
-from detach_core.datasets.settings import LOST_WORDS
+from detach_core.datasets.registry import LOST_WORDS
+from detach_core.datasets.text_file import LostWords
 
 
 @pytest.mark.parametrize(

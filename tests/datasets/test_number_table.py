@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.datasets.lost_words import LostWords
-from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.settings import LOST_WORDS
+from detach_core.datasets.registry import LOST_WORDS
+from detach_core.datasets.text_file import LostWords, read_number_blocks
 from detach_core.foundation.errors import BadInputError
 
 GOOD = b"0 1.5 NaN -3\n33 2.5 7 1e3\n67 3.5 8 -0.25\n"

@@ -1,7 +1,6 @@
 import pytest
 
-from detach_core.datasets.registry import DATASETS
-from detach_core.datasets.settings import FileGlobs
+from detach_core.datasets.registry import DATASETS, FileGlobs
 
 
 def test_a_kind_of_file_that_a_dataset_does_not_have_has_no_patterns():

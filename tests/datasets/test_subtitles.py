@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from detach_core.datasets.subtitles import Caption, read_captions
+from detach_core.datasets.opportunity.text import Caption, read_captions
 from detach_core.foundation.errors import BadInputError
 
 TEXT = "1\n00:00:01,500 --> 00:00:03,000\n406516 - Open Door 1\n\n2\n01:02:03,004 --> 01:02:04,000\ntwo\nlines\n"

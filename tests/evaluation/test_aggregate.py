@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.intervals import aggregate
 
 
 def test_one_seed_keeps_its_own_interval_and_has_no_deviation(make_metrics):

@@ -13,8 +13,7 @@ from detach_core.evaluation.evaluate import Units, evaluate_protocols
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import fit_logistic_probes
 from detach_core.signals.normalization import fit
-from detach_core.signals.partition import build_protocols, partition
-from detach_core.signals.splitting import rotating_folds, stratified_folds
+from detach_core.windows.splitting import build_protocols, partition, rotating_folds, stratified_folds
 
 
 def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pretrain=0.5, folds=4, fold_draws=1):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detach_core.evaluation.map_placement import enlarge, min_max, placement, shrink
+from detach_core.evaluation.embedding_map import enlarge, min_max, placement, shrink
 
 
 def test_a_pixel_at_a_cells_centre_shows_that_cell_and_one_between_two_shows_both():

@@ -6,7 +6,7 @@ import torch
 
 from detach_core.contracts.analysis import MAPS, FeatureMaps
 from detach_core.evaluation.activation_maps import motion_shares, moving_pixels, on_motion
-from detach_core.evaluation.map_placement import placement
+from detach_core.evaluation.embedding_map import placement
 from detach_core.methods.batch import WindowBatch
 
 HEIGHT, WIDTH = 8, 12

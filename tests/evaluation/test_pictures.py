@@ -1,6 +1,6 @@
 import numpy as np
 
-from detach_core.evaluation.map_placement import Pictures, brightness_change, grey_levels
+from detach_core.evaluation.embedding_map import Pictures, brightness_change, grey_levels
 
 
 def test_a_window_shows_its_own_rows_of_its_recording(windows):

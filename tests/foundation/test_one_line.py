@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.foundation.text import LONGEST, one_line, shown
+from detach_core.foundation.errors import LONGEST, one_line, shown
 
 
 @pytest.mark.parametrize(

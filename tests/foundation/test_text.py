@@ -1,6 +1,6 @@
 import pytest
 
-from detach_core.foundation.text import label_fault, refuse_no_label
+from detach_core.foundation.errors import label_fault, refuse_no_label
 
 
 @pytest.mark.parametrize(

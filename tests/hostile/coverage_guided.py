@@ -17,9 +17,9 @@ with atheris.instrument_imports(include=["detach_core"]):
     from detach_core.contracts.history import read_history
     from detach_core.contracts.split import read_split
     from detach_core.datasets.clock_text import ClockText
-    from detach_core.datasets.number_table import read_number_blocks
     from detach_core.datasets.opportunity.text import track_intervals
     from detach_core.datasets.registry import build_adapter
+    from detach_core.datasets.text_file import read_number_blocks
     from detach_core.foundation.errors import UserError
 
 HERE = Path(__file__).parent

@@ -17,10 +17,9 @@ from detach_core.config.yaml_file import read_yaml
 from detach_core.contracts.history import read_history
 from detach_core.contracts.split import read_split
 from detach_core.datasets.clock_text import ClockText
-from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.opportunity.text import track_intervals
+from detach_core.datasets.opportunity.text import read_captions, track_intervals
 from detach_core.datasets.registry import build_adapter
-from detach_core.datasets.subtitles import read_captions
+from detach_core.datasets.text_file import read_number_blocks
 from detach_core.foundation.errors import UserError
 from tests.fixtures.native_files import CLASSES, HWU_HEADER, opportunity_lines
 from tests.hostile.cases_native import hwu, opportunity

@@ -5,8 +5,7 @@ from torch import nn
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import InputShape, WindowBatch
 from detach_core.methods.method import Embedding, Method, check_widths, join_halves
-from detach_core.methods.registry import METHODS
-from detach_core.methods.settings import MethodSettings
+from detach_core.methods.registry import METHODS, MethodSettings
 
 SHAPE = InputShape(2, 60, 10, 24, 32, 30.0, 5.0, 3, "window")
 

@@ -3,8 +3,7 @@ from dataclasses import fields
 import pytest
 
 from detach_core.config.variants import COMMON
-from detach_core.methods.registry import METHODS
-from detach_core.methods.settings import MethodSettings, TrainedSettings, VideoNetworkSettings
+from detach_core.methods.registry import METHODS, MethodSettings, TrainedSettings, VideoNetworkSettings
 from detach_core.settings.base import Settings, derived_fields, field_types
 
 

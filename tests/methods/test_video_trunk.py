@@ -6,8 +6,7 @@ from safetensors.torch import save_file
 
 from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.foundation.errors import UserError
-from detach_core.methods.batch import FRAMES
-from detach_core.methods.video_trunk import VideoTrunk, refuse_weights
+from detach_core.methods.batch import FRAMES, VideoTrunk, refuse_weights
 from detach_core.settings.shared import VideoStartSettings
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Split
-from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.intervals import aggregate
 from detach_core.evaluation.retrieval import METRICS as RETRIEVAL_METRICS
 from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings

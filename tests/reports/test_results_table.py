@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from detach_core.evaluation.aggregate import aggregate
+from detach_core.evaluation.intervals import aggregate
 from detach_core.reports.results_table import readable, results_caption, results_frame
 
 COLUMNS = """dataset method protocol source probed n_seeds n_test f1_weighted f1_weighted_low f1_weighted_high

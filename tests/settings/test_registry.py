@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from detach_core.settings.registry import Plugin, Registry
+from detach_core.settings.base import Plugin, Registry
 from detach_core.settings.shared import OptimizerSettings
 
 OWN = """
@@ -58,8 +58,8 @@ def test_a_plugin_of_this_package_is_imported_from_its_place(registry):
 
 
 def test_settings_of_this_package_come_without_the_implementation():
-    registry = Registry("thing", {"gone": Plugin("detach_core.methods", "MethodSettings", "not_there:Gone")})
-    assert registry.settings("gone").__name__ == "MethodSettings"
+    registry = Registry("thing", {"gone": Plugin("detach_core.methods.primus", "PrimusSettings", "not_there:Gone")})
+    assert registry.settings("gone").__name__ == "PrimusSettings"
     with pytest.raises(ModuleNotFoundError, match="not_there"):
         registry.implementation("gone")
 

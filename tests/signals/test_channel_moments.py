@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detach_core.signals import channel_moments as module
-from detach_core.signals.channel_moments import channel_moments, pairwise_sum
+from detach_core.signals import normalization as module
+from detach_core.signals.normalization import channel_moments, pairwise_sum
 
 
 @pytest.mark.parametrize("at_once", [1, 2_000, 50_000])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.signals.median import median
+from detach_core.signals.sample_times import median
 
 POSITIVE = st.floats(0.0, 1e300, allow_subnormal=True)
 

@@ -15,7 +15,7 @@ from detach_core.simulation.hwu_usp.recording import HwuSimulation
 from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
 from detach_core.simulation.opportunity.recording import OpportunitySimulation
 from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
-from detach_core.simulation.settings import CameraSettings, native_files
+from detach_core.simulation.registry import CameraSettings, native_files
 from detach_core.simulation.trace import Person, Trace
 
 QUIET = CameraSettings(

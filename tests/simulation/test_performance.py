@@ -7,7 +7,7 @@ import pytest
 
 from detach_core.settings.base import from_plain
 from detach_core.simulation.performance import Body, Stop, minimum_jerk, opening_motion, row, surroundings
-from detach_core.simulation.settings import DistractorSettings, HandlingSettings
+from detach_core.simulation.registry import DistractorSettings, HandlingSettings
 from detach_core.simulation.trace import Visit
 
 PLAIN = {"partial_stop": 0, "regrip": 0, "overshoot": 0, "slam": 0, "soft_close": 0, "half_open": 0, "left_open": 0}

@@ -5,8 +5,7 @@ import pytest
 from detach_core.settings.base import to_plain
 from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
 from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
-from detach_core.simulation.registry import HOMES, build_simulation, home_settings
-from detach_core.simulation.settings import native_files
+from detach_core.simulation.registry import HOMES, build_simulation, home_settings, native_files
 
 
 class MyHome:

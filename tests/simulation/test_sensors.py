@@ -9,8 +9,11 @@ import pytest
 from detach_core.settings.base import from_plain
 from detach_core.simulation.hwu_usp.layout import hwu_home
 from detach_core.simulation.hwu_usp.recording import active_sensor
-from detach_core.simulation.sensors import (
+from detach_core.simulation.registry import ClockSettings, SwitchSettings
+from detach_core.simulation.trace import (
+    Action,
     Contact,
+    Interval,
     annotated,
     contact_levels,
     handled_fixture,
@@ -18,8 +21,6 @@ from detach_core.simulation.sensors import (
     read_times,
     truth_arrays,
 )
-from detach_core.simulation.settings import ClockSettings, SwitchSettings
-from detach_core.simulation.trace import Action, Interval
 
 TIME_S = np.arange(9000) / 30
 

@@ -4,11 +4,10 @@ from dataclasses import MISSING, fields, is_dataclass
 
 import pytest
 
+from detach_core.config.errors import validated
 from detach_core.config.schema import settings_schema
-from detach_core.config.validation import validated
 from detach_core.settings.base import to_plain
-from detach_core.simulation.registry import HOMES
-from detach_core.simulation.settings import CameraSettings, native_files
+from detach_core.simulation.registry import HOMES, CameraSettings, native_files
 
 
 @pytest.mark.parametrize("name", [*HOMES])

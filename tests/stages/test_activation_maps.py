@@ -10,7 +10,7 @@ from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
 from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.map_placement import Pictures
+from detach_core.evaluation.embedding_map import Pictures
 from detach_core.methods.registry import build_method
 from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps

@@ -22,7 +22,7 @@ import numpy as np
 
 from detach_core.contracts.recording import Annotation, Recording
 from detach_core.datasets.adapter import DatasetAdapter
-from detach_core.datasets.settings import NativeSettings
+from detach_core.datasets.registry import NativeSettings
 
 
 @dataclass(frozen=True, kw_only=True)

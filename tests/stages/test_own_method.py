@@ -29,7 +29,7 @@ from typing import Annotated
 from torch import nn
 
 from detach_core.methods.method import Embedding, Method
-from detach_core.methods.settings import TrainedSettings
+from detach_core.methods.registry import TrainedSettings
 from detach_core.settings.base import Range
 from tests.fixtures.toy_home import home, one_thread, toy
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from detach_core.foundation.errors import UserError
-from detach_core.training import device
-from detach_core.training.device import choose_device, keep_freed_memory, prepare
+from detach_core.training import processes
+from detach_core.training.processes import choose_device, keep_freed_memory, prepare
 
 SCRIPT = """
 import resource, sys, numpy as np
-from detach_core.training.device import keep_freed_memory
+from detach_core.training.processes import keep_freed_memory
 if sys.argv[1] == "keep" and not keep_freed_memory():
     sys.exit(3)
 def faults():
@@ -41,7 +41,7 @@ def test_large_blocks_are_not_mapped_anew():
 
 
 def test_a_c_library_without_the_switch_is_no_error(monkeypatch):
-    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: ctypes)
+    monkeypatch.setattr(processes.ctypes, "CDLL", lambda name: ctypes)
     assert keep_freed_memory() is False
 
 
@@ -81,7 +81,7 @@ def test_no_other_place_decides_about_tf32():
     folder = Path(__file__).resolve().parents[2] / "detach_core"
     texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
     found = {path.name for path, text in texts.items() if "allow_tf32" in text or "float32_matmul_precision" in text}
-    assert found == {"device.py"}
+    assert found == {"processes.py"}
 
 
 @pytest.mark.gpu
@@ -114,7 +114,7 @@ def test_threads_are_those_of_the_config():
 
 def test_preparing_a_cpu_does_not_import_torchs_compiler():
     script = (
-        "import sys, torch; from detach_core.training.device import prepare; prepare(torch.device('cpu'), threads=1)"
+        "import sys, torch; from detach_core.training.processes import prepare; prepare(torch.device('cpu'), threads=1)"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"{script}; print('torch._dynamo' in sys.modules)"], capture_output=True, text=True

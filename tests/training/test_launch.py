@@ -10,7 +10,7 @@ import pytest
 from detach_core.foundation.errors import UserError
 from detach_core.methods.controls.settings import StatisticsSettings
 from detach_core.settings.shared import MachinesSettings
-from detach_core.training import launch
+from detach_core.training import processes
 from detach_core.training.job import TrainingJob
 
 
@@ -28,17 +28,17 @@ def no_processes_yet(monkeypatch):
 @pytest.mark.parametrize(("devices", "nodes", "expected"), [(1, 1, False), (2, 1, True), (1, 2, True)])
 def test_several_devices_or_nodes_need_processes(monkeypatch, devices, nodes, expected):
     values = MachinesSettings(devices=devices, nodes=nodes)
-    assert launch.is_shared(values) is expected
+    assert processes.is_shared(values) is expected
     monkeypatch.setenv("WORLD_SIZE", str(devices * nodes))
-    assert launch.is_shared(values) is expected, "it may be another program's"
+    assert processes.is_shared(values) is expected, "it may be another program's"
     monkeypatch.setenv("DETACH_LAUNCHED", "1")
-    assert not launch.is_shared(values)
+    assert not processes.is_shared(values)
 
 
 def test_one_process_runs_the_stage_itself():
     called = []
 
-    @launch.in_processes
+    @processes.in_processes
     def stage(*, settings, seed):
         """What it does."""
         called.append((settings, seed))
@@ -56,9 +56,9 @@ def test_processes_get_the_stage_as_a_plan_that_is_gone_afterwards(tmp_path, mon
         seen.append((arguments[:-1], json.loads(Path(arguments[-1]).read_text(encoding="utf-8"))))
         return 0
 
-    monkeypatch.setattr(launch, "run_agent", agent)
+    monkeypatch.setattr(processes, "run_agent", agent)
 
-    @launch.in_processes
+    @processes.in_processes
     def pretrain(*, settings, log_path, spatial_path):
         raise AssertionError("this process is only to launch")
 
@@ -72,16 +72,16 @@ def test_processes_get_the_stage_as_a_plan_that_is_gone_afterwards(tmp_path, mon
 
 
 def test_the_processes_exit_code_is_the_stage_s(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "run_agent", lambda arguments: 143)
+    monkeypatch.setattr(processes, "run_agent", lambda arguments: 143)
     with pytest.raises(SystemExit) as ended:
-        launch.launch("pretrain", {"settings": settings(devices=2), "log_path": tmp_path / "log.txt"})
+        processes.launch("pretrain", {"settings": settings(devices=2), "log_path": tmp_path / "log.txt"})
     assert ended.value.code == 143
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_launch_that_is_refused_says_so_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        launch.launch("pretrain", {"settings": settings(devices=2, nodes=2), "log_path": tmp_path / "log.txt"})
+        processes.launch("pretrain", {"settings": settings(devices=2, nodes=2), "log_path": tmp_path / "log.txt"})
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("[pretrain] nodes: 2 were asked for")
     assert line in (tmp_path / "log.txt").read_text().replace("ERROR ", "[pretrain] ")
@@ -90,11 +90,11 @@ def test_a_launch_that_is_refused_says_so_in_one_line(tmp_path, capsys):
 def test_several_nodes_outside_of_slurm_or_of_another_number_are_refused(monkeypatch):
     values = MachinesSettings(devices=4, nodes=2)
     with pytest.raises(UserError, match=r"nodes: 2 were asked for, but this is no Slurm job; .*docs/slurm.md"):
-        launch.slurm_command(values, "plan.json")
+        processes.slurm_command(values, "plan.json")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
-    monkeypatch.setattr(launch, "_num_nodes", lambda job: "3")
+    monkeypatch.setattr(processes, "_num_nodes", lambda job: "3")
     with pytest.raises(UserError, match="a Slurm job of 3"):
-        launch.slurm_command(values, "plan.json")
+        processes.slurm_command(values, "plan.json")
 
 
 # Plays srun: starts the command once for each task at the same time, as on so many nodes.
@@ -125,8 +125,8 @@ def test_the_agents_of_several_nodes_meet(tmp_path, monkeypatch):
     (tmp_path / "worker.py").write_text(WORKER)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    monkeypatch.setattr(launch.socket, "gethostname", lambda: "localhost")
-    command = launch.slurm_command(MachinesSettings(devices=2, nodes=2, threads=3), "PLAN")
+    monkeypatch.setattr(processes.socket, "gethostname", lambda: "localhost")
+    command = processes.slurm_command(MachinesSettings(devices=2, nodes=2, threads=3), "PLAN")
     assert command[0] == "srun"
     assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=6"} <= set(command)
     assert command[-3:] == ["-m", "detach_core.stages", "PLAN"]
@@ -149,7 +149,7 @@ with joined("cpu", 2) as found:
     found.decide(True)
 """
     (tmp_path / "worker.py").write_text(worker)
-    command = [sys.executable, "-m", "detach_core.training.launch", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, "-m", "detach_core.training.processes", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*command, tmp_path / "worker.py"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "the second leaves" in done.stderr
@@ -157,7 +157,7 @@ with joined("cpu", 2) as found:
 
 def test_an_agent_ends_with_its_worker_s_code_and_without_words_of_its_own(tmp_path):
     (tmp_path / "worker.py").write_text("import sys; sys.exit('one sentence')")
-    command = [sys.executable, "-m", "detach_core.training.launch", "--standalone", "--nproc-per-node", "1"]
+    command = [sys.executable, "-m", "detach_core.training.processes", "--standalone", "--nproc-per-node", "1"]
     done = subprocess.run([*command, tmp_path / "worker.py"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["one sentence"]

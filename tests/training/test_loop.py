@@ -7,7 +7,7 @@ from torch import nn
 from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import MEAN_FRAME, SENSOR
 from detach_core.methods.method import Embedding, Method
-from detach_core.methods.settings import TrainedSettings
+from detach_core.methods.registry import TrainedSettings
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import (

@@ -69,7 +69,7 @@ def shared_folder(home, tmp_path_factory):
         "-W",
         "error",
         "-m",
-        "detach_core.training.launch",
+        "detach_core.training.processes",
         "--standalone",
         "--nproc-per-node",
         "2",

@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 
-from detach_core.acquisition.fingerprints import HASHED_BYTES
+from detach_core.acquisition.local import HASHED_BYTES
 
 pytestmark = pytest.mark.slow
 

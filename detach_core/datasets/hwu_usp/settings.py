@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from detach_core.datasets.settings import LOST_WORDS, NativeSettings, Origin
+from detach_core.datasets.registry import LOST_WORDS, NativeSettings, Origin
 from detach_core.settings.base import Label, Range, Share
 
 HWU_USP_PAPER = "https://www.mdpi.com/1424-8220/21/3/768"

@@ -12,9 +12,8 @@ from pathlib import Path
 from detach_core.contracts.recording import Places, Recording
 from detach_core.contracts.rows import Rows, Spool
 from detach_core.datasets.adapter import DatasetAdapter
-from detach_core.datasets.lost_words import LostWords
-from detach_core.datasets.number_table import read_number_blocks
-from detach_core.datasets.opportunity.columns import (
+from detach_core.datasets.opportunity.settings import OpportunityNative
+from detach_core.datasets.opportunity.text import (
     FIXTURES,
     GESTURES,
     LABEL_COLUMN,
@@ -22,13 +21,15 @@ from detach_core.datasets.opportunity.columns import (
     TIME_COLUMN,
     action_of_gesture,
     ambient_columns,
+    choose_intervals,
+    column_intervals,
     fixture_of_channel,
     fixture_of_gesture,
+    to_annotations,
+    track_intervals,
 )
-from detach_core.datasets.opportunity.settings import OpportunityNative
-from detach_core.datasets.opportunity.text import choose_intervals, column_intervals, to_annotations, track_intervals
-from detach_core.datasets.sensor_checks import check_gaps, check_increasing, check_rate, check_repeats
-from detach_core.datasets.sensor_spool import SensorSpool
+from detach_core.datasets.sensor_checks import SensorSpool, check_gaps, check_increasing, check_rate, check_repeats
+from detach_core.datasets.text_file import LostWords, read_number_blocks
 from detach_core.foundation.errors import UserError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock, sampling_rate_hz
 from detach_core.signals.sample_times import sample_times, stamped_clock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from detach_core.datasets.settings import LOST_WORDS, Globs, NativeSettings, Origin, Seconds
+from detach_core.datasets.registry import LOST_WORDS, Globs, NativeSettings, Origin, Seconds
 from detach_core.settings.base import Share
 
 OPPORTUNITY_DOI = "https://doi.org/10.24432/C5M027"

@@ -1,22 +1,195 @@
-"""OPPORTUNITY's annotations: label column 250, and the .srt tracks that Opportunity++ adds.
-
-Column 250 rules and the track is compared with it; where the column says nothing, the track rules.
-"""
+"""OPPORTUNITY's text files: ambient columns, ML_Both_Arms codes, and the subtitle tracks of Opportunity++."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from detach_core.contracts.recording import Annotation
 from detach_core.contracts.rows import Rows, blocks
-from detach_core.datasets.opportunity.columns import GESTURES, LABEL_COLUMN, NULL_CODE
-from detach_core.datasets.subtitles import read_captions
+from detach_core.datasets.text_file import read_text
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.labels import runs
+from detach_core.windows.labels import runs
+
+NUM_COLUMNS = 250
+
+TIME_COLUMN = 1  # MILLISEC
+
+LABEL_COLUMN = 250  # ML_Both_Arms
+
+FIRST_SWITCH = 195
+
+SWITCHES = (
+    "DISHWASHER S1", "FRIDGE S3", "FRIDGE S2", "FRIDGE S1", "MIDDLEDRAWER S1", "MIDDLEDRAWER S2", "MIDDLEDRAWER S3",
+    "LOWERDRAWER S3", "LOWERDRAWER S2", "UPPERDRAWER", "DISHWASHER S3", "LOWERDRAWER S1", "DISHWASHER S2",
+)  # fmt: skip
+
+FIRST_ACCELEROMETER = 208
+
+DECKCHAIR = "LAZYCHAIR"
+
+ACCELEROMETERS = ("DOOR1", DECKCHAIR, "DOOR2", "DISHWASHER", "UPPERDRAWER", "LOWERDRAWER", "MIDDLEDRAWER", "FRIDGE")
+
+
+# Display name of each fixture -> the word that its sensors' names start with.
+FIXTURES = {
+    "Door 1": "DOOR1",
+    "Door 2": "DOOR2",
+    "Fridge": "FRIDGE",
+    "Dishwasher": "DISHWASHER",
+    "Drawer 1": "UPPERDRAWER",
+    "Drawer 2": "MIDDLEDRAWER",
+    "Drawer 3": "LOWERDRAWER",
+}
+
+NULL_CODE = 0
+
+GESTURES = {
+    406516: "Open Door 1",
+    406517: "Open Door 2",
+    404516: "Close Door 1",
+    404517: "Close Door 2",
+    406520: "Open Fridge",
+    404520: "Close Fridge",
+    406505: "Open Dishwasher",
+    404505: "Close Dishwasher",
+    406519: "Open Drawer 1",
+    404519: "Close Drawer 1",
+    406511: "Open Drawer 2",
+    404511: "Close Drawer 2",
+    406508: "Open Drawer 3",
+    404508: "Close Drawer 3",
+    408512: "Clean Table",
+    407521: "Drink from Cup",
+    405506: "Toggle Switch",
+}
+
+ACTIONS = ("Open", "Close")
+
+
+# Gesture -> the fixture that it is done on and what is done; other gestures have none.
+FIXTURE_GESTURES = {f"{action} {fixture}": (fixture, action) for fixture in FIXTURES for action in ACTIONS}
+
+
+def ambient_columns(*, deckchair: bool) -> dict[str, tuple[int, str]]:
+    """Channel name -> (1-based column, unit) of the 34 ambient channels, or 37 with the deckchair, in column order."""
+    columns = {f"REED SWITCH {name}": (FIRST_SWITCH + i, "logical") for i, name in enumerate(SWITCHES)}
+    for i, sensor in enumerate(ACCELEROMETERS):
+        if sensor != DECKCHAIR or deckchair:
+            for j, axis in enumerate("XYZ"):
+                columns[f"Accelerometer {sensor} acc{axis}"] = (FIRST_ACCELEROMETER + 3 * i + j, "milli g")
+    return columns
+
+
+def fixture_of_channel(channel: str) -> str | None:
+    """The fixture that a channel watches; None for the deckchair."""
+    sensor = channel.removeprefix("REED SWITCH ").removeprefix("Accelerometer ").split()[0]
+    return next((name for name, word in FIXTURES.items() if word == sensor), None)
+
+
+def fixture_of_gesture(gesture: str) -> str | None:
+    """The fixture that a gesture is done on; None for gestures without one."""
+    return FIXTURE_GESTURES[gesture][0] if gesture in FIXTURE_GESTURES else None
+
+
+def action_of_gesture(gesture: str) -> str:
+    """`Open` or `Close`; "" for a gesture without a fixture."""
+    return FIXTURE_GESTURES[gesture][1] if gesture in FIXTURE_GESTURES else ""
+
+
+_TIME = r"(\d{1,4}):([0-5]\d):([0-5]\d)[,.](\d{1,3})"
+
+_SETTINGS = r"(?:\s+\w+:\S+)*"  # where on the screen, as some writers add
+
+_TIMES = re.compile(rf"{_TIME}\s*-->\s*{_TIME}{_SETTINGS}", re.ASCII)
+
+_NUMBER = re.compile(r"\d+", re.ASCII)
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A text shown in [start_s, end_s); `line` is where its times stand in the file."""
+
+    start_s: float
+    end_s: float
+    text: str
+    line: int
+
+
+def read_captions(path: Path | str) -> list[Caption]:
+    """The captions in the file's order.
+
+    Raises:
+        BadInputError: a caption has no times or no text, or time runs backwards; or the file is WebVTT.
+    """
+    path = Path(path)
+    lines = [line.strip() for line in _BREAK.split(read_text(path))]
+    if lines[0].startswith("WEBVTT"):
+        remedy = "convert it (ffmpeg -i in.vtt out.srt)"
+        raise BadInputError(path, "line 1", found="a WebVTT file", expected="SubRip", remedy=remedy)
+    times = [row for row, line in enumerate(lines) if "-->" in line]
+    for row in times:
+        if not _TIMES.fullmatch(lines[row]):
+            raise _error(path, row, repr(lines[row][:60]), "times like 00:00:01,500 --> 00:00:03,000")
+    heads = _heads(lines, times)
+    if stray := [row for row, line in enumerate(lines[: heads[0] if heads else None]) if line]:
+        raise _error(path, stray[0], repr(lines[stray[0]][:40]), "times like 00:00:01,500 --> 00:00:03,000")
+    captions: list[Caption] = []
+    for row, end in zip(times, [*heads, len(lines)][1:], strict=True):
+        caption = _caption(path, lines, row, end)
+        if captions and caption.start_s < captions[-1].start_s:
+            raise _error(path, row, "a caption that starts before the one above it", "increasing times")
+        captions.append(caption)
+    return captions
+
+
+def _heads(lines: list[str], times: list[int]) -> list[int]:
+    """The first row of each caption: its times, or the running number right above them.
+
+    A number there is the running one below a blank line, or in a file that numbers its captions. Where it would be the
+    only text of the caption above, it must also follow that caption's number.
+    """
+    heads, numbered, last = [], False, 0
+    for place, row in enumerate(times):
+        above = int(lines[row - 1]) if row and _NUMBER.fullmatch(lines[row - 1]) else None
+        parted = row < 2 or not lines[row - 2]
+        only_text = place > 0 and row - 2 == times[place - 1]
+        is_head = above is not None and (parted or (numbered and (not only_text or above == last + 1)))
+        heads.append(row - 1 if is_head else row)
+        if place == 0:
+            numbered = is_head
+        last = above if is_head and above is not None else last + 1
+    return heads
+
+
+def _caption(path: Path, lines: list[str], row: int, end: int) -> Caption:
+    start_s, end_s = (
+        int(hours) * 3600 + int(minutes) * 60 + int(seconds) + int(fraction.ljust(3, "0")) / 1000
+        for hours, minutes, seconds, fraction in re.findall(_TIME, lines[row])[:2]
+    )
+    if end_s < start_s:
+        raise _error(path, row, "an end before its start", "increasing times")
+    text = lines[row + 1 : end]
+    while text and not text[-1]:
+        text.pop()
+    if not text:
+        raise _error(path, row, "a caption without text", "a label below the times")
+    if "" in text:
+        stray = row + 1 + next(place for place, line in enumerate(text) if line and "" in text[:place])
+        found = f"{lines[stray][:40]!r} below a blank line, without times of its own"
+        raise _error(path, stray, found, "times above it, or no blank line")
+    return Caption(start_s, end_s, " ".join(text), row + 1)
+
+
+def _error(path: Path, row: int, found: str, expected: str) -> BadInputError:
+    return BadInputError(path, f"line {row + 1}", found=found, expected=expected, remedy="mend the line")
+
 
 Interval = tuple[float, float, int]  # start_s, end_s, code
 

@@ -27,10 +27,9 @@ from detach_core.encoders.patches import (
 )
 from detach_core.encoders.sensor_baselines import resample
 from detach_core.losses import one_way_info_nce
-from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch, required
+from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch, refuse_weights, required
 from detach_core.methods.cav_mae.settings import CavMaeSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
-from detach_core.methods.video_trunk import refuse_weights
 
 # Under the root, as in the official code.
 EPS = 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from detach_core.methods.settings import Epochs, VideoTrainedSettings
+from detach_core.methods.registry import Epochs, VideoTrainedSettings
 from detach_core.settings.base import OpenShare, Range, Share
 
 Layers = Annotated[int, Range(ge=1, le=48)]

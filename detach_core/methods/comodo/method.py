@@ -23,10 +23,9 @@ from torch.nn.functional import cross_entropy
 
 from detach_core.encoders.sensor_baselines import ChannelWiseCnn
 from detach_core.losses import two_view_contrast, unit_rows
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
 from detach_core.methods.comodo.settings import ComodoSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
-from detach_core.methods.video_trunk import VideoTrunk
 
 
 def queue_distillation(

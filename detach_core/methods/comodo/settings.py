@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from detach_core.methods.settings import BatchSize, Epochs, VideoTrainedSettings
+from detach_core.methods.registry import BatchSize, Epochs, VideoTrainedSettings
 from detach_core.settings.base import Range
 
 Temperature = Annotated[float, Range(gt=0, le=10)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from detach_core.methods.settings import MethodSettings, NetworkSettings, SensorTemporal, TrainedSettings
+from detach_core.methods.registry import MethodSettings, NetworkSettings, SensorTemporal, TrainedSettings
 from detach_core.settings.base import Range
 
 

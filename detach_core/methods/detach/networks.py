@@ -23,7 +23,7 @@ from detach_core.methods.batch import (
 )
 from detach_core.methods.detach.settings import DetachSettings, SpatialSettings
 from detach_core.methods.method import ActivationStatistics
-from detach_core.methods.settings import SensorTemporal
+from detach_core.methods.registry import SensorTemporal
 from detach_core.settings.shared import EncoderSettings, InputSettings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from detach_core.methods.settings import (
+from detach_core.methods.registry import (
     BatchSize,
     SecondStageSettings,
     SensorTemporal,

@@ -14,10 +14,9 @@ from torch import Tensor
 from detach_core.encoders.blocks import LearnedTemperature
 from detach_core.encoders.sensor_baselines import StackedConvGru, pad_to, resample, time_deviation
 from detach_core.losses import summed_info_nce
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
 from detach_core.methods.imu2clip.settings import Imu2ClipSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
-from detach_core.methods.video_trunk import VideoTrunk
 
 # Of the adaptation by DETACH's authors: their windows have 128 samples, and 22 zeros follow.
 AUTHORS_SAMPLES, AUTHORS_LENGTH = 128, 150

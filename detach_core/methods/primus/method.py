@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from detach_core.encoders.blocks import LearnedTemperature
 from detach_core.encoders.sensor_baselines import StackedConvGru, resample, time_deviation
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 from detach_core.methods.primus.losses import (
     NeighbourMonitor,
@@ -31,7 +31,6 @@ from detach_core.methods.primus.losses import (
     primus_terms,
 )
 from detach_core.methods.primus.settings import PrimusSettings
-from detach_core.methods.video_trunk import VideoTrunk
 
 # Deviations of the noise (in those of the pretraining windows) and of the factor, as in the official code.
 NOISE, SCALE = 0.1, 0.25

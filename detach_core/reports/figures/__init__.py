@@ -10,8 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from detach_core.reports.figures.settings import FigureSettings
-from detach_core.settings.base import from_plain
-from detach_core.settings.registry import Plugin, Registry
+from detach_core.settings.base import Plugin, Registry, from_plain
 
 if TYPE_CHECKING:
     from detach_core.reports.figures.drawing import AnyDrawing

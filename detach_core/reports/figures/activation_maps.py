@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VERSIONS, ActivationMaps
-from detach_core.evaluation.map_placement import enlarge, min_max, placement
+from detach_core.evaluation.embedding_map import enlarge, min_max, placement
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import HEAT_MAP, SMALL_PT, Artifacts, Drawing, hide_ticks, literal, new_figure
 from detach_core.reports.figures.settings import ActivationMapsSettings

@@ -16,18 +16,22 @@ from detach_core.simulation.hwu_usp.layout import hwu_home
 from detach_core.simulation.hwu_usp.routine import hwu_routine
 from detach_core.simulation.hwu_usp.settings import HwuHomeSettings, MotionSensorSettings
 from detach_core.simulation.performance import perform
-from detach_core.simulation.sensors import (
+from detach_core.simulation.registry import NativeFiles
+from detach_core.simulation.trace import (
+    Array,
     Contact,
     Levels,
     Location,
+    Performance,
+    Trace,
     contact_levels,
+    draw_person,
+    generator_for,
     handled_fixture,
     hold,
     read_times,
     truth_arrays,
 )
-from detach_core.simulation.settings import NativeFiles
-from detach_core.simulation.trace import Array, Performance, Trace, draw_person, generator_for
 
 # Movement is looked for in pulses of this length (s), as such sensors count them.
 PULSE_S = 0.5

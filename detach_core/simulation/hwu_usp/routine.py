@@ -6,7 +6,7 @@ import numpy as np
 
 from detach_core.simulation.home import Home
 from detach_core.simulation.hwu_usp.settings import HwuRoutineSettings
-from detach_core.simulation.settings import HandlingSettings
+from detach_core.simulation.registry import HandlingSettings
 from detach_core.simulation.trace import Visit
 
 # Activity -> places in the script's order with how likely each is to be visited. A fixture is opened and closed.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from detach_core.settings.base import Range, Settings, Share
-from detach_core.simulation.settings import (
+from detach_core.simulation.registry import (
     CameraSettings,
     ClockSettings,
     DistractorSettings,

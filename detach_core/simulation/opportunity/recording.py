@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from detach_core.contracts.recording import write_truth
-from detach_core.datasets.opportunity.columns import (
+from detach_core.datasets.opportunity.text import (
     DECKCHAIR,
     FIXTURES,
     GESTURES,
@@ -33,9 +33,21 @@ from detach_core.simulation.opportunity.sensors import (
 )
 from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
 from detach_core.simulation.performance import perform
-from detach_core.simulation.sensors import annotated, contact_levels, handled_fixture, hold, read_times, truth_arrays
-from detach_core.simulation.settings import NativeFiles
-from detach_core.simulation.trace import Array, Interval, Performance, Trace, draw_person, generator_for
+from detach_core.simulation.registry import NativeFiles
+from detach_core.simulation.trace import (
+    Array,
+    Interval,
+    Performance,
+    Trace,
+    annotated,
+    contact_levels,
+    draw_person,
+    generator_for,
+    handled_fixture,
+    hold,
+    read_times,
+    truth_arrays,
+)
 
 Tracks = dict[str, list[Interval]]
 

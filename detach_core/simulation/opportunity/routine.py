@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from detach_core.simulation.opportunity.settings import OpportunityRoutineSettings, OpportunityTakeSettings
-from detach_core.simulation.settings import HandlingSettings
+from detach_core.simulation.registry import HandlingSettings
 from detach_core.simulation.trace import Array, Visit
 
 

@@ -18,8 +18,7 @@ from scipy.signal import lfilter
 
 from detach_core.simulation.home import Fixture, Home, rotate_about
 from detach_core.simulation.opportunity.settings import AccelerometerSettings, TagSettings
-from detach_core.simulation.sensors import Contact, hold
-from detach_core.simulation.trace import Array, Trace, generator_for
+from detach_core.simulation.trace import Array, Contact, Trace, generator_for, hold
 
 LOST_S = (0.1, 0.8)
 

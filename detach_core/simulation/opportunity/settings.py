@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from detach_core.settings.base import Name, Range, Settings, Share
-from detach_core.simulation.settings import (
+from detach_core.simulation.registry import (
     CameraSettings,
     ClockSettings,
     DistractorSettings,

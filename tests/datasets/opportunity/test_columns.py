@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from detach_core.datasets.opportunity.columns import (
+from detach_core.datasets.opportunity.text import (
     FIXTURES,
     GESTURES,
     ambient_columns,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from detach_core.datasets.opportunity.columns import (
+from detach_core.datasets.opportunity.text import (
     GESTURES,
     LABEL_COLUMN,
     NUM_COLUMNS,

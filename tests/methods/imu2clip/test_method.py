@@ -155,6 +155,6 @@ def test_a_home_that_can_be_learned_is_learned(build, resident):
 def test_the_row_says_where_the_video_trunk_started(build, monkeypatch):
     assert build().video_init == "scratch"
     monkeypatch.setattr(
-        "detach_core.methods.video_trunk.build_trunk", lambda *args, **sizes: (torch.nn.Identity(), "trunk.pt 1a2b")
+        "detach_core.methods.batch.build_trunk", lambda *args, **sizes: (torch.nn.Identity(), "trunk.pt 1a2b")
     )
     assert build().video_init == "trunk.pt 1a2b"

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from detach_core.config.errors import ConfigError
-from detach_core.config.validation import validated
+from detach_core.config.errors import ConfigError, validated
 from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
 
 

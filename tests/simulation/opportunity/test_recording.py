@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import read_truth
-from detach_core.datasets.opportunity.columns import GESTURES, ambient_columns
+from detach_core.datasets.opportunity.text import GESTURES, ambient_columns
 from detach_core.datasets.registry import build_adapter
 from detach_core.simulation.opportunity.recording import (
     LABEL_TRACKS,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from detach_core.datasets.opportunity.columns import FIXTURES, SWITCHES
+from detach_core.datasets.opportunity.text import FIXTURES, SWITCHES
 from detach_core.settings.base import from_plain
 from detach_core.simulation.opportunity.layout import opportunity_home
 from detach_core.simulation.opportunity.sensors import (

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detach_core.signals.splitting import rotating_folds, stratified_folds, stratified_split
+from detach_core.windows.splitting import rotating_folds, stratified_folds, stratified_split
 
 LABELS = st.lists(st.integers(-1, 4), min_size=12, max_size=80).map(np.array)
 

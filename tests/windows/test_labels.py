@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.signals import labels
-from detach_core.signals.labels import centre_annotation, dominant_location, most_active_place, runs
+from detach_core.windows import labels
+from detach_core.windows.labels import centre_annotation, dominant_location, most_active_place, runs
 
 
 def test_the_centre_decides_and_the_end_is_exclusive():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detach_core.contracts.split import Fold
 from detach_core.foundation.errors import ContractError
-from detach_core.signals.overlap import audit, refuse_leaks, shared_instances, shared_seconds
+from detach_core.windows.splitting import audit, refuse_leaks, shared_instances, shared_seconds
 
 NONE = np.empty(0, np.int64)
 STARTS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 30)), min_size=1, max_size=12)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.signals.partition import build_protocols, partition, unit_of
+from detach_core.windows.splitting import build_protocols, partition, unit_of
 
 
 def rng(seed=0):

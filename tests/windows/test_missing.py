@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detach_core.signals.missing import fill_missing
+from detach_core.windows.packing import fill_missing
 
 NAN = np.nan
 

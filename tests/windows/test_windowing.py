@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detach_core.signals.windowing import first_rows, rows_per_window, window_starts
+from detach_core.windows.packing import first_rows, rows_per_window, window_starts
 
 
 def test_windows_start_at_whole_strides_inside_the_interval():

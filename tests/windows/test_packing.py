@@ -7,7 +7,7 @@ import pytest
 
 from detach_core.contracts.recording import Annotation, Recording
 from detach_core.contracts.rows import Spool
-from detach_core.signals.packing import cut_windows
+from detach_core.windows.packing import cut_windows
 
 
 def make_recording(*, origin_s=0.0, samples=100, rate_hz=10.0, annotations=(), location=None):

@@ -6,8 +6,8 @@ import pytest
 from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Places, Recording, write_recordings
-from detach_core.datasets.shard import open_shards
 from detach_core.foundation.errors import ContractError
+from detach_core.windows.packing import open_shards
 
 PROVENANCE = make_provenance(stage="test", source="simulated", settings={})
 

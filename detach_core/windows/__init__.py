@@ -1,0 +1,1 @@
+"""Windows: labels, packing and splits."""
