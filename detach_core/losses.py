@@ -24,7 +24,7 @@ def unit_rows(feature: Tensor) -> Tensor:
 
 
 def check_pairs(first: Tensor, second: Tensor, temperature: float | Tensor, names: str = "video and sensor") -> None:
-    """Check what every contrast of rows needs.
+    """Check the shapes and temperature of a contrastive loss.
 
     Raises:
         ValueError: shapes that are not both (N, D) with N >= 1, or a temperature not above 0.

@@ -1,4 +1,4 @@
-"""Page docs/contracts.md, from the docstrings and dataclasses of the contracts.
+"""Generator of docs/contracts.md from the docstrings and dataclasses of the contracts.
 
 ./run python -m tools.make_contracts
 """

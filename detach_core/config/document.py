@@ -1,4 +1,4 @@
-"""Configuration as it is written: one class for all of `config.yaml` and config/results.yaml, and its sections."""
+"""Schema of the configuration: one class for all of `config.yaml` and config/results.yaml, and its sections."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ from detach_core.simulation.registry import HOMES
 
 
 class Section(BaseModel):
-    """Base of all sections. Strict: a text is no number; an integer is a good float."""
+    """Base of all sections. Strict: a string is not a number; an integer is accepted as a float."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse_braces(path: str) -> str:
-    """`path`, of a file that the workflow reads.
+    """The unchanged `path` of a file that the workflow reads, which must not contain braces.
 
     Raises:
         ValueError: it holds braces, between which Snakemake fills in what a rule is asked for.
@@ -96,7 +96,7 @@ class KeysAreDatasets:
         return {"type": "function-wrap", "function": {"type": "no-info", "function": _split}, "schema": inner}
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        """The section as it is written; called by pydantic alone."""
+        """JSON schema of the section as the user writes it; called by pydantic alone."""
         reference = handler(schema)
         section = handler.resolve_ref_schema(reference)
         named = section["properties"].pop("datasets", {})
@@ -175,7 +175,7 @@ class DatasetSettings(Settings):
         return [name(subject=subject, take=take) for subject in self.subjects for take in self.takes]
 
     def shards(self) -> dict[str, list[str]]:
-        """Groups of recordings that one job handles, by the group's id: its first recording's, wherever that stands."""
+        """Groups of recordings that one job handles, by the group's id, which is that of its first recording."""
         recordings, size = self.recordings(), self.recordings_per_shard
         groups = [recordings[start : start + size] for start in range(0, len(recordings), size)]
         return {group[0]: group for group in groups}
@@ -204,14 +204,14 @@ def dataset_type(adapter: str) -> type[DatasetSettings]:
 
 
 class ByAdapter:
-    """Mark of a dataset's section in an `Annotated` type: its `adapter` decides of which type it is."""
+    """Mark of a dataset's section in an `Annotated` type: its `adapter` determines its type."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Pydantic's schema of any section; called by pydantic alone."""
         return {"type": "function-plain", "function": {"type": "no-info", "function": _dataset}}
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        """An open place: `config_schema` fills in the sections of all adapters."""
+        """Placeholder: `config_schema` fills in the sections of all adapters."""
         return {}
 
 
@@ -233,7 +233,7 @@ def _known_adapter(adapter: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _AnyDataset(DatasetSettings):
-    """A section of which the adapter is not known, to tell what is wrong with it."""
+    """A dataset's section with an unknown adapter, validated only to report its mistakes."""
 
     adapter: Annotated[str, Check(_known_adapter)]
     native: Any

@@ -32,7 +32,7 @@ _KINDS = {"float": float, "int": int}
 
 @dataclass(frozen=True)
 class VideoTiming:
-    """Time stamps of a video, summarised; times in seconds of the recording, 0 where there is no such thing.
+    """Summary of a video's time stamps; times in seconds of the recording, 0 where not applicable.
 
     `rate_hz` is pictures per second from the first to the last; a gap is longer than two usual intervals; `damaged`
     pictures were left out, as were `disordered` ones, which came after a later one. `unseen` is the number of rows
@@ -56,7 +56,7 @@ class VideoTiming:
 
 @dataclass(frozen=True)
 class FrameStream:
-    """One recording's frames: `rgb` and `luma` are mapped into memory, read-only; `video` is where they came from."""
+    """One recording's frames: `rgb` and `luma` are memory-mapped, read-only; `video` is their source file."""
 
     rgb: NDArray[np.uint8]
     luma: NDArray[np.uint8]
@@ -113,7 +113,7 @@ class FrameWriter:
         return rgb, create_stream(group, "luma", (num_frames, 2 * height, 2 * width), "uint8")
 
     def tell_timing(self, recording_id: str, picture_s: NDArray[np.float64], timing: VideoTiming) -> None:
-        """Say when the picture of each row (F,) was taken, in seconds of the recording, and what the stamps say."""
+        """Write the time of each row's picture (F,), in seconds of the recording, and the summary of the stamps."""
         group = self.file[recording_id]
         group["picture_s"][...] = picture_s
         self._write(group, timing)
@@ -128,7 +128,7 @@ class FrameWriter:
 def create_frames(
     path: Path | str, *, working_hz: float, image_px: Sequence[int], provenance: Provenance
 ) -> Iterator[FrameWriter]:
-    """A writer of `frames.h5`; the file appears when the block ends well."""
+    """A writer of `frames.h5`; the file is created when the block succeeds."""
     width, height = (int(length) for length in image_px)
     with create_artifact(path, schema=FRAMES_SCHEMA, provenance=provenance) as file:
         file.attrs["working_hz"] = float(working_hz)
@@ -169,7 +169,7 @@ def _read_timing(reader: ArtifactReader, name: str) -> VideoTiming:
 
 
 def read_image_px(reader: ArtifactReader) -> tuple[int, int]:
-    """(width, height) of the working grid, as an artifact of frames or flow says it.
+    """(width, height) of the working grid, from an artifact of frames or flow.
 
     Raises:
         ContractError: it says something else.
@@ -242,7 +242,7 @@ def create_flow(
     method: str,
     provenance: Provenance,
 ) -> Iterator[FlowWriter]:
-    """A writer of `flow.h5`; the file appears when the block ends well."""
+    """A writer of `flow.h5`; the file is created when the block succeeds."""
     width, height = (int(length) for length in image_px)
     with create_artifact(path, schema=FLOW_SCHEMA, provenance=provenance) as file:
         file.attrs["max_px"] = float(max_px)

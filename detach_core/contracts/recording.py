@@ -89,7 +89,7 @@ def write_recordings(
     places: Places,
     provenance: Provenance,
 ) -> None:
-    """Write one shard's recordings, each as it comes, so that only one need be there at a time.
+    """Write one shard's recordings one by one, so that only one is in memory at a time.
 
     Raises:
         ValueError: a recording's arrays do not fit each other.
@@ -129,7 +129,7 @@ def _write_rows(group: h5py.Group, name: str, rows: Rows, dtype: str) -> None:
 
 
 def read_recordings(path: Path | str) -> RecordingFile:
-    """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are asked for.
+    """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are read.
 
     Raises:
         ContractError: the file is not what the contract says.
@@ -215,7 +215,7 @@ _OWN = "location"
 
 @dataclass(frozen=True)
 class Truth:
-    """One recording's truth: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
+    """Ground truth of one recording: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
 
     sensor_hz: float
     location: NDArray[np.int16]
@@ -240,7 +240,7 @@ def write_truth(
     location_names: Sequence[str],
     extra: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Write one recording's truth.
+    """Write the ground truth of one recording.
 
     Raises:
         ValueError: `location` is not one-dimensional or leaves the range of the names, or an extra takes its name.
@@ -271,7 +271,7 @@ def read_truth(path: Path | str) -> Truth:
 
 
 def open_location(path: Path | str) -> Location:
-    """The truth's location alone, left in the file.
+    """The location of the ground truth alone, left in the file.
 
     Raises:
         ContractError: the file is not what the contract says.

@@ -1,4 +1,4 @@
-"""Base class of dataset adapters, which read native files into `Recording`, and the search for these files."""
+"""Base class of dataset adapters, which read native files into a `Recording`, and the search for these files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Native video files, read packet by packet: where their clock begins and ends, and whether they are whole.
+"""Native video files, inspected packet by packet: start and end of their clock, and completeness.
 
 A container's time stamps are the recording's clock, with exceptions. A transport or program stream begins at an
 arbitrary stamp, so its zero is where its first stream starts. MP4, FLV and ASF whose decoding begins at 0 while their
@@ -48,11 +48,11 @@ class VideoFile:
     """the usual time between two pictures (median)"""
     num_packets: int
     lacking_s: float
-    """how much earlier the data end than the container says"""
+    """time by which the data end before the end that the container states"""
     places_only: bool
-    """whether pictures have places instead of stamps (AVI), so that one stays until the next"""
+    """whether pictures have slots instead of stamps (AVI), so that each is shown until the next"""
     decoder_delay_counts: bool
-    """whether these places are later than the pictures by what the decoder holds back"""
+    """whether these slots are later than the pictures by the decoder's delay"""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
         container = av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         raise_unreadable(path, error)
-        found = f"something that cannot be opened as a video ({error.strerror})"
+        found = f"a file that cannot be opened as a video ({error.strerror})"
         raise BadInputError(path, "file", found=found, expected="a whole video", remedy=REPLACE) from None
     with container:
         streams = [item for item in container.streams.video if not item.disposition & Disposition.attached_pic]
@@ -115,7 +115,7 @@ class _Packets:
         self.last = shown if self.last is None else max(self.last, shown)
 
     def reach(self, packet: Any) -> None:
-        """Note how far any stream of the file goes."""
+        """Update the latest time of any stream of the file."""
         if packet.pts is not None:
             self.furthest_s = max(self.furthest_s, (packet.pts + packet.duration) * packet.time_base)
 
@@ -130,7 +130,7 @@ class _Packets:
 
 
 def inspect_video(path: Path | str) -> VideoFile:
-    """The clock and the length of a video, read from its packets rather than believed.
+    """Clock and length of a video, measured from its packets instead of taken from the header.
 
     Raises:
         BadInputError: no video, no picture, no known codec, a broken container, or no time stamps to tell the rate by.
@@ -177,7 +177,7 @@ def inspect_video(path: Path | str) -> VideoFile:
 def _lacking_s(
     names: set[str], container: Any, stream: Any, packets: _Packets, indexed: int, interval_s: Fraction
 ) -> Fraction:
-    """Time by which the packets end before the container's stated end; below 0 where they go on."""
+    """Time from the end of the packets to the end that the container states; negative where packets go on."""
     if "avi" in names:
         return Fraction((stream.frames - 1 - (packets.last or 0)) * stream.time_base)
     # An MP4's index, unlike its count of frames, knows of an edit list that hides the end.
@@ -189,7 +189,7 @@ def _lacking_s(
 
 
 def _last_place(path: Path, stream: int) -> int:
-    """The number of the last place of an AVI's stream, empty or not, by the index at its end; -1 without one."""
+    """Number of the last slot of an AVI's stream, empty or not, from the index at its end; -1 without one."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         index = data.rfind(b"idx1")
         if index < 0:
@@ -222,7 +222,7 @@ def _zero_s(names: set[str], container: Any, stream: Any, packets: _Packets) -> 
 
 
 def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
-    """Refuse a video whose data end before its container says, or whose stamps leave more than a day without a picture.
+    """Refuse a video that is shorter than its container states, or with more than a day between two pictures.
 
     Raises:
         BadInputError: as said.

@@ -62,7 +62,7 @@ def resampling_weights(instance: Integers, label: Integers, num_resamples: int, 
 
 
 def instances_of(instance: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First unit of each distinct instance, (M,), and the instance, 0 to M - 1, of each unit, (N,); each -1 is one."""
+    """First unit of each instance, (M,), and the instance, 0 to M - 1, of each unit, (N,); each -1 is an instance."""
     own = np.where(instance >= 0, instance, instance.max() + 1 + np.arange(len(instance)))
     _, first, instance_of_unit = np.unique(own, return_index=True, return_inverse=True)
     return first, instance_of_unit

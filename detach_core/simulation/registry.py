@@ -1,4 +1,4 @@
-"""Registry of simulated homes, and the settings that they share, with plausible ranges and the reason below each field.
+"""Registry of simulated homes, and their common settings, with plausible ranges and the reason below each field.
 
 Fields in which the homes differ have no default.
 """
@@ -115,14 +115,14 @@ class HomeSettings(Settings):
 
 @dataclass(frozen=True)
 class NativeFiles(Settings):
-    """Properties of a dataset's native files that a simulated recording has to have."""
+    """Properties of a dataset's native files that a simulated recording must reproduce."""
 
     sensor_hz: float
     """rows per second of the sensor file"""
     video_hz: float
     """frames per second of the video"""
     channels: tuple[str, ...] = ()
-    """columns that the dataset uses, where it says so"""
+    """columns that the dataset uses, if it names them"""
 
 
 def native_files(native: Plain) -> NativeFiles:
@@ -139,13 +139,13 @@ class HomeSimulation(Protocol):
     """A simulated home that writes a dataset's recordings in its native files."""
 
     def __init__(self, knobs: Any, *, native: NativeFiles, classes: Sequence[str]) -> None:
-        """The home by its settings, of its own type."""
+        """Construction from the home's settings, of its own type."""
 
     def write(self, recording: str, root: Path) -> list[Path]:
         """Simulate one recording below `root`; the paths of its files."""
 
     def write_shared(self, root: Path) -> None:
-        """Write the files that belong to no recording."""
+        """Write the files that belong to no single recording."""
 
 
 HOMES: Registry[HomeSimulation] = Registry(

@@ -1,4 +1,4 @@
-"""Stage `claims`: verdicts on the claims about the method, by intervals against thresholds fixed before."""
+"""Stage `claims`: verdicts on the claims about the method, from intervals and predefined thresholds."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from detach_core.settings.base import from_plain, to_plain
 
 
 def download(*, settings: str, root_path: Path | str, manifest_path: Path | str, log_path: Path | str) -> None:
-    """Fetch one dataset's files and write what came into the manifest.
+    """Fetch one dataset's files and list them in the manifest.
 
     Args:
         settings: JSON of `DownloadStageSettings`.

@@ -29,7 +29,7 @@ class SimulationJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it; the home's name determines the type of its settings."""
+    """A job in JSON form; the home's name determines the type of its settings."""
 
     home: Plain
     native: Plain

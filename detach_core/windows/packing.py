@@ -121,7 +121,7 @@ def cut_windows(
     stride_s: float,
     max_nan_share: float,
 ) -> RecordingWindows:
-    """All windows of `recording` that lie inside its sensors and in whose rows of the video all pictures are there.
+    """All windows of `recording` that lie inside its sensors and whose video rows all have a picture.
 
     Args:
         recording: sensors and annotations.

@@ -225,7 +225,7 @@ CASES = [
     case(
         "a picture to be slanted",
         patched(lambda b: turned(b, (40000, 40000, -40000, 40000))),
-        refused="picture: found a picture to be slanted by the matrix",
+        refused="picture: found a picture to be sheared by the matrix",
     ),
     case("a matrix of nothing", patched(lambda b: turned(b, (0, 0, 0, 0))), handled=all_frames_came),
     case(
