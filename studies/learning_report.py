@@ -120,7 +120,7 @@ def main() -> None:
     parts = [
         *clusters_table(),
         "",
-        "Weighted F1 of one seed with 95 % bootstrap intervals, which do not hold what another training would give:",
+        "Weighted F1 of one seed with 95 % bootstrap intervals, which do not cover the variation between trainings:",
         "",
         *metrics_table(),
         "",

@@ -102,7 +102,7 @@ class FrameWriter:
     def add_recording(self, recording_id: str, *, num_frames: int, video: str) -> tuple[h5py.Dataset, h5py.Dataset]:
         """The empty `rgb` and `luma` datasets of one recording; every row must be written.
 
-        Until `tell_timing` says otherwise, every row shows just its own moment.
+        Until `tell_timing` is called, the picture of every row has the row's own time.
         """
         width, height = self.image_px
         group = self.file.create_group(recording_id)

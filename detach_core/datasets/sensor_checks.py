@@ -75,7 +75,7 @@ def check_repeats(path: Path, time_s: Rows, *, first_line: int, column: str) -> 
     """
     row = first_surplus(time_s, stamped_clock(time_s))
     if row is not None:
-        found = f"{time_s[row]:.3f} s again, and no pause around it that would make up for it"
+        found = f"{time_s[row]:.3f} s again, without a pause that accounts for it"
         remedy = "remove the repeated lines, or copy the file again"
         place = f"line {first_line + row}, column {column}"
         raise BadInputError(path, place, found=found, expected="a time for each sample", remedy=remedy)

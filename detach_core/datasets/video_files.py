@@ -230,7 +230,7 @@ def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
     if video.lacking_s > length_tolerance_s:
         end_s = float(video.end_s - video.zero_s)
         found = f"{video.num_packets} frames, which end at {end_s:.1f} s"
-        expected = f"{video.lacking_s:.1f} s more, as the container says (the file is cut off)"
+        expected = f"{video.lacking_s:.1f} s more, as the container states (the file is cut off)"
         raise BadInputError(video.path, "length", found=found, expected=expected, remedy=REPLACE)
     blank_s = float(video.end_s - video.zero_s - video.num_packets * video.interval_s)
     if blank_s > _LONGEST_BLANK_S:

@@ -8,7 +8,7 @@ the plain bootstrap a class of three has two thirds of it.
 An interval covers the value that the metric has on average over tests of this size, not its limit for a test without
 end: average precision is higher on few units (`docs/statistics.md` has the coverage of both).
 
-One run has a bootstrap over its units alone: what another seed would give is not in it. Several runs have an interval
+One run has a bootstrap over its units alone: the variation between seeds is not in it. Several runs have an interval
 of Student's t around their mean. Its variance adds what units, draws of folds, seeds and splits vary, its degrees of
 freedom are those of Satterthwaite (1946). Drawing three seeds with replacement, as a bootstrap would, leaves a third of
 their variance out and takes the rest for known.

@@ -42,7 +42,7 @@ def label_fault(text: str) -> str | None:
         return f"{len(text)} characters"
     if not text.isprintable():
         hidden = next(character for character in text if not character.isprintable())
-        return f"the character U+{ord(hidden):04X}, which is not seen,"
+        return f"the character U+{ord(hidden):04X}, which is invisible,"
     if text != text.strip():
         return f"blanks at an end of {text!r}"
     if text.startswith(tuple(_FORMULA)):
@@ -122,8 +122,8 @@ class NoSpaceError(UserError, OSError):
         self.path = Path(path)
         super().__init__(
             one_line(
-                f"{path}: cannot be written, {NO_SPACE[error_number]}; nothing is left of the attempt and what stood "
-                "under that name before is untouched; make room and run again"
+                f"{path}: cannot be written, {NO_SPACE[error_number]}; the partial file is removed, and "
+                "an earlier file of that name is unchanged; free some space and run again"
             )
         )
 
@@ -136,8 +136,8 @@ class UnreadableFileError(UserError, OSError):
         cause, remedy = UNREADABLE[error_number]
         super().__init__(
             one_line(
-                f"{path}: the operating system refuses it: {cause} ({errno.errorcode[error_number]}); what it holds may"
-                f" be sound; {remedy} and run again"
+                f"{path}: the operating system refuses it: {cause} ({errno.errorcode[error_number]}); its content may"
+                f" be valid; {remedy} and run again"
             )
         )
         self.errno = error_number

@@ -64,14 +64,14 @@ def interval_words(confidence: float, *, units: str, seeds: int, splits: int) ->
     """
     if seeds * splits == 1:
         return (
-            f"brackets: {confidence:.0%} bootstrap interval over {units}, of the value to expect on other tests of this"
-            " size; with one seed it does not hold what another training would give"
+            f"brackets: {confidence:.0%} bootstrap interval over {units}, for the expected value on tests of this size;"
+            " with one seed it does not cover the variation between trainings"
         )
     levels = [units, *(["seeds"] if seeds > 1 else []), *(["splits"] if splits > 1 else [])]
     limits = "" if splits > 1 else "; it is for this split alone"
     return (
-        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, of the"
-        f" value to expect on other tests of this size{limits}"
+        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, for the"
+        f" expected value on tests of this size{limits}"
     )
 
 

@@ -152,8 +152,8 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     return (
         f"Weighted F1 of {plain(reference)} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
         f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
-        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these very trainings: unlike the"
-        " interval it does not ask what another seed would give; smallest p that it can give:"
+        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these trainings alone: unlike the"
+        " interval it does not cover other seeds; smallest possible p:"
         f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
         f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
         f" {words['commit']}."

@@ -223,7 +223,7 @@ CASES = [
     ),
     case("a picture to be turned", patched(turned), handled=all_frames_came),
     case(
-        "a picture to be slanted",
+        "a picture to be sheared",
         patched(lambda b: turned(b, (40000, 40000, -40000, 40000))),
         refused="picture: found a picture to be sheared by the matrix",
     ),

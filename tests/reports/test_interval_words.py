@@ -16,4 +16,4 @@ def test_the_words_say_what_is_varied_and_what_is_not(seeds, splits, expected, m
     words = interval_words(0.95, units="units", seeds=seeds, splits=splits)
     assert all(one in words for one in expected)
     assert not any(one in words for one in missing)
-    assert "the value to expect on other tests of this size" in words
+    assert "for the expected value on tests of this size" in words
