@@ -25,7 +25,7 @@ def table() -> str:
         lines += [
             f"### `datasets.{dataset}.home`",
             "",
-            "| knob | value | range | what and why |",
+            "| setting | value | range | meaning and reason |",
             "| --- | --- | --- | --- |",
         ]
         schema = settings_schema(HOMES.settings(dataset))

@@ -144,23 +144,23 @@ class DatasetSettings(Settings):
     source: Literal["simulated", "local", "download"]
     """simulated | local (your own folder) | download"""
     root: Annotated[str, Check(refuse_braces)] | None = None
-    """your own folder, for `source: local`; read, never written to"""
+    """your own folder, for `source: local`; only read"""
     subjects: Names
     """subjects used"""
     takes: Names
     """takes (Opportunity: runs, HWU-USP: activities) used of every subject"""
     recordings_per_shard: Count = 4
-    """recordings that one job handles; with 1, one more reruns no other"""
+    """recordings that one job handles; with 1, a new recording reruns no other"""
     label_unit: Literal["window", "recording"]
-    """what carries a label"""
+    """unit that has a label: window or recording"""
     classes: Annotated[tuple[Label, ...], Range(min_length=2)]
     """the classes, in the order of their indices"""
     null_windows: Literal["drop", "keep"]
     """windows without a label; dropping is a use of labels"""
     spatial_batch_size: Annotated[int, Range(ge=2, le=65_536)] | None = None
-    """windows of a step of Stage 1 here, for as many steps as elsewhere, or null"""
+    """batch size of Stage 1 on this dataset, or null for that of the Stage 1"""
     epoch_share: Annotated[float, Range(gt=0, le=10)] = 1.0
-    """of every method's epochs, so that a smaller run stays in shape"""
+    """factor of every method's epochs, below 1 in a smaller run"""
     window: WindowSettings = WindowSettings()
     missing: MissingSettings = MissingSettings()
     video: VideoSettings = VideoSettings()
@@ -249,7 +249,9 @@ class Document(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field(
         description="one run of every variant for each"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(description="where networks run; auto takes a GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="device of the networks; auto takes a GPU if there is one"
+    )
     threads: int = Field(ge=1, le=256, description="torch threads per process, whatever --cores says")
     devices: int = Field(ge=1, le=64, description="GPUs, or processes without one, that share a training on each node")
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")

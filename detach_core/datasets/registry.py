@@ -94,7 +94,7 @@ class WindowSettings(Settings):
     length_s: Annotated[float, Range(gt=0, le=60)] = 2.0
     """length of a window (s); the paper's is 2"""
     stride_s: Annotated[float, Range(gt=0, le=60)] = 1.0
-    """from one window's start to the next (s); the paper's is 1"""
+    """distance between the starts of consecutive windows (s); the paper's is 1"""
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ class VideoSettings(Settings):
     image_px: Annotated[tuple[Pixels, ...], Range(min_length=2, max_length=2)] = (64, 48)
     """width and height of the working grid (px)"""
     crop_px: Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=4, max_length=4)] | None = None
-    """left, top, width, height of what is kept of the picture as displayed (px); null keeps all"""
+    """left, top, width, height of the crop of the displayed picture (px); null keeps all"""
     length_tolerance_s: Seconds = 1.0
-    """a tick without a picture this near belongs to no window; a file may end that much too early (s)"""
+    """largest distance of a picture from its tick, and largest missing end of a file (s)"""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class FlowSettings(Settings):
     preset: Literal["ultrafast", "fast", "medium"] = "fast"
     """effort of `dis`"""
     max_px: Annotated[float, Range(gt=0, le=1024)] = 16.0
-    """the largest motion that is stored (px of the working grid)"""
+    """largest motion that can be stored (px of the working grid)"""
 
 
 @dataclass(frozen=True, kw_only=True)

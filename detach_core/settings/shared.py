@@ -120,7 +120,7 @@ class MachineSettings(Settings):
     """Device and threads of a stage's networks."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where networks run; auto takes a GPU if there is one"""
+    """device of the networks; auto takes a GPU if there is one"""
     threads: Annotated[int, Range(ge=1, le=256)] = 1
     """torch threads per process, whatever --cores says: the same bits on every run"""
 

@@ -22,19 +22,19 @@ class HandlingSettings(Settings):
     """Opening and closing of fixtures."""
 
     partial_stop: Annotated[float, Range(ge=0, le=0.6)]
-    """share of movements that halt on the way: people look or change their mind, mostly not"""
+    """share of movements that pause on the way: people sometimes look or hesitate"""
     regrip: Annotated[float, Range(ge=0, le=0.5)]
-    """share with a second grip: a wide door outruns the arm"""
+    """share with a second grip: a wide door moves beyond the arm's reach"""
     overshoot: Annotated[float, Range(ge=0, le=0.5)]
-    """share that swings beyond its end and comes back"""
+    """share that overshoots the end position and returns"""
     slam: Annotated[float, Range(ge=0, le=0.5)] = 0.25
-    """share that meets its stop at speed, at average vigour"""
+    """share that hits the stop at speed, for a person of average vigour"""
     soft_close: Annotated[float, Range(ge=0, le=0.6)] = 0.2
-    """share that a damper or a careful hand ends slowly"""
+    """share that ends slowly, by a damper or a careful hand"""
     half_open: Annotated[float, Range(ge=0, le=0.5)]
     """share of openings that end about half way: enough to reach inside"""
     left_open: Annotated[float, Range(ge=0, le=0.8)]
-    """share of openings that are closed only after other things were handled"""
+    """share of openings that are closed only after another visit"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class SwitchSettings(Settings):
     """Faults of reed switches and cupboard switches."""
 
     missed: Annotated[float, Range(ge=0, le=0.05)]
-    """share of contacts not made: magnet out of line, at most 1 in 20"""
+    """share of contacts missed: misaligned magnets, at most 1 in 20"""
     spurious_hz: Annotated[float, Range(ge=0, le=0.02)] = 0.005
     """false toggles per second and switch: cable and vibration"""
     bounce_s: Annotated[float, Range(ge=0, le=0.1)] = 0.04
@@ -58,7 +58,7 @@ class ClockSettings(Settings):
     wander_s: Annotated[float, Range(ge=0, le=0.05)] = 0.02
     """slow jitter of a system's clock on top (sd)"""
     label_jitter_s: Annotated[float, Range(ge=0, le=0.3)]
-    """largest shift of an annotated edge: a couple of hundred ms"""
+    """largest shift of an annotated boundary: some hundred ms"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class CameraSettings(Settings):
     """The camera of a simulated home."""
 
     image_px: Annotated[tuple[int, ...], Range(min_length=2, max_length=2)] = (160, 120)
-    """width and height written"""
+    """width and height of the video"""
     noise_sd: Annotated[float, Range(ge=0, le=12)] = 3.0
     """sensor noise (grey levels): an indoor network camera"""
     flicker: Annotated[float, Range(ge=0, le=0.05)] = 0.004

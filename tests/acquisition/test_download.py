@@ -145,7 +145,13 @@ def test_a_wrong_body_is_refused_with_both_sums_and_removed(loopback, reply, bri
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "has no such file"), (410, "no longer"), (401, "requires a login"), (403, "login"), (418, "does not deliver")],
+    [
+        (404, "has no such file"),
+        (410, "no longer"),
+        (401, "requires a login"),
+        (403, "login"),
+        (418, "does not deliver"),
+    ],
 )
 def test_an_answer_that_will_not_change_is_told_at_once(loopback, reply, bring, tmp_path, status, words):
     with pytest.raises(UserError, match=f"answered {status}.*{words}.*source: local"):

@@ -49,4 +49,4 @@ class HwuNative(NativeSettings):
     value_map: dict[str, Annotated[float | None, NanAsNull()]]
     """words that stand for numbers in the file, in any case; null or .nan: for a lost value"""
     lost_words: tuple[str, ...] = LOST_WORDS
-    """words that stand for a lost value, in any case; NaN always does"""
+    """words for a missing value, in any case; NaN is always one"""
