@@ -202,7 +202,7 @@ def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[Rows
 
 
 TRUTH_SCHEMA = "detach.truth/1"
-"""`truth/{recording}.h5`: the simulator's ground truth of a recording, for tests, monitoring and cluster evaluation alone.
+"""`truth/{recording}.h5`: the simulator's ground truth of a recording, for tests, monitoring and cluster evaluation.
 
 `location` (T,) i16 says, at the sensors' rate from time 0, which fixture is really in use (-1: none); further arrays
 are the simulator's own and pass through unchecked.
