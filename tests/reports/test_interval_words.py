@@ -6,7 +6,7 @@ from detach_core.reports.captions import interval_words
 @pytest.mark.parametrize(
     ("seeds", "splits", "expected", "missing"),
     [
-        (1, 1, ("95% bootstrap interval over units,", "with one seed it does not hold"), ("split alone", "Student")),
+        (1, 1, ("95% bootstrap interval over units,", "with one seed it does not cover"), ("split alone", "Student")),
         (3, 1, ("Student's t over units and seeds,", "for this split alone"), ("with one seed",)),
         (3, 4, ("Student's t over units, seeds and splits,",), ("with one seed", "split alone")),
         (1, 4, ("Student's t over units and splits,",), ("with one seed", "split alone", "seeds")),
