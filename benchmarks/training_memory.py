@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.way:
         if options.way == "kept" and not keep_freed_memory():
-            sys.exit("this C library cannot be told to keep what is freed")
+            sys.exit("this C library has no option to keep freed memory")
         print(seconds_per_step(options.steps))
         return
     taken: dict[str, list[float]] = {"ordinary": [], "kept": []}

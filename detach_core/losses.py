@@ -1,6 +1,6 @@
 """Contrastive losses that methods share: InfoNCE in both directions or in one, and that of two views of one modality.
 
-All compute cosines in float32 at least, whatever autocast says, and range over [0, inf).
+All compute cosines at least in float32, also under autocast, and range over [0, inf).
 """
 
 from __future__ import annotations

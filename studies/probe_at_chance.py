@@ -133,7 +133,7 @@ def main() -> None:
         " The probe of the workflow is `equal` or `held_out` with `fit_and_choice`; `uneven` with `none` is the plain"
         " one."
     )
-    write("probe_at_chance", pd.DataFrame(lines), title="The probe on features that say nothing", caption=caption)
+    write("probe_at_chance", pd.DataFrame(lines), title="The probe on uninformative features", caption=caption)
 
 
 if __name__ == "__main__":

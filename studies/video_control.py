@@ -1,8 +1,8 @@
 """Video-only control: an encoder trained on the labels, as a measure of the information in the pixels.
 
 The same video networks as DETACH's (small size) under a classifier, on the labels of pretrain + downstream, tested on
-the held-out units. Windows know their fixture and whether it opened or closed; sequences know neither, so for them the
-classes are the places where the simulation's truth says that something was in use.
+the held-out units. Windows are labelled by fixture and direction; sequences by neither, so for them the
+classes are the places in use by the simulation's ground truth.
 """
 
 from __future__ import annotations

@@ -36,10 +36,10 @@ def fetch(url: str, target: Path, *, sha256: str | None, limits: DownloadSetting
     Args:
         url: http or https.
         target: takes its name only when all has come and been checked; the part of a broken transfer stays hidden
-            beside it and the next attempt or run goes on from there.
+            beside it and the next attempt or run resumes it.
         sha256: what the file must be; `None` takes what comes and logs its sum.
         limits: of size, attempts, waits and time.
-        log: told of attempts and progress.
+        log: receives attempts and progress.
 
     Raises:
         BadInputError: the file that came has another SHA-256; it is removed.

@@ -46,8 +46,8 @@ class Fingerprints:
     def unlike_manifest(self, manifest_path: Path | str, names: Iterable[str], root: Path | str) -> list[str]:
         """`name: fingerprint` of the files that differ from the manifest beside them; empty when all agree.
 
-        What has not changed since the manifest was written is not read. Without a readable manifest nothing is told:
-        the files are yet to come, or the stage that reads it will say what is wrong.
+        What has not changed since the manifest was written is not read. Without a readable manifest none is reported:
+        the files do not exist yet, or the stage that reads it will report the fault.
 
         Args:
             manifest_path: a JSON file whose `files` each have `path`, `bytes` and `sha256`.

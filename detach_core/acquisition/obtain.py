@@ -64,7 +64,7 @@ def obtain(
 ) -> list[DownloadedFile]:
     """Download `file` below `root` and verify it; a verified file that is already there is kept.
 
-    Files with the names of published ones are held against the origin's checksums, whatever the entry says.
+    Files with the names of published ones are compared with the origin's checksums, whatever the entry states.
 
     Raises:
         BadInputError: what came is not what it should be; it is not kept.

@@ -1,7 +1,7 @@
 """Partial downloads: the received bytes in a hidden file beside the target, with the identity of the whole.
 
 `.name.partial` holds the bytes and `.name.partial.json` the server's word on the whole file, so that a later attempt,
-in this run or another, can go on where the last one broke off. `.name.fetched.json` notes what a file was when it came.
+in this run or another, can resume. `.name.fetched.json` records the identity of a downloaded file.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
     if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
-            yield f"{key}.home.takes.{take}: missing; the simulated home must know what is done in each of `takes`"
+            yield f"{key}.home.takes.{take}: missing; the simulated home needs a script for each of `takes`"
     for name in ("subjects", "takes", "classes"):
         values = getattr(dataset, name)
         if len(set(values)) < len(values):
@@ -243,7 +243,7 @@ def _takes_weight_file(document: Document, row: str) -> bool:
     try:
         method = checked_method(document.variants[row].get("method"), row)
     except ConfigError:
-        return True  # what is wrong with the method is told where its variant is
+        return True  # an unknown method is reported with its variant
     kind = METHODS.settings(method)
     return bool(kind.takes_weight_file or not issubclass(kind, VideoNetworkSettings))
 

@@ -50,7 +50,7 @@ def refuse_braces(path: str) -> str:
     """The unchanged `path` of a file that the workflow reads, which must not contain braces.
 
     Raises:
-        ValueError: it holds braces, between which Snakemake fills in what a rule is asked for.
+        ValueError: it holds braces, which Snakemake treats as wildcards.
     """
     if set("{}") & set(path):
         raise ValueError(f"must be a path without {{ and }}; rename it, or link to it under another name, got {path!r}")
@@ -220,7 +220,7 @@ def _dataset(values: Any) -> Any:
     try:
         kind = dataset_type(_known_adapter(adapter)) if isinstance(adapter, str) else _AnyDataset
     except ValueError:
-        kind = _AnyDataset  # which tells what is wrong with the adapter
+        kind = _AnyDataset  # for the message about the adapter
     return section_of(kind, values)
 
 
@@ -252,7 +252,7 @@ class Document(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         description="device of the networks; auto takes a GPU if there is one"
     )
-    threads: int = Field(ge=1, le=256, description="torch threads per process, whatever --cores says")
+    threads: int = Field(ge=1, le=256, description="torch threads per process, independent of --cores")
     devices: int = Field(ge=1, le=64, description="GPUs, or processes without one, that share a training on each node")
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")
     datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")

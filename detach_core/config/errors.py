@@ -221,7 +221,7 @@ def section_of(kind: Any, data: Any, *, told_as: Any = None) -> Any:
         told_as: the type of which mistakes name the known keys; None: `kind`.
 
     Raises:
-        SectionError: as it does not fit; `as_config_error` tells each mistake with its path in the whole.
+        SectionError: it is invalid; `as_config_error` reports each mistake with its full path.
     """
     try:
         return _adapter(kind).validate_json(json.dumps(data))

@@ -1,6 +1,6 @@
 """The JSON schema of the configuration, for completion and checks in an editor: `python -m detach_core.config.schema`.
 
-It serves the main file and overlays alike, so no key is required; what is missing is told when the workflow loads.
+It serves the main file and overlays alike, so no key is required; missing keys are reported when the workflow starts.
 """
 
 from __future__ import annotations

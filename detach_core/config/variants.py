@@ -74,7 +74,7 @@ def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | Non
     spatial = changes.pop("spatial", None)
     if METHODS.settings(method).needs_spatial:
         if spatial is None:
-            raise ConfigError([f"variants.{name}.spatial: missing; {method} requires a Stage 1"])
+            raise ConfigError([f"variants.{name}.spatial: missing; {method} stands on a Stage 1"])
         known = spatial_names(document)
         if spatial not in known:
             raise ConfigError([f"variants.{name}.spatial: must be one of {', '.join(known)}, got {spatial!r}"])
@@ -206,5 +206,5 @@ def search_mistakes(document: Document) -> Iterator[str]:
 
 def _not_changeable(name: str) -> str:
     if name in COMMON:
-        return f"must not change, since Stage 1 depends on it; a candidate may change {' and '.join(CHANGEABLE)}"
+        return f"must stay; Stage 1 stands on it, and a candidate may change {' and '.join(CHANGEABLE)}"
     return unknown_key(name, CHANGEABLE)

@@ -262,7 +262,7 @@ def read_activation_maps(path: Path | str) -> ActivationMaps:
     """The maps that `write_activation_maps` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=MAPS_SCHEMA, rule=MAPS_RULE) as reader:
         window = reader.dataset("window", dtype="int64", shape=(None,))[()]

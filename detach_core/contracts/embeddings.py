@@ -120,7 +120,7 @@ def read_assignments(path: Path | str) -> Assignments:
     """The assignments that `write_assignments` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=ASSIGNMENTS_SCHEMA, rule=ASSIGNMENTS_RULE) as reader:
         phases = reader.names("phases")

@@ -140,7 +140,7 @@ def read_frames(path: Path | str) -> FrameFile:
     """The frames that `create_frames` wrote, without reading a picture.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=FRAMES_SCHEMA, rule="extract_frames") as reader:
         working_hz = reader.attribute("working_hz", float)
@@ -155,7 +155,7 @@ def read_frames(path: Path | str) -> FrameFile:
                 raise reader.error(f"{name}/picture_s", expected="times that do not decrease", found="others")
             timing = _read_timing(reader, name)
             if (unseen := int((~rows_seen(time_s, picture_s, timing.tolerance_s)).sum())) != timing.unseen:
-                raise reader.error(f"{name}@unseen", expected=f"{unseen}, as picture_s says", found=str(timing.unseen))
+                raise reader.error(f"{name}@unseen", expected=f"{unseen}, by picture_s", found=str(timing.unseen))
             streams[name] = FrameStream(rgb, luma, time_s, picture_s, reader.attribute("video", str, name), timing)
         return FrameFile(Path(path), working_hz, (width, height), streams, reader.provenance())
 
@@ -172,7 +172,7 @@ def read_image_px(reader: ArtifactReader) -> tuple[int, int]:
     """(width, height) of the working grid, from an artifact of frames or flow.
 
     Raises:
-        ContractError: it says something else.
+        ContractError: it has another value.
     """
     size = reader.json("image_px", list)
     if len(size) != 2 or not all(type(length) is int and length > 0 for length in size):
@@ -256,7 +256,7 @@ def read_flow(path: Path | str) -> FlowFile:
     """The flow that `create_flow` wrote, without reading a picture.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=FLOW_SCHEMA, rule="flow") as reader:
         max_px = reader.attribute("max_px", float)

@@ -105,7 +105,7 @@ def storage_fault(node: h5py.Dataset, file: h5py.File) -> str | None:
     """Fault in the storage of `node`, None if there is none; no value is read.
 
     An artifact holds its values itself and uncompressed: one that promises more than its file has bytes would only fill
-    the memory, and one that points elsewhere would read a file that nobody named.
+    the memory, and one that points elsewhere would read a file that was not given.
     """
     if node.shape is None:
         return "a dataset without values"

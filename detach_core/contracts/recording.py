@@ -132,7 +132,7 @@ def read_recordings(path: Path | str) -> RecordingFile:
     """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are read.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=SENSOR_SCHEMA, rule="ingest") as reader:
         class_names, class_actions = reader.names("class_names"), reader.names("class_actions")
@@ -204,7 +204,7 @@ def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[Rows
 TRUTH_SCHEMA = "detach.truth/1"
 """`truth/{recording}.h5`: the simulator's ground truth of a recording, for tests, monitoring and cluster evaluation.
 
-`location` (T,) i16 says, at the sensors' rate from time 0, which fixture is really in use (-1: none); further arrays
+`location` (T,) i16 is the fixture truly in use at the sensors' rate from time 0 (-1: none); further arrays
 are the simulator's own and pass through unchecked.
 """
 
@@ -262,7 +262,7 @@ def read_truth(path: Path | str) -> Truth:
     """The truth that `write_truth` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
         location = _open_location(reader)
@@ -274,7 +274,7 @@ def open_location(path: Path | str) -> Location:
     """The location of the ground truth alone, left in the file.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
         return _open_location(reader)

@@ -198,7 +198,7 @@ class Spool:
 
 def rows_of(mapped: NDArray[Any]) -> Rows:
     """The array `mapped`, read by rows if it is a mapped file, whose pages would otherwise stay in memory."""
-    # A view of a mapping knows the file, but not where in it it begins.
+    # A view of a mapping holds the file, but not its offset in it.
     base: object = mapped.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or not isinstance(base, mmap.mmap):
         return mapped

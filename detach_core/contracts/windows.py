@@ -201,7 +201,7 @@ class Windows:
     Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
     recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
     location: -1 is unknown, for monitoring only); first_frame is the window's first row in its recording's streams.
-    class_places and class_actions say where each class happens and what is done there, "" for a class without.
+    class_places and class_actions are the place and the action of each class, "" for a class without.
     """
 
     path: Path
@@ -298,7 +298,7 @@ def read_windows(path: Path | str) -> Windows:
     """The windows that `write_windows` wrote; frames and flow are left in the shards.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     windows = open_windows(path)
     return replace(windows, sensor=np.asarray(windows.sensor), mean_frame=np.asarray(windows.mean_frame))

@@ -222,7 +222,7 @@ def build_adapter(name: str, native: Plain, *, classes: Sequence[str] = ()) -> D
 
     Raises:
         UserError: no such adapter, or a class that its dataset does not have.
-        TypeError: settings that the adapter does not know.
+        TypeError: unknown settings.
     """
     try:
         kind, settings = DATASETS.implementation(name), DATASETS.settings(name)

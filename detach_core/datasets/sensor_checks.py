@@ -49,7 +49,7 @@ def check_rate(path: Path, time_s: Rows, *, sensor_hz: float, tolerance: float) 
     """Refuse a stream whose rate is not the configured one (relative tolerance), or that has a single sample.
 
     Raises:
-        BadInputError: as said.
+        BadInputError: in either case.
     """
     place, expected = "time column", f"{sensor_hz:g} (`native.sensor_hz`)"
     if len(time_s) < 2:
@@ -140,7 +140,7 @@ def check_channels(path: Path, recording: Recording) -> None:
 class SensorSpool:
     """The values of one recording's channels, added piece by piece.
 
-    A value that float32 cannot hold is refused only when the rows are asked for: readers first have the rest of the
+    A value that float32 cannot hold is refused only when the rows are read: readers first have the rest of the
     file and its times to blame.
     """
 

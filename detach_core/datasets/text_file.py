@@ -127,7 +127,7 @@ def _blocks(path: Path, num_columns: int) -> Iterator[bytes]:
     """The file in pieces of whole lines, so that memory does not grow with its length.
 
     Raises:
-        BadInputError: a line longer than a block: what is told of a line needs many times its memory.
+        BadInputError: a line longer than a block, since its check needs many times its memory.
     """
     lines_before = 0
     with path.open("rb") as file:

@@ -2,7 +2,7 @@
 
 A container's time stamps are the recording's clock, with exceptions. A transport or program stream begins at an
 arbitrary stamp, so its zero is where its first stream starts. MP4, FLV and ASF whose decoding begins at 0 while their
-first picture comes later were moved by a writer that knows no negative stamps: that picture is their zero. AVI has no
+first picture comes later were shifted by a writer without negative stamps: that picture is their zero. AVI has no
 stamps of pictures at all, only a place for each, which may be empty: the picture before it stays.
 """
 
@@ -29,7 +29,7 @@ _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,asf,flv,ogg
 _ARBITRARY_ZERO = {"mpegts", "mpeg"}
 # Whose stamps of decoding are stored, so that a writer without negative ones moved all stamps by the decoder's delay.
 _STORED_DECODING_TIME = {"mov", "flv", "asf"}
-# Whose header says how long they are, where it says anything. FFmpeg gives ASF's only of files of the right size.
+# Containers whose header states a length, if any. FFmpeg gives ASF's only of files of the right size.
 _KNOWN_LENGTH = {"mov", "flv", "matroska"}
 _INTERVALS_KEPT = 10_000
 _LONGEST_BLANK_S = 86_400
@@ -180,7 +180,7 @@ def _lacking_s(
     """Time from the end of the packets to the end that the container states; negative where packets go on."""
     if "avi" in names:
         return Fraction((stream.frames - 1 - (packets.last or 0)) * stream.time_base)
-    # An MP4's index, unlike its count of frames, knows of an edit list that hides the end.
+    # An MP4's index, unlike its count of frames, respects an edit list that hides the end.
     if promised := indexed if "mov" in names and indexed else stream.frames:
         return (promised - packets.count) * interval_s
     if container.duration and names & _KNOWN_LENGTH:
@@ -225,7 +225,7 @@ def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
     """Refuse a video that is shorter than its container states, or with more than a day between two pictures.
 
     Raises:
-        BadInputError: as said.
+        BadInputError: in either case.
     """
     if video.lacking_s > length_tolerance_s:
         end_s = float(video.end_s - video.zero_s)

@@ -62,7 +62,7 @@ def orientation_of(matrix: bytes | None) -> Orientation:
     """The orientation in a display matrix (nine int32 in native byte order, FFmpeg's DISPLAYMATRIX).
 
     Raises:
-        ValueError: it asks for an angle that is no multiple of 90 degrees.
+        ValueError: its angle is no multiple of 90 degrees.
     """
     if matrix is None:
         return Orientation()
@@ -202,7 +202,7 @@ def read_pictures(
 
     Args:
         video: the file.
-        count: told of every picture.
+        count: counts every picture.
         offset_s: added to every stamp.
         back_s: how far a stamp may go back; such pictures are left out and counted.
 

@@ -360,6 +360,6 @@ def _is_last(key: str) -> bool:
 
 
 def _words(name: str, weights: WeightFile, dim: int) -> str:
-    # Of a trunk, the last layer fits one width: what has another starts with a layer of its own, and says so.
+    # Of a trunk, the last layer fits one width: another width starts with a new layer, as the start describes.
     anew = ", projection anew" if weights.network == TRUNK and weights.width != dim else ""
     return f"{name} (sha256 {weights.sha256[:DIGITS]}{anew})"

@@ -82,7 +82,7 @@ def alike_neighbours(
         group: (N,) what must be alike.
         apart: (N,) rows with the same number are no neighbours: windows of one gesture overlap, and would find each
             other in any features.
-        neighbours: how many are asked, and all that are as near as the last; fewer where there are fewer, NaN where
+        neighbours: how many are compared, and all that are as near as the last; fewer where there are fewer, NaN where
             there are none.
     """
     rows = _unit_rows(features)
@@ -156,7 +156,7 @@ def grey_levels(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
 Values = NDArray[np.float64]
 
 
-# Below this range, relative to its largest value, a map says nothing of places.
+# Below this range, relative to its largest value, a map is constant.
 _FLAT = 1e-6
 
 

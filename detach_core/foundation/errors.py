@@ -66,7 +66,7 @@ def refuse_no_label(text: str) -> str:
     return text
 
 
-# errno -> what it says of the disk.
+# errno -> the fault of the disk.
 NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}
 
 

@@ -86,7 +86,7 @@ def match_one(
         files: `list_files(root)`, when the caller has it already.
 
     Raises:
-        BadInputError: no file fits, or several do; says what the folder holds.
+        BadInputError: no file fits, or several do; summarises the folder.
     """
     files = list_files(root) if files is None else files
     matches = matching_files(files, patterns, recording)

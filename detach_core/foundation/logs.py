@@ -15,11 +15,11 @@ from detach_core.foundation.errors import NO_SPACE, UNREADABLE, UnreadableFileEr
 def stage_log(log_path: Path | str, stage: str, *, rank: int = 0) -> Iterator[logging.Logger]:
     """A logger that writes to `log_path` and to stderr while the block runs.
 
-    Of the processes of one stage the first, `rank` 0, writes the file; the others only say their errors.
+    Of the processes of one stage the first, `rank` 0, writes the file; the others only report their errors.
 
     A `UserError`, or a file that the operating system refuses, becomes one line in both places and no traceback; any
-    other exception leaves its traceback in the log file and goes on. Where the disk has no room for the log, the
-    terminal alone has its lines.
+    other exception leaves its traceback in the log file and is raised again. If the disk is full, only the terminal has
+    the lines.
 
     Raises:
         SystemExit: with code 1 when the block raised a `UserError`.

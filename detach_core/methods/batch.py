@@ -80,7 +80,7 @@ class Truth:
     Attributes:
         location: (N,) int64, the fixture in use, -1 unknown.
         action: (N,) int64, opening or closing, -1 unknown.
-        source: where the locations come from, as `windows.h5` says.
+        source: origin of the locations, from `windows.h5`.
     """
 
     location: Tensor

@@ -36,8 +36,8 @@ class Embedding:
 
     Attributes:
         whole: what is probed.
-        spatial: the half that says where.
-        temporal: the half that says how.
+        spatial: the half for the place.
+        temporal: the half for the motion.
         shared: what lies in the other modality's space, where `whole` does not.
     """
 

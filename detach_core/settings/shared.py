@@ -122,7 +122,7 @@ class MachineSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """device of the networks; auto takes a GPU if there is one"""
     threads: Annotated[int, Range(ge=1, le=256)] = 1
-    """torch threads per process, whatever --cores says: the same bits on every run"""
+    """torch threads per process, independent of --cores: the same bits on every run"""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def activation_vector(
 def equal_windows(sensor: Rows, normalisation: Normalisation, form: str) -> NDArray[np.int64]:
     """(N,) first window with the same normal form, in float32, as each window of `sensor` (N, C, L).
 
-    No network that is given the normal form tells such windows apart.
+    No network can distinguish such windows by their normal form.
 
     Raises:
         ValueError: as `apply_form`.

@@ -2,7 +2,7 @@
 
 A clock may move in steps of many samples (15.625 ms on Windows, whole seconds in a log), hand samples over in bursts,
 or tremble; samples may be lost. Against a line of one period a sample, stamps of the first kinds swing and come back, a
-loss shifts all that follow. That tells a pause of the clock from a gap in the recording.
+loss shifts all that follow. That distinguishes a pause of the clock from a gap in the recording.
 
 Stamps may be rows in a file: they are gone through in pieces, and no result depends on the pieces.
 """

@@ -164,7 +164,7 @@ def home_settings(name: str, plain: Plain) -> HomeSettings:
 
     Raises:
         LookupError: an unknown name.
-        TypeError: settings that the home does not know.
+        TypeError: unknown settings.
     """
     kind: type[HomeSettings] = HOMES.settings(name)
     return from_plain(kind, plain)

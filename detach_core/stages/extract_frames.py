@@ -138,7 +138,7 @@ def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed
     if timing.start_s != 0:
         log.warning("%s: the first picture is shown at %.3f s, not 0", name, timing.start_s)
     if timing.rate_hz and abs(timing.rate_hz / expected_hz - 1) > _RATE_DIFFERENCE:
-        text = "%s: %.4f pictures a second where `native.video_hz` says %g; each is put where its time stamp says"
+        text = "%s: %.4f pictures a second, expected %g by `native.video_hz`; each is placed at its time stamp"
         log.warning(text, name, timing.rate_hz, expected_hz)
     if timing.gaps:
         text = "%s: %d gaps between pictures, %.1f s together; the longest is %.2f s, from %.2f s on"

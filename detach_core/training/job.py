@@ -67,7 +67,7 @@ def read_job(text: str) -> TrainingJob:
 
     Raises:
         LookupError: an unknown method.
-        TypeError: settings that the method does not know.
+        TypeError: unknown settings.
     """
     plain = from_plain(_PlainJob, json.loads(text))
     return TrainingJob(plain.method, from_plain(METHODS.settings(plain.method), plain.settings), plain.machines)

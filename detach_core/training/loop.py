@@ -133,7 +133,7 @@ def train(
 ) -> TrainingRun:
     """Train `method` on the pretraining windows to its last epoch or until it reports that it is finished.
 
-    Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
+    Where `keeper` finds the state of an earlier run, training resumes from it, with the result of an uninterrupted run.
 
     Args:
         method: on the device of `windows`.

@@ -55,8 +55,8 @@ def keep_freed_memory() -> bool:
 def choose_device(name: str) -> torch.device:
     """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Called by every stage with torch.
 
-    From then on this process computes in float32 where that is asked for, also on a GPU: TF32, which keeps 10 of the
-    mantissa's 23 bits and which convolutions use unless told otherwise, is off.
+    From then on float32 operations of this process have full precision, also on a GPU: TF32, which keeps 10 of the
+    mantissa's 23 bits and is the default of convolutions, is off.
 
     Raises:
         UserError: `cuda` on a machine without it, or another name.
@@ -68,7 +68,7 @@ def choose_device(name: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise UserError("device: cuda was asked for but this machine offers none to torch; set `device: auto` or `cpu`")
+        raise UserError("device: cuda is configured, but torch finds none on this machine; set `device: auto` or `cpu`")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -158,7 +158,7 @@ def slurm_command(machines: MachinesSettings, plan: str) -> list[str]:
     if job is None or (found := _num_nodes(job)) != str(nodes):
         here = "no Slurm job" if job is None else f"a Slurm job of {found}"
         raise UserError(
-            f"nodes: {nodes} were asked for, but this is {here}; give the rule so many nodes in your Slurm profile"
+            f"nodes: {nodes} are configured, but this is {here}; give the rule as many in your Slurm profile"
             " (docs/slurm.md, several nodes), or set `nodes: 1`"
         )
     # The agents meet where this runs, which is the job's first node.
@@ -185,7 +185,7 @@ def run_agent(arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # Else the agent says that it sets it to 1; torch's own count is the settings' `threads`.
+    # Else the agent logs that it sets it to 1; torch's own count is the settings' `threads`.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ[_LAUNCHED] = "1"
     logging.disable(logging.CRITICAL)
@@ -240,7 +240,7 @@ def agree(tensors: Mapping[str, Tensor], *, device: torch.device, count: int) ->
 
 def _take_over(tensor: Tensor, device: torch.device) -> tuple[float, bool]:
     """Set `tensor` to the first process's; the largest difference, and whether it exceeds rounding."""
-    # Not every backend knows booleans.
+    # Not every backend supports booleans.
     said = tensor.to(device, torch.uint8 if tensor.dtype == torch.bool else tensor.dtype, copy=True)
     dist.broadcast(said := said.contiguous(), _MAIN)
     said = said.to(tensor)

@@ -261,7 +261,7 @@ class StateKeeper:
                 return
             self._write()
             if self._written is not None:
-                self._log.info("stopped after epoch %d; the next run goes on from %s", self._written.epoch, self.path)
+                self._log.info("stopped after epoch %d; the next run resumes from %s", self._written.epoch, self.path)
         finally:
             if self._handles_signal:
                 signal.signal(signal.SIGTERM, self._handler_before)

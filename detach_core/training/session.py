@@ -63,7 +63,7 @@ def train_to_files(
 ) -> None:
     """Train, and write checkpoint, history and, by `write`, the further outputs of the stage.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         stage: its name.

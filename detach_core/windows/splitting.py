@@ -172,7 +172,7 @@ def build_protocols(
     held out.
 
     All rotating folds of a draw train on equally many units of each class. Leaving a unit out would else make its class
-    rarer in training, so that a probe of features that say nothing is wrong more often than a guess.
+    rarer in training, so that a probe of uninformative features is wrong more often than a guess.
 
     Raises:
         ContractError: fewer units than folds, or a class that no training window of a fold has.

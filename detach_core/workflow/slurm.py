@@ -45,7 +45,7 @@ def keep_unsettled_jobs(executor: Executor, ask: Ask = ask_slurm) -> None:
 
     snakemake-executor-plugin-slurm 2.8.0 forgets all its jobs where no attempt at a status query succeeds, as while the
     controller is down: Snakemake then waits for them for ever and submits nothing more. And it waits for ever for a job
-    that Slurm forgot: a controller that is killed soon after a submission does not know that job when it is back.
+    that Slurm has lost: a controller that is killed soon after a submission restarts without that job.
     """
     if hasattr(executor, "settled"):
         return
@@ -104,9 +104,9 @@ def absent(executor: Executor, active_jobs: Sequence[JobInfo], ask: Ask) -> Iter
     """Jobs absent from several answers of the controller over some time: (job, reason).
 
     Their end may have been forgotten, with their output there, or they never ran. Both count as failed, so that
-    Snakemake deletes what there is and sends them again: nobody vouches for that output. Two copies do not write at
+    Snakemake deletes what there is and sends them again: that output may be incomplete. Two copies do not write at
     once: a forgotten job never starts, and one that had started is killed within seconds, since a controller that comes
-    back first asks its nodes what they run. Only a node that does not answer then can go on with it.
+    back first queries its nodes for their jobs. Only a node that does not answer then can continue it.
     """
     if not active_jobs or getattr(executor, "_submitted_job_clusters", None):
         return  # the jobs of other clusters are not in this one's answer

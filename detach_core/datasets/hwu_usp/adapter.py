@@ -44,7 +44,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
         self._lost = LostWords(native.lost_words)
         self.channel_names = native.channels
         self.channel_units = ("state",) * len(self.channel_names)
-        # Each sensor watches one place, and a sequence's label says nothing about where its windows are.
+        # Each sensor watches one place; a sequence's label does not imply the place of its windows.
         self.places = Places(
             names=self.channel_names,
             of_class=(-1,) * len(self.class_names),
@@ -55,7 +55,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
         """The sequence's configured channels, under one annotation that spans it.
 
         Raises:
-            BadInputError: a file is missing or is not as its format says.
+            BadInputError: a file is missing or violates its format.
         """
         files = self.find_files(root, recording)
         sensor_hz, time_column = self.native.sensor_hz, self.native.time_column

@@ -10,7 +10,7 @@ from detach_core.datasets.registry import LOST_WORDS, NativeSettings, Origin
 from detach_core.settings.base import Label, Range, Share
 
 HWU_USP_PAPER = "https://www.mdpi.com/1424-8220/21/3/768"
-_UNIVERSITY = f"Heriot-Watt University: the paper that presents HWU-USP, {HWU_USP_PAPER}, says how to obtain it"
+_UNIVERSITY = f"Heriot-Watt University: the dataset's paper, {HWU_USP_PAPER}, describes how to obtain it"
 
 ORIGIN = Origin(
     title="HWU-USP",

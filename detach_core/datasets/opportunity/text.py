@@ -217,7 +217,7 @@ def column_intervals(path: Path, codes: Rows, time_s: Rows, *, period_s: float) 
             ends[-1] = begin[-1] + period_s
         for code, start, end in runs(np.nan_to_num(piece, nan=NULL_CODE).astype(np.int64)):
             if code != NULL_CODE and start == 0 and code == last_code:
-                intervals[-1] = (intervals[-1][0], float(ends[end - 1]), code)  # goes on from the piece before
+                intervals[-1] = (intervals[-1][0], float(ends[end - 1]), code)  # continues from the piece before
             elif code != NULL_CODE:
                 intervals.append((float(begin[start]), float(ends[end - 1]), code))
             last_code = code

@@ -71,7 +71,7 @@ def repair_small_clusters(
     return label, centroid, len(small)
 
 
-# A quantile of fewer distances is one or two of them, and says nothing.
+# A quantile of fewer distances is only one or two of them.
 FEWEST_MEMBERS = 4
 
 

@@ -107,7 +107,7 @@ def video_temporal(settings: DetachSettings) -> TemporalCnn3d:
 class SpatialVideo(nn.Module):
     """E_vs and g_v: a spatial feature (B, d) of the video, and cluster logits (B, K) on it.
 
-    `video_init` says where E_vs started: `scratch`, or the name and digest of a weight file.
+    `video_init` is the start of E_vs: `scratch`, or the name and digest of a weight file.
     """
 
     def __init__(self, settings: SpatialSettings) -> None:

@@ -276,7 +276,7 @@ def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> di
     """Agreement of the video's labels with the sensor's clusters and the true places, and measures of collapse.
 
     Args:
-        vote: (N,) cluster that the video names, -1 where it was not asked.
+        vote: (N,) cluster that the video predicts, -1 where it was not evaluated.
         label: (N,) clusters of the memory.
         confident: (N,) bool.
         truth: true places.

@@ -5,7 +5,7 @@ arm is constant in them and only gravity turns (on the dishwasher's flap).
 
 The 13 reed switches are wired after the release's drawing. Triplets S1, S2, S3 tell closed, half and fully open; Drawer
 1's one switch is passed by all three magnets, so it does not say which. Doors have none. Which level means "magnet
-near" is a property of the home that no reader is told.
+near" is a property of the home that its files do not state.
 """
 
 from __future__ import annotations
