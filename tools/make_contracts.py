@@ -40,8 +40,8 @@ refuses another schema, a missing field, another type or shape, and values that 
 names the rule to run again. Names and other texts that are shown have at most 200 characters, all of them visible,
 no blank at an end and none of `= + - @` first; commit, version, digests and ids are words of letters, digits and
 `. _ + -`. Files are read without locks; one that the operating system refuses (permission, input/output error, too many
-open files) is reported as such, without a rule to rerun. Artifacts are written to a temporary file and renamed: a file is
-complete or absent.
+open files) is reported as such, without a rule to rerun. Artifacts are written to a temporary file and renamed, so a
+file is complete or absent.
 """
 
 
