@@ -10,7 +10,7 @@ def write(tmp_path, text, name="a.yaml"):
 
 
 def test_a_repeated_key_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ConfigError, match="line 3: the key `b` stands twice"):
+    with pytest.raises(ConfigError, match="line 3: the key `b` is repeated"):
         read_yaml(write(tmp_path, "a:\n  b: 1\n  b: 2\n"))
 
 

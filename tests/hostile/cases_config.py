@@ -81,7 +81,7 @@ SYNTAX = [
     case("yaml: empty", "", refused="seeds: missing"),
     syntax("a list", "- 1\n", "must hold keys and values, got list"),
     syntax("a bracket that never ends", "a: [1\n", "line [0-9]+: "),
-    syntax("a key twice", "a:\n  b: 1\n  b: 2\n", "line 3: the key `b` stands twice"),
+    syntax("a key twice", "a:\n  b: 1\n  b: 2\n", "line 3: the key `b` is repeated"),
     syntax("a billion laughs", laughs(), "line [0-9]+: its aliases expand to more than"),
     syntax("a billion levels", chain(), "line [0-9]+: its aliases expand to more than"),
     syntax("a section that holds itself", "a: &x {b: *x}\n", "line 1: its aliases expand to more than"),
