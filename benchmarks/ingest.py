@@ -1,4 +1,4 @@
-"""Video to windows: this project's stages against the obvious chain, measured in one run on one core.
+"""Video to windows: this project's stages against a straightforward chain, measured in one run on one core.
 
     ./run python benchmarks/ingest.py [--seconds 20] [--grid 112 112] [--presets ultrafast fast]
 
@@ -45,7 +45,7 @@ LENGTH_S, STRIDE_S, SENSOR_HZ = 2.0, 1.0, 30.0
 
 
 def obvious(video: Path, folder: Path, *, hz: int, grid: tuple[int, int]) -> None:
-    """The chain that one writes first."""
+    """The straightforward chain."""
     capture = cv2.VideoCapture(str(video))
     count = 0
     while True:
@@ -144,7 +144,7 @@ def ours(
 
 
 def decode(video: Path) -> None:
-    """The floor under any chain."""
+    """Decoding alone, a lower bound for any chain."""
     with av.open(str(video)) as container:
         container.streams.video[0].thread_count = 1
         for _ in container.decode(video=0):

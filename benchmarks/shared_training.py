@@ -27,7 +27,7 @@ BATCH, FRAMES, HEIGHT, WIDTH, LENGTH, DIM = 128, 10, 48, 64, 2000, 64
 
 
 class Contrast(nn.Module):
-    """As much of a method as a step needs: an encoder against fixed partners."""
+    """A minimal method: an encoder contrasted with fixed partners."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def seconds_per_step(steps: int) -> float:
 
 
 def main() -> None:
-    """Run both ways and print the ratio."""
+    """Measure both variants and print the ratio."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--processes", type=int, default=2)

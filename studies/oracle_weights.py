@@ -41,7 +41,7 @@ ORACLE = "studies.oracle_weights:OracleDetach"
 
 
 class OracleDetach(Detach):
-    """DETACH that is told the kind of every pair."""
+    """DETACH with the true kind of every pair."""
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """As DETACH's, with the truth that only monitors may see."""

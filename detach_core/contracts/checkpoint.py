@@ -238,7 +238,7 @@ _STATE_FIELDS = {"epoch": int, "rows": list, "values": dict, "identity": dict}
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that the epochs to come depend on, and all that the epochs done will be reported by.
+    """State on which the coming epochs depend, and the records of the finished ones.
 
     Attributes:
         epoch: how many epochs are done.

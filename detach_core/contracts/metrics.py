@@ -73,7 +73,7 @@ class Predictions:
 
 
 def predictions_node(draws: Sequence[Predictions]) -> list[list[dict[str, Any]]]:
-    """For each draw its predictions as JSON objects."""
+    """The predictions of each draw as JSON objects."""
     return [_rows(one) for one in draws]
 
 

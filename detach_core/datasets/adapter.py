@@ -1,4 +1,4 @@
-"""Base class of dataset adapters, which read native files into `Recording`, and the search for these files."""
+"""Base class of dataset adapters, which read native files into a `Recording`, and the search for these files."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class DatasetAdapter(ABC, Generic[Native]):
             scratch: a folder for what would grow with the recording's length in memory; None is the system's own.
 
         Raises:
-            BadInputError: a file is missing or is not as its format says; names file, line and column.
+            BadInputError: a file is missing or violates its format; names file, line and column.
         """
 
 

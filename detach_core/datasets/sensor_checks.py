@@ -23,7 +23,7 @@ MAX_STRETCH = 10  # a recording that lacks nine samples of ten is none; memory f
 
 
 def check_increasing(path: Path, time_s: Rows, *, first_line: int, column: str) -> None:
-    """Refuse time that runs backwards; samples of a coarse clock may share a stamp.
+    """Refuse decreasing time stamps; samples of a coarse clock may share one.
 
     Raises:
         BadInputError: names the line.
@@ -40,7 +40,7 @@ def check_increasing(path: Path, time_s: Rows, *, first_line: int, column: str) 
         if back.any():
             row = int(np.flatnonzero(back)[0]) + 1
             found = f"{piece[row]:.3f} s after {piece[row - 1]:.3f} s"
-            remedy = "sort the lines by time, or bring the file again"
+            remedy = "sort the lines by time, or copy the file again"
             place = f"line {first_line + first + row}, column {column}"
             raise BadInputError(path, place, found=found, expected="increasing time", remedy=remedy)
 
@@ -49,17 +49,17 @@ def check_rate(path: Path, time_s: Rows, *, sensor_hz: float, tolerance: float) 
     """Refuse a stream whose rate is not the configured one (relative tolerance), or that has a single sample.
 
     Raises:
-        BadInputError: as said.
+        BadInputError: in either case.
     """
     place, expected = "time column", f"{sensor_hz:g} (`native.sensor_hz`)"
     if len(time_s) < 2:
-        remedy = "bring the file again"
+        remedy = "copy the file again"
         raise BadInputError(path, "file", found=f"{len(time_s)} samples", expected="at least two", remedy=remedy)
     try:
         with np.errstate(over="ignore"):  # an infinite rate is refused like any other
             rate_hz = sampling_rate_hz(time_s)
     except ValueError:
-        remedy = "bring the file again, with times that tell its samples apart"
+        remedy = "copy the file again, with times that distinguish its samples"
         found = f"time that stands still over most of {len(time_s)} samples"
         raise BadInputError(path, place, found=found, expected=f"{expected} samples/s", remedy=remedy) from None
     if abs(rate_hz / sensor_hz - 1) > tolerance:
@@ -68,21 +68,21 @@ def check_rate(path: Path, time_s: Rows, *, sensor_hz: float, tolerance: float) 
 
 
 def check_repeats(path: Path, time_s: Rows, *, first_line: int, column: str) -> None:
-    """Refuse samples that share a stamp beyond what the clock's steps account for, such as a line that stands twice.
+    """Refuse shared stamps that the clock's steps do not explain, such as those of a repeated line.
 
     Raises:
         BadInputError: names the line.
     """
     row = first_surplus(time_s, stamped_clock(time_s))
     if row is not None:
-        found = f"{time_s[row]:.3f} s again, and no pause around it that would make up for it"
-        remedy = "remove the lines that stand twice, or bring the file again"
+        found = f"{time_s[row]:.3f} s again, without a pause that accounts for it"
+        remedy = "remove the repeated lines, or copy the file again"
         place = f"line {first_line + row}, column {column}"
         raise BadInputError(path, place, found=found, expected="a time for each sample", remedy=remedy)
 
 
 def check_gaps(path: Path, time_s: Rows, *, sensor_hz: float, first_line: int, column: str) -> None:
-    """Refuse a clock that leaps: on an even one the stream would be `MAX_STRETCH` times as long as its samples.
+    """Refuse a clock with gaps that would stretch the evenly sampled stream to `MAX_STRETCH` times its samples.
 
     Raises:
         BadInputError: names the line behind the longest gap.
@@ -97,11 +97,13 @@ def check_gaps(path: Path, time_s: Rows, *, sensor_hz: float, first_line: int, c
         found = f"a gap of {time_s[row] - time_s[row - 1]:.6g} s"
         expected = f"at most {MAX_STRETCH} times as long as {len(time_s)} samples take"
         place = f"line {first_line + row}, column {column}"
-        raise BadInputError(path, place, found=found, expected=expected, remedy="mend the times, or cut the file there")
+        raise BadInputError(
+            path, place, found=found, expected=expected, remedy="correct the times, or cut the file there"
+        )
 
 
 def check_sizes(path: Path, values: NDArray[np.float64], *, first_line: int, channels: Sequence[str]) -> None:
-    """Refuse a value (T, C) that float32, as which sensors are kept, would turn into infinity.
+    """Refuse values (T, C) that overflow float32, the type in which sensors are stored.
 
     Raises:
         BadInputError: names line and channel.
@@ -115,7 +117,7 @@ def check_sizes(path: Path, values: NDArray[np.float64], *, first_line: int, cha
 
 
 def count_lost(sensor: Rows) -> NDArray[np.int64]:
-    """(C,) how many samples of each channel of `sensor` (T, C) are NaN."""
+    """(C,) number of NaN samples in each channel of `sensor` (T, C)."""
     lost = np.zeros(sensor.shape[1], dtype=np.int64)
     for _, piece in blocks(sensor):
         lost += np.isnan(piece).sum(axis=0)
@@ -138,7 +140,7 @@ def check_channels(path: Path, recording: Recording) -> None:
 class SensorSpool:
     """The values of one recording's channels, added piece by piece.
 
-    A value that float32 cannot hold is refused only when the rows are asked for: readers first have the rest of the
+    A value that float32 cannot hold is refused only when the rows are read: readers first have the rest of the
     file and its times to blame.
     """
 

@@ -158,7 +158,7 @@ def evaluate_protocols(
 
 @dataclass(frozen=True)
 class _Place:
-    """Fold in which a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
+    """Position of a probe: its draw and fold; `draw` also counts the inner folds of a fixed fold."""
 
     protocol: str
     fold: Fold

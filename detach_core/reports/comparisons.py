@@ -1,4 +1,4 @@
-"""Tables of the claims and of the paired comparisons: value, interval, and what the interval decides."""
+"""Tables of the claims and of the paired comparisons: value, interval and verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("claim", "value", "low", "high", "threshold", "verdict")
 
 
 def claims_frame(claims: Mapping[str, Claim[Any]], artifacts: Artifacts, commits: Sequence[str]) -> pd.DataFrame:
-    """One line for each claim, dataset, protocol and variant that it is held against."""
+    """One line for each claim, dataset, protocol and compared variant."""
     return pd.DataFrame(
         [
             _claim_line(name, claim, dataset, line, artifacts, commits)
@@ -32,7 +32,7 @@ def claims_frame(claims: Mapping[str, Claim[Any]], artifacts: Artifacts, commits
 
 def _claim_lines(claim: Claim[Any], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
     if not claim.splits_of(dataset):
-        yield Line(None, note=f"{claim.settings.table} leaves this dataset out")
+        yield Line(None, note=f"{claim.settings.table} does not include this dataset")
         return
     yield from MEASURES[claim.settings.measure](claim, dataset, artifacts)
 
@@ -69,7 +69,7 @@ def _claim_line(
 
 
 def readable_claims(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same lines, value and interval in one cell."""
+    """Readable form of the claims, with value and interval in one cell."""
     return pd.DataFrame(
         {
             "Claim": frame["claim"].str.replace("_", " "),
@@ -91,7 +91,7 @@ def claims_caption(frame: pd.DataFrame, confidence: float) -> str:
         data = "Simulated data"
     protocols = plain(", ".join(dict.fromkeys(filter(None, frame["protocol"]))) or "none")
     return (
-        f"{data}; {_intervals(frame, confidence)}, the same resamples for both sides of a difference; a claim holds"
+        f"{data}; {_intervals(frame, confidence)}, the same resamples for both terms of a difference; a claim holds"
         " where the whole interval lies beyond its threshold, which was fixed before, and a claim of several lines"
         f" where all of them do; no correction for the number of claims; protocols: {protocols} (none where windows"
         f" are clustered or weighed, not classified); splits: {_joined(frame['splits'])};"
@@ -120,7 +120,7 @@ def significance_frame(tables: Mapping[str, ComparedTable], reference: str, runs
 
 
 def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same lines, difference and interval in one cell."""
+    """Readable form of the comparisons, with difference and interval in one cell."""
     return pd.DataFrame(
         {
             "Table": frame["table"],
@@ -152,8 +152,8 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     return (
         f"Weighted F1 of {plain(reference)} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
         f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
-        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these very trainings: unlike the"
-        " interval it does not ask what another seed would give; smallest p that it can give:"
+        " to a gesture or sequence, in all splits and seeds at once, two-sided, for these trainings alone: unlike the"
+        " interval it does not cover other seeds; smallest possible p:"
         f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
         f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
         f" {words['commit']}."

@@ -38,7 +38,7 @@ def _data_lines(windows: Windows, split: Split) -> list[dict[str, str]]:
 
 
 def statistics_caption(frame: pd.DataFrame) -> str:
-    """Source, split and code; why there is neither protocol nor seed."""
+    """Caption of the statistics: source, split and code; without protocol and seed, since nothing is trained."""
     source = frame["source"].iloc[0]
     data = "Simulated data" if source == "simulated" else f"Recordings: {plain(source)}"
     split, commit = (plain(", ".join(dict.fromkeys(frame[name]))) for name in ("split", "commit"))
@@ -72,7 +72,7 @@ METRICS = ("f1_weighted", "map")
 
 
 def results_frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """One line a row. Gaps to the paper are there only where the recordings are real."""
+    """One line a row. Differences from the paper are given for real recordings alone."""
     return pd.DataFrame([_line(table, row) for row in rows])
 
 
@@ -126,7 +126,7 @@ def _comparison(row: Row, published: PublishedMetrics | None) -> dict[str, objec
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for readers: metric and interval in one cell, only columns that tell rows apart or give metrics."""
+    """Readable form: metric and interval in one cell; only metrics and columns that distinguish rows."""
     cells = {
         "Dataset": frame["dataset"],
         "Method": frame["variant"],

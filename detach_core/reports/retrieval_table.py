@@ -12,7 +12,7 @@ from detach_core.reports.captions import interval_words, plain
 
 TITLE = "Retrieval across modalities"
 SHOWN = (
-    "A window's sensor feature is searched for among the video features of all windows, and back, by cosine similarity."
+    "Sensor features are the queries to the video features of all windows, and the reverse, by cosine similarity."
     " Level `window`: only the same window is right. Level `class`: any window of the same class is, the same one"
     " included; windows without a class are left out. Neighbours overlap the query in time and show nearly the same:"
     " kept in its gallery, or left out of it. The rank is that of the best right window, the worst rank where wrong"
@@ -58,7 +58,7 @@ def _line(row: RetrievalRow) -> dict[str, object]:
 
 
 def readable_retrieval(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for readers: metric and interval in one cell, its chance level beside it."""
+    """Readable form: metric and interval in one cell, its chance level beside it."""
     cells = {
         "Dataset": frame["dataset"],
         "Protocol": frame["protocol"],
@@ -102,7 +102,7 @@ def retrieval_caption(frame: pd.DataFrame, confidence: float) -> str:
 
 
 def _ceilings(frame: pd.DataFrame) -> Iterator[str]:
-    """For each searched part the best that is possible, since windows with equal sensors cannot be told apart."""
+    """Upper bounds for each searched part, since windows with equal sensors cannot be distinguished."""
     kept = frame[(frame["level"] == WINDOW) & (frame["neighbours"] == KEPT)]
     for key, same in kept.groupby(["dataset", "protocol", "form"], sort=False):
         dataset, protocol, form = map(plain, key)

@@ -17,7 +17,7 @@ from detach_core.reports.captions import as_html, parts, plain
 
 
 def refuse_mixed_sources(paths: Sequence[str | Path], sources: Sequence[str]) -> None:
-    """Check that the artifacts at `paths` come from one source.
+    """Check that the artifacts at `paths` have one data source.
 
     Raises:
         ContractError: one has another source than the first; it names both.
@@ -51,7 +51,7 @@ code { font-size: .92em; background: #f1f1f1; padding: 0 .2em; }
 
 
 def web_table(shown: pd.DataFrame, title: str, caption: str, *, downloads: Mapping[str, str]) -> str:
-    """A page with the table under its title and caption; every cell, heading and title comes out as itself.
+    """HTML page of a table with title and caption; all text is escaped.
 
     Args:
         shown: the rows as readers see them; rows that follow each other with an equal first cell stand together.
@@ -79,7 +79,7 @@ def _body(rows: list[list[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell; a figure with its interval is not broken into lines."""
+    """A cell; a value with its interval is not broken into lines."""
     return f'<td class="figure">{escape(text)}</td>' if _FIGURE.fullmatch(text) else f"<td>{escape(text)}</td>"
 
 

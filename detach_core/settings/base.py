@@ -1,4 +1,4 @@
-"""Base class of settings and of plug-in registries: ranges of values, their way to plain JSON values and back.
+"""Base classes of settings and of plug-in registries: ranges, and conversion to plain JSON values and back.
 
 The configuration validates YAML into these dataclasses once, by pydantic, which reads ranges and attribute docstrings
 where they stand. A stage gets the same type back from its JSON without pydantic, so that a machine that only trains
@@ -42,7 +42,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Check:
-    """A check of a value in an `Annotated` type: a function that gives the value back or raises ValueError."""
+    """A check of a value in an `Annotated` type: a function that returns the value or raises ValueError."""
 
     function: Callable[[Any], Any]
 
@@ -79,7 +79,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of all settings. Unknown keys are refused; a text is no number; an integer is a good float."""
+    """Base of all settings. Unknown keys are refused; a string is not a number; an integer is accepted as a float."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {
         "extra": "forbid",
@@ -101,7 +101,7 @@ def to_plain(value: Any) -> Plain:
 
 
 def from_plain(kind: type[SettingsType], value: Plain) -> SettingsType:
-    """The settings of type `kind` that `to_plain` turned into `value`.
+    """The settings of type `kind` from `value`, a result of `to_plain`.
 
     Raises:
         TypeError: an unknown key, or a value of another type; names the place.
@@ -203,7 +203,7 @@ class Plugin:
 
     @property
     def modules(self) -> list[str]:
-        """The modules of both, without importing them."""
+        """The modules of settings and implementation, without importing them."""
         return [place.partition(":")[0] for place in self.places]
 
 
@@ -240,7 +240,7 @@ class Registry(Generic[Implementation]):
         return self._imported(name)
 
     def settings(self, name: str) -> type[Any]:
-        """The settings class of plug-in `name`; one from outside names it as its class attribute `settings_type`.
+        """The settings class of plug-in `name`; an external one declares it as the class attribute `settings_type`.
 
         Raises:
             LookupError: no such plug-in, it cannot be imported, or it has no such class.

@@ -1,4 +1,4 @@
-"""Stage `claims`: verdicts on the claims about the method, by intervals against thresholds fixed before."""
+"""Stage `claims`: verdicts on the claims about the method, from intervals and predefined thresholds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def claims(
     """Write the claims at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of a `ClaimsJob`, whose `keys` say what each of `artifact_paths` is.
+        settings: JSON of a `ClaimsJob`, whose `keys` identify `artifact_paths` one by one.
         artifact_paths: metrics, embeddings, assignments and negative pairs.
         windows_paths: `windows.h5` of every dataset.
         split_paths: `split.json` of every dataset and split whose Stage 1 is held against its own input.

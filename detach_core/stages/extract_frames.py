@@ -108,14 +108,14 @@ def _write_video(
 
 @dataclass
 class _Rows:
-    """The rows (rgb, luma) of a recording, and meanwhile in `picture_s` (F,) when each row's picture was taken."""
+    """The rows (rgb, luma) of a recording; `picture_s` (F,) receives the time of each row's picture."""
 
     fitter: PictureFitter
     picture_s: NDArray[np.float64]
     luma_height: int
 
     def of(self, pictures: Iterable[tuple[Picture, int]]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-        """A row for each tick that a picture is nearest to; each picture is scaled once."""
+        """One row for each tick, of the nearest picture; each picture is scaled once."""
         done = 0
         scaled: Picture | None = None
         for picture, ticks in pictures:
@@ -130,7 +130,7 @@ class _Rows:
 
 
 def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed: float) -> None:
-    """One line of figures, and one for each thing that one might not expect."""
+    """Log of the video's timing: one line of figures, and one for each irregularity."""
     log.info(
         "%s: %d pictures from %.3f s on, %.4f a second, the farthest %.3f s from its tick; %.0f native frames/s",
         name, timing.pictures, timing.start_s, timing.rate_hz, timing.farthest_s, speed,
@@ -138,7 +138,7 @@ def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed
     if timing.start_s != 0:
         log.warning("%s: the first picture is shown at %.3f s, not 0", name, timing.start_s)
     if timing.rate_hz and abs(timing.rate_hz / expected_hz - 1) > _RATE_DIFFERENCE:
-        text = "%s: %.4f pictures a second where `native.video_hz` says %g; each is put where its time stamp says"
+        text = "%s: %.4f pictures a second, expected %g by `native.video_hz`; each is placed at its time stamp"
         log.warning(text, name, timing.rate_hz, expected_hz)
     if timing.gaps:
         text = "%s: %d gaps between pictures, %.1f s together; the longest is %.2f s, from %.2f s on"

@@ -1,4 +1,4 @@
-"""Stage `figure`: one figure as pdf and png, its caption as md, the numbers it plots as csv. It trains nothing."""
+"""Stage `figure`: one figure as pdf and png, its caption as md, the plotted values as csv. Nothing is trained."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def pack(
         if not sum(len(part.start_s) for part in parts):
             raise UserError(
                 f"dataset {dataset}: no window is left of {len(parts)} recordings; check their annotations and "
-                "lengths, what the log of `extract_frames` says of the videos' times, or set `null_windows: keep`"
+                "lengths, the videos' times in the log of `extract_frames`, or set `null_windows: keep`"
             )
         windows = _join(dataset, values, shards, parts, JoinedRows(means), Path(windows_path))
         write_windows(windows_path, windows)

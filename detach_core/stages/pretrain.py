@@ -26,7 +26,7 @@ def pretrain(
 ) -> None:
     """Write `checkpoint.safetensors`, `history.jsonl` and `snapshots.safetensors`.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         settings: JSON of the training's job.

@@ -27,7 +27,7 @@ def pretrain_spatial(
 ) -> None:
     """Write Stage 1's `checkpoint.safetensors`, `history.jsonl` and `assignments.h5`.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         settings: JSON of the training's job.

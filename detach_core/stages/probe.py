@@ -1,4 +1,4 @@
-"""Stage `probe`: a linear classifier on frozen sensor features, tested as each protocol of the split says."""
+"""Stage `probe`: a linear classifier on frozen sensor features, tested under each protocol of the split."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
 
 
 def _null_windows(windows: Windows) -> str:
-    """`drop` where every window of a gesture dataset has a label: that is how they were chosen; `keep` otherwise."""
+    """`drop` if every window of a gesture dataset has a label, since windows without one were dropped; else `keep`."""
     chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
     return "drop" if chosen_by_label else "keep"
 
@@ -136,7 +136,7 @@ def _role(place: int) -> str:
 
 
 def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:
-    """Candidates are the same method with other settings."""
+    """Check that the candidates are one method with different settings."""
     for field in ("method", "probed", "seed"):
         expected, found = getattr(first, field), getattr(run, field)
         if expected != found:

@@ -43,7 +43,7 @@ _STREAM = 8
 
 @dataclass(frozen=True, eq=False)
 class _Home:
-    """A split's searched windows.
+    """The searched windows of a split.
 
     Attributes:
         searched: the split's retrieval tasks.

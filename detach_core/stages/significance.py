@@ -21,7 +21,7 @@ def significance(
     """Write the comparisons at `csv_path` and beside it as `.md`, `.tex` and `.html`.
 
     Args:
-        settings: JSON of a `SignificanceJob`, whose `keys` say what each of `metrics_paths` is.
+        settings: JSON of a `SignificanceJob`, whose `keys` identify `metrics_paths` one by one.
         metrics_paths: `metrics.json` of every row.
         csv_path: where to write.
         log_path: the log.

@@ -80,6 +80,6 @@ def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_p
 
 
 def _words(name: str, measured: str) -> dict[str, str]:
-    """Title and caption of the table `name`; `measured` says how its metrics came about."""
+    """Title and caption of the table `name`; `measured` describes the origin of its metrics."""
     caption = table_caption(name)
     return {"title": heading(name, caption), "caption": f"{caption.text} {measured}"}

@@ -27,7 +27,7 @@ from detach_core.windows.packing import first_rows, window_starts
 
 
 def initial_method(checkpoint: Checkpoint) -> AnyMethod:
-    """The checkpoint's method as the global generators draw its weights."""
+    """The checkpoint's method with initial weights drawn from the global generators."""
     return build_method(checkpoint.method, settings=settings_of(checkpoint), shape=InputShape(**checkpoint.shape))
 
 
@@ -42,7 +42,7 @@ def rebuild(checkpoint: Checkpoint) -> AnyMethod:
 def embed_windows(
     method: AnyMethod, checkpoint: Checkpoint, windows: Windows, *, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
-    """Features of all windows in order, each (N, D), under the names of `embeddings.h5`."""
+    """Features of all windows in order, each (N, D), by their names in `embeddings.h5`."""
     modalities = method.video_modalities | {SENSOR}
     resident = ResidentWindows(
         windows,
@@ -69,7 +69,7 @@ def embed_windows(
 def embed_sensor_windows(
     method: AnyMethod, checkpoint: Checkpoint, sensor: NDArray[np.float32], *, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
-    """Features of `sensor` (N, C, L) in native units, each (N, D); those that `embed_windows` gives of such windows."""
+    """Features of `sensor` (N, C, L) in native units, each (N, D); equal to those of `embed_windows`."""
     normalisation = normalisation_from_dict(checkpoint.normalisation)
     normal = apply_form(sensor, normalisation, method.settings.input.form).astype(np.float32)
     parts: dict[str, list[Tensor]] = {}
@@ -107,7 +107,7 @@ class SensorEmbeddings:
 
 
 class TrainedRun:
-    """A frozen method on the CPU with the form of its input."""
+    """A frozen method on the CPU with the format of its input."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
@@ -166,7 +166,7 @@ class TrainedRun:
         )
 
     def _ordered(self, sensor: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.floating]:
-        """(T, C) in the order of the weights."""
+        """(T, C) with the columns in the order of training."""
         if sensor.ndim != 2 or sensor.shape[1] != len(names) or not len(sensor):
             raise UserError(
                 f"sensor: found an array of shape {sensor.shape}, expected (samples, {len(names)}), a column for each"

@@ -34,7 +34,7 @@ def scaled_learning_rate(lr: float, *, max_lr: float, num_steps: int, paper_step
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], *, lr: float, settings: OptimizerSettings) -> torch.optim.AdamW:
-    """AdamW over what is trainable, at `lr`, with the configured weight decay."""
+    """AdamW over the trainable parameters, at `lr`, with the configured weight decay."""
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     # One kernel for all tensors: these networks have many small ones, and a step would be mostly overhead.
     return torch.optim.AdamW(trainable, lr=lr, weight_decay=settings.weight_decay, fused=True)
@@ -57,7 +57,7 @@ class HasLearningRate(Protocol):
 
 
 def learning_rate_of_run(settings: HasLearningRate, num_steps: int) -> float:
-    """The rate of a run of `num_steps`; a method's own `lr` goes before the optimiser's."""
+    """The rate of a run of `num_steps`; a method's own `lr` takes precedence over the optimiser's."""
     optimizer = settings.optimizer
     return scaled_learning_rate(
         optimizer.lr if settings.lr is None else settings.lr,
@@ -131,9 +131,9 @@ def train(
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
 ) -> TrainingRun:
-    """Train `method` on the pretraining windows until its last epoch or until it is finished.
+    """Train `method` on the pretraining windows to its last epoch or until it reports that it is finished.
 
-    Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
+    Where `keeper` finds the state of an earlier run, training resumes from it, with the result of an uninterrupted run.
 
     Args:
         method: on the device of `windows`.
@@ -204,7 +204,7 @@ def _start(method: AnyMethod, windows: ResidentWindows, keep: Collection[int]) -
 
 
 def _tensors_of(method: AnyMethod) -> dict[str, Tensor]:
-    """All that the processes of a training must have in common after an epoch."""
+    """Tensors that must agree between the processes of a training after an epoch."""
     own = {name: value for name, value in method.training_state().items() if isinstance(value, Tensor)}
     return {**method.state_dict(), **own}
 

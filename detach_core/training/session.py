@@ -1,4 +1,4 @@
-"""One training from files to checkpoint: what the stages `pretrain_spatial` and `pretrain` share."""
+"""One training from files to checkpoint, shared by the stages `pretrain_spatial` and `pretrain`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from detach_core.training.resume import StateKeeper, training_identity
 
 @dataclass(frozen=True)
 class Session:
-    """A trained method and the account of its training."""
+    """A trained method and the record of its training."""
 
     method: AnyMethod
     run: TrainingRun
@@ -39,7 +39,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training, for what its stage writes beside checkpoint and history."""
+    """A finished training, for the further outputs of its stage."""
 
     session: Session
     split: Split
@@ -61,9 +61,9 @@ def train_to_files(
     log_path: str | Path,
     write: Callable[[Trained], None],
 ) -> None:
-    """Train, write checkpoint and history and, by `write`, what the stage keeps beside them.
+    """Train, and write checkpoint, history and, by `write`, the further outputs of the stage.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         stage: its name.
@@ -115,7 +115,7 @@ def train_to_files(
 
 
 def _check_same_input(spatial: Checkpoint, path: str | Path, inputs: dict[str, str]) -> None:
-    """Stage 1 must have seen these windows under this split."""
+    """Check that Stage 1 was trained on these windows under this split."""
     for role, expected in inputs.items():
         found = spatial.provenance.inputs.get(role, "nothing")
         if found != expected:

@@ -18,7 +18,7 @@ SHOWN_CHARACTERS = 8000  # a longer table is not printed
 
 
 def refuse(message: str) -> NoReturn:
-    """End the workflow before its first job; an error would be shown with places in files that are not the user's.
+    """End the workflow before its first job, without an exception, which Snakemake would show with internal files.
 
     Raises:
         SystemExit: with code 1, after `message` on stderr.
@@ -29,7 +29,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def refuse_place(checkout: str) -> None:
-    """End the workflow where the path of its checkout holds braces: Snakemake fills in what stands between them.
+    """End the workflow if the path of its checkout holds braces, which Snakemake treats as wildcards.
 
     Raises:
         SystemExit: it does.
@@ -42,7 +42,7 @@ def refuse_place(checkout: str) -> None:
 
 
 def refuse_missing_files(raw_files: RawFiles) -> None:
-    """End the workflow where files of the user's own datasets are missing, after telling them all.
+    """End the workflow if files of the user's own datasets are missing, with a list of all of them.
 
     Raises:
         SystemExit: some are.
@@ -52,7 +52,7 @@ def refuse_missing_files(raw_files: RawFiles) -> None:
 
 
 def closing_lines(config: Config, started_s: float) -> Iterator[str]:
-    """Lines on the tables, figures and report that are newer than `started_s`; a short table that came alone is shown.
+    """Lines on the tables, figures and report newer than `started_s`; a short table is printed if it is the only one.
 
     Args:
         config: the configuration.

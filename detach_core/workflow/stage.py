@@ -1,4 +1,4 @@
-"""Stages as the workflow sees them: path patterns of their files, and the arguments of a job.
+"""Stages of the workflow: path patterns of their files, and the arguments of a job.
 
 The adapter between a job and its stage is part of every stage's code digest, so nothing of the package is imported.
 """
@@ -66,7 +66,7 @@ class Stage:
 
 
 class _Job:
-    """A job's wildcards, as attributes as Snakemake has them."""
+    """A job's wildcards as attributes, as in Snakemake."""
 
     def __init__(self, **wildcards: Any) -> None:
         vars(self).update(wildcards)
@@ -94,7 +94,7 @@ def expanded(pattern: str, **values: Iterable[Any]) -> list[str]:
 
 
 def run_stage(job: Any) -> None:
-    """Run the stage that is named like the job's rule.
+    """Run the stage of the job's rule, which has the same name.
 
     Args:
         job: the object `snakemake` of a script.

@@ -1,4 +1,4 @@
-"""Table of the workflow's stages: the files, settings and arguments of each, for the rules and for training plans.
+"""Table of the workflow's stages: files, settings and arguments of each, for the rules and for training plans.
 
 A path pattern holds wildcards in braces; `Config` gives the settings. Nothing here needs Snakemake.
 """
@@ -325,13 +325,13 @@ def _of_shards(config: Config, name: str) -> Files:
 
 
 def _spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]:
-    """The Stage 1 that a variant stands on; none for methods without."""
+    """The checkpoint of a variant's Stage 1; empty for methods without one."""
     spatial = config.spatial_of(wildcards.variant)
     return [] if spatial is None else filled(f"{SPATIAL}/{CHECKPOINT}", {"spatial": spatial})
 
 
 def _of_table(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for all that a table is made of."""
+    """An input function: `pattern` for all inputs of a table."""
 
     def files(wildcards: Wildcards) -> list[str]:
         rows, seeds = config.rows(wildcards.table), config.document.seeds
@@ -346,7 +346,7 @@ def _of_table(config: Config, pattern: str) -> Files:
 
 
 def _of_trainings(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for each training behind Table 1; a file that trainings share stands for each."""
+    """An input function: `pattern` for each training behind Table 1; a shared file is repeated for each."""
 
     def files(wildcards: Wildcards) -> list[str]:
         variants = list(dict.fromkeys(map(config.trained, config.rows("table1"))))

@@ -67,7 +67,7 @@ def test_a_chunked_transfer_that_breaks_off_is_resumed(loopback, reply, bring):
 
 def test_the_part_is_kept_over_runs(loopback, reply, bring, tmp_path):
     url = loopback.give(reply(CONTENT, headers=ETAG, break_after=100_000, ignore_range=True))
-    with pytest.raises(UserError, match="gave up after 1 attempts; the 100000 bytes that came are kept"):
+    with pytest.raises(UserError, match="gave up after 1 attempts; the 100000 bytes received are kept"):
         bring(url, attempts=1)
     assert hidden(tmp_path) == [".target.bin.partial", ".target.bin.partial.json"]
     loopback.give(reply(CONTENT, headers=ETAG))
@@ -145,7 +145,13 @@ def test_a_wrong_body_is_refused_with_both_sums_and_removed(loopback, reply, bri
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "knows no such file"), (410, "no longer"), (401, "wants a login"), (403, "login"), (418, "does not give")],
+    [
+        (404, "has no such file"),
+        (410, "no longer"),
+        (401, "requires a login"),
+        (403, "login"),
+        (418, "does not deliver"),
+    ],
 )
 def test_an_answer_that_will_not_change_is_told_at_once(loopback, reply, bring, tmp_path, status, words):
     with pytest.raises(UserError, match=f"answered {status}.*{words}.*source: local"):

@@ -10,7 +10,7 @@ def write(tmp_path, text, name="a.yaml"):
 
 
 def test_a_repeated_key_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ConfigError, match="line 3: the key `b` stands twice"):
+    with pytest.raises(ConfigError, match="line 3: the key `b` is repeated"):
         read_yaml(write(tmp_path, "a:\n  b: 1\n  b: 2\n"))
 
 
@@ -55,7 +55,7 @@ def test_aliases_may_not_stand_for_more_than_a_configuration_holds(tmp_path):
     many = "a: &a [1, 2]\n" + "".join(
         f"a{k}: &a{k} [{', '.join(20 * [f'*a{k - 1}' if k else '*a'])}]\n" for k in range(5)
     )
-    with pytest.raises(ConfigError, match="line 5: its aliases stand for more than 100000 values"):
+    with pytest.raises(ConfigError, match="line 5: its aliases expand to more than 100000 values"):
         read_yaml(write(tmp_path, many))
 
 

@@ -46,7 +46,7 @@ def test_time_that_does_not_run_backwards_passes(time_s):
 
 def test_a_line_that_stands_twice_is_named_and_a_coarse_clock_passes():
     time_s = np.arange(300) / 30
-    with pytest.raises(BadInputError, match=r"line 2[2-4], column 1: found 0.633 s again, and no pause .* stand twice"):
+    with pytest.raises(BadInputError, match=r"line 2[2-4], column 1: found 0.633 s again, without a pause .* repeated"):
         check_repeats(PATH, np.insert(time_s, [20] * 3, time_s[19]), first_line=2, column="1")
     for coarse in (time_s, np.floor(time_s * 5) / 5, np.repeat(time_s[::2], 2)):
         check_repeats(PATH, coarse, first_line=2, column="1")

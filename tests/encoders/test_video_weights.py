@@ -322,7 +322,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 def test_a_view_that_claims_more_numbers_than_it_holds_is_refused(tmp_path):
     state = {**trunk_state(), "projection.0.weight": torch.zeros(1).expand(16, 128)}
-    assert "`projection.0.weight`: found a tensor of more numbers than it holds" in refusal(
+    assert "`projection.0.weight`: found a tensor of more numbers than its storage holds" in refusal(
         save(tmp_path, state, "w.pt")
     )
 

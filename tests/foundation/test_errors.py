@@ -44,7 +44,9 @@ def test_a_full_disk_is_an_error_of_the_user_and_of_the_system():
     error = NoSpaceError("a\nb.h5", errno.ENOSPC)
     assert isinstance(error, UserError)
     assert isinstance(error, OSError)
-    assert str(error).startswith("a\\nb.h5: cannot be written, no space is left on its disk; nothing is left")
+    assert str(error).startswith(
+        "a\\nb.h5: cannot be written, no space is left on its disk; the partial file is removed"
+    )
 
 
 def read_weights(path):

@@ -75,7 +75,7 @@ def test_a_log_that_cannot_be_written_is_told_once_and_the_terminal_has_its_line
         log.info("first")
         log.info("second")
     first, *others = sorted(capsys.readouterr().err.splitlines())
-    assert first == f"[flow] {path}: the log cannot be written (No space left on device); its lines are here alone"
+    assert first == f"[flow] {path}: the log cannot be written (No space left on device); its lines appear here only"
     assert others == ["[flow] first", "[flow] second"]
 
 

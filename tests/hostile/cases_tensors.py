@@ -246,7 +246,7 @@ WEIGHTS = [
     weights(
         "one number that claims a terabyte",
         with_tensor(LAST, torch.zeros(1).expand(1 << 33, 128)),
-        refused=f"`{LAST}`: found a tensor of more numbers than it holds",
+        refused=f"`{LAST}`: found a tensor of more numbers than its storage holds",
     ),
     weights(
         "one number that claims three gigabytes",

@@ -64,4 +64,4 @@ def test_the_caption_says_what_was_resampled(frame):
 
 def test_a_dataset_that_the_table_leaves_out_is_said(frame):
     claim = Claim(settings("table5", ("hwu_usp",)), (("opportunity", "default"),))
-    assert claims_frame({"x": claim}, Evidence(), ["abc"])["note"].tolist() == ["table5 leaves this dataset out"]
+    assert claims_frame({"x": claim}, Evidence(), ["abc"])["note"].tolist() == ["table5 does not include this dataset"]

@@ -55,7 +55,7 @@ def test_auto_takes_what_there_is():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_cuda_without_a_gpu_is_one_clear_line():
-    with pytest.raises(UserError, match="device: cuda was asked for"):
+    with pytest.raises(UserError, match="device: cuda is configured"):
         choose_device("cuda")
 
 

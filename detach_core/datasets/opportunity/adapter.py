@@ -67,7 +67,7 @@ class Opportunity(DatasetAdapter[OpportunityNative]):
         """The run's ambient channels and gestures.
 
         Raises:
-            BadInputError: a file is missing or is not as its format says.
+            BadInputError: a file is missing or violates its format.
         """
         files = self.find_files(root, recording)
         sensor_hz = self.native.sensor_hz

@@ -138,7 +138,7 @@ class ActivationMapsDrawing(Drawing[ActivationMapsSettings]):
     settings_type = ActivationMapsSettings
 
     def frame(self, artifacts: Artifacts, settings: ActivationMapsSettings) -> pd.DataFrame:
-        """The maps cell by cell, normalised (`activation`), and how they lie to the moving pixels.
+        """The maps cell by cell, normalised (`activation`), and their overlap with the moving pixels.
 
         `share` and its like are of each window, with `row` the figure's row, and means over all windows of the part in
         which something moves, with `row` "all". `share_trained` beside `share_even` says whether a map prefers what

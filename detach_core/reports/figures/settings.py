@@ -1,4 +1,4 @@
-"""Settings of the figures: the data of each, what its stage reads, and its caption.
+"""Settings of the figures: data, input artifacts and caption of each.
 
 A figure that a user adds in the configuration has its caption too. Nothing heavy is imported: the workflow reads these.
 """
@@ -42,7 +42,7 @@ class FigureSettings(Settings):
         return ()
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(YOURS, f"Figure `{self.draw}`", "A figure of this configuration.")
 
 
@@ -63,21 +63,21 @@ class RunFigureSettings(FigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PairFigureSettings(RunFigureSettings):
-    """A figure of the negative pairs of one batch, whose weights DETACH alone gives."""
+    """A figure of the negative pairs of one batch; only DETACH weights them."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("negative_pairs",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightCdfSettings(PairFigureSettings):
-    """Fig. 4: how the weights of easy, hard and false negatives are distributed as training goes on."""
+    """Fig. 4: distribution of the weights of easy, hard and false negatives in the course of training."""
 
     draw: Literal["weight_cdf"] = "weight_cdf"
     pair_groups: PairGroups = "all"
     """all pairs, or the authors' narrower choice"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             "Weights of easy, hard and false negatives",
@@ -96,7 +96,7 @@ class ClassSeparationSettings(PairFigureSettings):
     """classes at either end"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             "Classes whose negatives part most and least",
@@ -117,7 +117,7 @@ class PhaseSpaceSettings(PairFigureSettings):
     """all pairs, or the authors' narrower choice"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             f"Pairs with {self.query_class}",
@@ -162,7 +162,7 @@ class FeatureMapSettings(RunFigureSettings):
     """of t-SNE: about how many neighbours count"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         colour, finding = _COLOURS[self.colour]
         panels = "; ".join(_FEATURES[name] for name in self.features)
         return Caption(
@@ -176,14 +176,14 @@ class FeatureMapSettings(RunFigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationMapsSettings(RunFigureSettings):
-    """Fig. 8: where in the picture the networks are active."""
+    """Fig. 8: activation maps of the video networks."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("activation_maps",)
 
     draw: Literal["activation_maps"] = "activation_maps"
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             FEATURES,
             f"Activation maps of the video networks in {self.dataset}",
@@ -196,7 +196,7 @@ class ActivationMapsSettings(RunFigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class AssignmentStabilitySettings(FigureSettings):
-    """Fig. 10: how many windows change their pseudo-label in each epoch of Stage 1."""
+    """Fig. 10: share of windows that change their pseudo-label in each epoch of Stage 1."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("windows", "spatial_history")
 
@@ -212,7 +212,7 @@ class AssignmentStabilitySettings(FigureSettings):
         return self.datasets
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             STAGE_1,
             "Pseudo-labels settle in Stage 1",
