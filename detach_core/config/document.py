@@ -25,6 +25,7 @@ from detach_core.evaluation.settings import (
     AnalysisSettings,
     AnyClaimSettings,
     HalfSettings,
+    LabelCurveSettings,
     ProbeSettings,
     SignificanceSettings,
 )
@@ -270,6 +271,7 @@ class Document(Section):
         description="shares of the epochs at which weights are kept (Fig. 4)"
     )
     probe: ProbeSettings = ProbeSettings()
+    label_curve: LabelCurveSettings = LabelCurveSettings()
     halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
     analysis: AnalysisSettings
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
-RESERVED = frozenset({"claims", "retrieval", "significance"})
+RESERVED = frozenset({"claims", "few_labels", "retrieval", "significance"})
 
 
 def claim_keys(config: Config) -> list[ArtifactKey]:

@@ -28,7 +28,7 @@ from detach_core.datasets.registry import (
     Source,
     SplitStageSettings,
 )
-from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, NegativePairsJob, ProbeJob
+from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, LabelCurveJob, NegativePairsJob, ProbeJob
 from detach_core.methods.registry import DETACH_STAGE_1
 from detach_core.reports.figures.settings import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
@@ -221,6 +221,10 @@ class Config:
         if half := self.document.halves.get(variant):
             job = replace(job, half=half.half, target=half.target, variant=variant)
         return canonical(job)
+
+    def label_curve(self) -> str:
+        """Settings of stage `label_curve`."""
+        return canonical(LabelCurveJob(**self._machine(), probe=self.document.probe, curve=self.document.label_curve))
 
     def negative_pairs(self, variant: str) -> str:
         """Settings of stage `negative_pairs`."""

@@ -118,6 +118,9 @@ def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predicti
     return Predictions(**columns, probabilities=np.array(probabilities).reshape(-1, num_classes))
 
 
+# End of the name of a protocol whose probe has all labels of its training part, beside those with few.
+ALL_LABELS = "all labels"
+
 SCHEMA = "detach.metrics/3"
 
 _TEXTS = (
@@ -243,14 +246,14 @@ def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
     }
 
 
-def read_metrics(path: Path | str) -> Metrics:
-    """The metrics at `path`.
+def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
+    """The metrics at `path`, which `rule` writes.
 
     Raises:
         ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range,
             a figure outside of its own interval.
     """
-    document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
+    document = JsonDocument.load(path, schema=SCHEMA, rule=rule)
     class_names = document.labels("class_names")
     if not class_names:
         raise document.error("class_names", expected="the names of the classes", found="none")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
@@ -59,6 +61,28 @@ def relabelled(windows: Windows, target: str) -> Windows:
     label = np.array([*aspect.of_class, -1], dtype=np.int32)[windows.label]
     blank = ("",) * len(aspect.names)
     return replace(windows, label=label, class_names=aspect.names, class_places=blank, class_actions=blank)
+
+
+def null_windows(windows: Windows) -> str:
+    """`drop` if every window of a gesture dataset has a label, since windows without one were dropped; else `keep`."""
+    chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
+    return "drop" if chosen_by_label else "keep"
+
+
+def check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:
+    """Check that the embeddings at `path` are of these windows and of this split.
+
+    Raises:
+        ContractError: they are not.
+    """
+    for field, expected, found in (
+        ("dataset", windows.dataset, embeddings.dataset),
+        ("source", windows.source, embeddings.source),
+        ("split", split.name, embeddings.split),
+        ("sensor", f"{windows.num_windows} rows", f"{len(embeddings.sensor)} rows"),
+    ):
+        if expected != found:
+            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
 
 
 Ids = NDArray[np.int64]

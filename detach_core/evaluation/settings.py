@@ -46,6 +46,26 @@ class ProbeSettings(Settings):
 
 
 @dataclass(frozen=True)
+class LabelCurveSettings(Settings):
+    """Probes that are fitted on few labelled gestures (or sequences) of each class."""
+
+    counts: Annotated[tuple[Annotated[int, Range(ge=1)], ...], Range(min_length=1)] = (1, 2, 3, 5)
+    """labelled gestures of each class; all of them come last in any case"""
+    draws: Annotated[int, Range(ge=1, le=1000)] = 10
+    """draws of the gestures"""
+    c: Annotated[float, Range(gt=0)] = 1.0
+    """inverse strength of regularisation: fixed, as one gesture of each class leaves nothing to choose it by"""
+
+
+@dataclass(frozen=True)
+class LabelCurveJob(MachineSettings):
+    """A label curve as its stage gets it; the probe's intervals and class weights hold for it too."""
+
+    probe: ProbeSettings = ProbeSettings()
+    curve: LabelCurveSettings = LabelCurveSettings()
+
+
+@dataclass(frozen=True)
 class HalfSettings(Settings):
     """A row of a table that probes one half of the feature of a variant that has halves."""
 

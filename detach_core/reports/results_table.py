@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from detach_core.contracts.metrics import ALL_LABELS
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.dataset_statistics import dataset_statistics
@@ -166,7 +167,12 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
         f"probe: {_join(frame['probe'])}",
     ]
     if draws > 1:
-        parts.append(f"sequences: means over {draws} draws of the probe's folds")
+        of_gestures = any(protocol.endswith(ALL_LABELS) for protocol in frame["protocol"])
+        parts.append(
+            f"means over {draws} draws of the labelled gestures"
+            if of_gestures
+            else f"sequences: means over {draws} draws of the probe's folds"
+        )
     if frame["searched"].max() > 1:
         parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
     if dropped:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.split import Split, read_split
-from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import evaluate_protocols, relabelled
+from detach_core.contracts.split import read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.evaluate import check_match, evaluate_protocols, null_windows, relabelled
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
@@ -49,7 +49,7 @@ def probe(
         runs = [read_embeddings(path) for path in embeddings_paths]
         embeddings = runs[0]
         for path, run, _ in zip(embeddings_paths, runs, job.candidates, strict=True):
-            _check_match(windows, split, run, path)
+            check_match(windows, split, run, path)
             _check_run(run, embeddings, path)
         device = choose_device(job.device)
         # Nothing here sums in an order of its own, so the threads are all that must be fixed for equal bits.
@@ -78,7 +78,7 @@ def probe(
             probed=_probed_words(job, embeddings),
             dataset=windows.dataset,
             label_unit=windows.label_unit,
-            null_windows=_null_windows(windows),
+            null_windows=null_windows(windows),
             probe=section.kind,
             candidates=job.candidates,
             strengths=tuple(sorted(section.c)),
@@ -125,12 +125,6 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
     return run.features[name]
 
 
-def _null_windows(windows: Windows) -> str:
-    """`drop` if every window of a gesture dataset has a label, since windows without one were dropped; else `keep`."""
-    chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
-    return "drop" if chosen_by_label else "keep"
-
-
 def _role(place: int) -> str:
     return f"embeddings+{place}" if place else "embeddings"
 
@@ -143,14 +137,3 @@ def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:
             raise ContractError(
                 path, field, expected=str(expected), found=str(found), remedy="run the rule embed again"
             )
-
-
-def _check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:
-    for field, expected, found in (
-        ("dataset", windows.dataset, embeddings.dataset),
-        ("source", windows.source, embeddings.source),
-        ("split", split.name, embeddings.split),
-        ("sensor", f"{windows.num_windows} rows", f"{len(embeddings.sensor)} rows"),
-    ):
-        if expected != found:
-            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")

@@ -34,6 +34,7 @@ ARTIFACTS = {
     "windows": WINDOWS,
     "split": SPLIT,
     "metrics": f"{RUN}/metrics.json",
+    "label_curve": f"{RUN}/label_curve.json",
     "embeddings": f"{RUN}/embeddings.h5",
     "negative_pairs": f"{RUN}/negative_pairs.h5",
     "activation_maps": f"{RUN}/activation_maps.h5",
@@ -189,6 +190,13 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
             params={"settings": lambda w: config.probing(w.variant)},
         ),
         Stage(
+            "label_curve",
+            RUN,
+            inputs={**data, "embeddings_path": ARTIFACTS["embeddings"]},
+            outputs={"curve_path": ARTIFACTS["label_curve"]},
+            params={"settings": lambda w: config.label_curve()},
+        ),
+        Stage(
             "negative_pairs",
             RUN,
             inputs={**data, **checkpoint, "snapshots_path": f"{RUN}/snapshots.safetensors"},
@@ -261,6 +269,12 @@ def _table_stages(config: Config) -> list[Stage]:
             },
             outputs=_tables("retrieval"),
             params={"settings": lambda w: retrieval_settings(config)},
+        ),
+        Stage(
+            "few_labels",
+            "results/logs",
+            inputs={"curve_paths": _of_trainings(config, ARTIFACTS["label_curve"])},
+            outputs=_tables("few_labels"),
         ),
     ]
 

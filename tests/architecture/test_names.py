@@ -26,6 +26,8 @@ STAGES = {
     "results_page",
     "html_report",
     "retrieval",
+    "label_curve",
+    "few_labels",
     "significance",
     "claims",
 }
