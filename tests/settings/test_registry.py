@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,9 @@ def test_a_plugin_of_this_package_is_imported_from_its_place(registry):
 
 
 def test_settings_of_this_package_come_without_the_implementation():
-    registry = Registry("thing", {"gone": Plugin("detach_core.methods.primus", "PrimusSettings", "not_there:Gone")})
+    registry: Registry[Any] = Registry(
+        "thing", {"gone": Plugin("detach_core.methods.primus", "PrimusSettings", "not_there:Gone")}
+    )
     assert registry.settings("gone").__name__ == "PrimusSettings"
     with pytest.raises(ModuleNotFoundError, match="not_there"):
         registry.implementation("gone")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ RATES = [0.2, 0.1, 0.05, 0.02, 0.12, 0.0]
 
 def frame_of(made, *runs):
     """Each run: dataset's unit, seed, rates."""
-    windows, histories = {}, []
+    windows: dict[str, Any] = {}
+    histories = []
     for unit, seed, rates in runs:
         windows.setdefault(unit, made.windows(unit, provenance=provenance(made, unit)))
         histories.append(made.history(windows[unit], rates, seed=seed))

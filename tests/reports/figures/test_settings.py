@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from detach_core.reports.figures.settings import (
 ROOT = Path(__file__).resolve().parents[3]
 
 
-RUN = {"dataset": "hwu_usp", "variant": "detach", "split": "default"}
+RUN: dict[str, Any] = {"dataset": "hwu_usp", "variant": "detach", "split": "default"}
 
 
 def test_every_figure_has_a_caption_of_its_own():
