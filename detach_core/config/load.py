@@ -30,7 +30,7 @@ from detach_core.datasets.registry import (
 )
 from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, NegativePairsJob, ProbeJob
 from detach_core.methods.registry import DETACH_STAGE_1
-from detach_core.reports.figures.settings import FigureSettings
+from detach_core.reports.figures.registry import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from detach_core.config.document import Document, refuse_braces
 from detach_core.config.errors import ConfigError, join_path, unknown_key, validated
 from detach_core.methods.detach.settings import SpatialSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS, TrainedSettings, VideoNetworkSettings
 from detach_core.settings.base import derived_fields, field_types, to_plain
-from detach_core.settings.shared import SCRATCH, VideoStartSettings
+from detach_core.settings.shared import SCRATCH, Candidate, VideoStartSettings
 
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
@@ -146,22 +146,22 @@ def _check_same_input(name: str, variant: Any, spatial: str, stage_1: Any) -> No
 
 
 # Stage 1 is trained once, whatever the candidate: what it stands on (input, encoders, video) cannot be searched over.
-CHANGEABLE = ("augmentation", "optimizer")
+CHANGEABLE: tuple[Literal["augmentation"], Literal["optimizer"]] = ("augmentation", "optimizer")
 
 
 # No name of a variant holds it.
 MARK = "+"
 
 
-def candidates_of(document: Document, variant: str) -> dict[str, dict[str, Any]]:
+def candidates_of(document: Document, variant: str) -> dict[str, Candidate]:
     """Run -> what it changes, the unchanged one first; the only one of a variant that is not trained."""
-    runs: dict[str, dict[str, Any]] = {variant: {}}
+    runs: dict[str, Candidate] = {variant: {}}
     if issubclass(METHODS.settings(document.variants[variant]["method"]), TrainedSettings):
         runs |= {f"{variant}{MARK}{place}": changes for place, changes in enumerate(document.search.candidates, 1)}
     return runs
 
 
-def resolve_candidate(document: Document, variant: str, changes: Mapping[str, Any]) -> ResolvedVariant:
+def resolve_candidate(document: Document, variant: str, changes: Candidate) -> ResolvedVariant:
     """The variant in full with a candidate's changes.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from detach_core.settings.base import Label, Name, Names, Range, Settings, Share, from_plain
-from detach_core.settings.shared import Form, MachineSettings
+from detach_core.settings.shared import Candidate, Form, MachineSettings
 
 ClassWeights = Literal["none", "fit", "fit_and_choice"]
 Half = Literal["spatial", "temporal"]
@@ -62,7 +62,7 @@ class ProbeJob(MachineSettings):
     """A probe as its stage gets it; what each candidate of the search changes, first nothing."""
 
     probe: ProbeSettings = ProbeSettings()
-    candidates: tuple[dict[str, Any], ...] = ({},)
+    candidates: tuple[Candidate, ...] = ({},)
     half: Half | None = None
     target: Target = "class"
     variant: Name | None = None

@@ -67,6 +67,14 @@ def test_settings_of_this_package_come_without_the_implementation():
         registry.implementation("gone")
 
 
+def test_settings_may_stand_in_another_module_of_the_folder():
+    plugin = Plugin("detach_core.reports.figures", "registry:PhaseSpaceSettings", "phase_space:PhaseSpace")
+    registry: Registry[Any] = Registry("thing", {"space": plugin})
+    assert registry.settings("space").__name__ == "PhaseSpaceSettings"
+    folder = "detach_core.reports.figures"
+    assert registry.modules("space") == [f"{folder}.registry", f"{folder}.phase_space"]
+
+
 def test_a_class_of_one_s_own_package_is_found_with_its_settings(registry, own):
     assert registry.implementation(f"{own}:Mine").__name__ == "Mine"
     assert registry.settings(f"{own}:Mine")().size == 3

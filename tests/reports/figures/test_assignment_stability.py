@@ -6,7 +6,7 @@ import pytest
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures.assignment_stability import AssignmentStability
 from detach_core.reports.figures.drawing import add_provenance, house_style
-from detach_core.reports.figures.settings import AssignmentStabilitySettings
+from detach_core.reports.figures.registry import AssignmentStabilitySettings
 
 DRAWING = AssignmentStability()
 SETTINGS = AssignmentStabilitySettings(split="default", datasets=("opportunity", "hwu_usp"), spatial="default")

@@ -7,7 +7,7 @@ import pytest
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.phase_space import BARS, PhaseSpace
-from detach_core.reports.figures.settings import PhaseSpaceSettings
+from detach_core.reports.figures.registry import PhaseSpaceSettings
 from tests.fixtures.pairs import make_pairs
 
 DRAWING = PhaseSpace()

@@ -6,7 +6,7 @@ import pytest
 
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.negative_pairs import WeightCdf, authors_choice, pair_table
-from detach_core.reports.figures.settings import WeightCdfSettings
+from detach_core.reports.figures.registry import WeightCdfSettings
 from tests.fixtures.pairs import make_pairs
 
 DRAWING = WeightCdf()

@@ -7,8 +7,8 @@ import pytest
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
 from detach_core.reports.captions import heading
-from detach_core.reports.figures import FIGURES
-from detach_core.reports.figures.settings import (
+from detach_core.reports.figures.registry import (
+    FIGURES,
     ActivationMapsSettings,
     AssignmentStabilitySettings,
     ClassSeparationSettings,
