@@ -74,6 +74,11 @@ def test_a_stage_refuses_a_candidate_that_changes_what_is_not_there():
     plain = {"candidates": [{}, {"optimizer": {"lr": 1}, "augmentation": {"video": {"shift_px": 3}}}]}
     job = from_plain(ProbeJob, plain)
     assert job.candidates[1] == {"optimizer": {"lr": 1.0}, "augmentation": {"video": {"shift_px": 3}}}
-    for wrong in ({"encoders": {}}, {"optimizer": {"lrr": 1.0}}, {"augmentation": {"sensor": {"scale": "x"}}}):
+    wrongs: tuple[object, ...] = (
+        {"encoders": {}},
+        {"optimizer": {"lrr": 1.0}},
+        {"augmentation": {"sensor": {"scale": "x"}}},
+    )
+    for wrong in wrongs:
         with pytest.raises(TypeError, match=r"ProbeJob\.candidates\[0\]"):
             from_plain(ProbeJob, {"candidates": [wrong]})
