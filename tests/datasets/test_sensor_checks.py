@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.datasets.sensor_checks import (
+from detach_core.datasets.adapter import (
     check_channels,
     check_gaps,
     check_increasing,
