@@ -54,7 +54,7 @@ CASES = [
     (CLAIM, "spatial", "spatials", NO_ATTRIBUTE),
     (FIGURE, "perplexity", "perplexities", NO_ATTRIBUTE),
     (DATASET_SECTION, "stride_s", "strides_s", NO_ATTRIBUTE),
-    (NATIVE_FILES, "time_column", "time_colum", NO_ATTRIBUTE),
+    (NATIVE_FILES, "time_column", "time_columns", NO_ATTRIBUTE),
     (HOME, "bounce_s", "bounces_s", NO_ATTRIBUTE),
     (OTHER_HOME, "hold_s", "holds_s", NO_ATTRIBUTE),
     (CANDIDATE, "lr", "lrr", NO_KEY),
