@@ -33,6 +33,7 @@ class Contrast(nn.Module):
         super().__init__()
         self.encoder = TemporalCnn3d(dim=DIM, size="small")
         self.row_networks = [self.encoder]
+        self.partner: Tensor
         self.register_buffer("partner", torch.randn(BATCH, DIM))
 
     def losses(self, motion: Tensor) -> dict[str, Tensor]:
@@ -62,7 +63,7 @@ def seconds_per_step(steps: int) -> float:
             differences = decode_differences(rgb.gather(first, FRAMES))
             motion = join_motion(differences, decode_flow(flow.gather(first, FRAMES), 16.0))
             optimizer.zero_grad(set_to_none=True)
-            losses(channels_first(motion))["contrastive"].backward()  # type: ignore[arg-type]
+            losses(channels_first(motion))["contrastive"].backward()  # type: ignore[arg-type, no-untyped-call]
             optimizer.step()
         return (time.perf_counter() - began) / steps
 

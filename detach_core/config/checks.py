@@ -20,8 +20,8 @@ from detach_core.config.variants import (
 )
 from detach_core.datasets.registry import PartitionSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
-from detach_core.reports.figures import FIGURES
-from detach_core.reports.figures.settings import (
+from detach_core.reports.figures.registry import (
+    FIGURES,
     ActivationMapsSettings,
     AssignmentStabilitySettings,
     FigureSettings,

@@ -33,6 +33,7 @@ from detach_core.reports.settings import DataTable, ResultsTable
 from detach_core.settings.base import Check, Count, Label, Name, Names, Range, Settings, Share, to_plain
 from detach_core.settings.shared import (
     AugmentationSettings,
+    Candidate,
     EncoderSettings,
     InputSettings,
     OptimizerSettings,
@@ -128,11 +129,19 @@ Table = Annotated[
 ]
 
 
+class OpenKeys:
+    """Mark of a candidate in an `Annotated` type: what its keys may be, `search_mistakes` tells in its own words."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Pydantic's schema of sections by any name; called by pydantic alone."""
+        return handler.generate_schema(dict[str, dict[str, Any]])
+
+
 @dataclass(frozen=True)
 class SearchSettings(Settings):
     """Candidates beside the unchanged settings, which are always candidate 0; none switches the search off."""
 
-    candidates: Annotated[tuple[dict[str, dict[str, Any]], ...], Field(max_length=16)] = ()
+    candidates: Annotated[tuple[Annotated[Candidate, OpenKeys()], ...], Field(max_length=16)] = ()
     """each a set of changes of `augmentation` or `optimizer`, trained for every trained variant"""
 
 

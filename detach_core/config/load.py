@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config.checks import find_mistakes, resolve_figure
@@ -29,8 +29,8 @@ from detach_core.datasets.registry import (
     SplitStageSettings,
 )
 from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, LabelCurveJob, NegativePairsJob, ProbeJob
-from detach_core.methods.registry import DETACH_STAGE_1
-from detach_core.reports.figures.settings import FigureSettings
+from detach_core.methods.registry import DETACH_STAGE_1, MethodSettings, VideoNetworkSettings
+from detach_core.reports.figures.registry import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
 
@@ -38,6 +38,13 @@ __all__ = ["Config", "ConfigError", "load_config"]
 
 
 _SOURCE: dict[str, Source] = {"simulated": "simulated", "local": "local", "download": "downloaded"}
+
+
+class _Machine(TypedDict):
+    """Fields of `MachineSettings`."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: int
 
 
 class Config:
@@ -251,10 +258,10 @@ class Config:
         """Settings of stage `table`."""
         return canonical(TableJob(table=self.document.tables[name], seeds=tuple(self.document.seeds)))
 
-    def _machine(self) -> dict[str, Any]:
+    def _machine(self) -> _Machine:
         return {"device": self.document.device, "threads": self.document.threads}
 
-    def _job(self, method: str, settings: Any) -> str:
+    def _job(self, method: str, settings: MethodSettings) -> str:
         machines = {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
         return canonical({"method": method, "settings": to_plain(settings), "machines": machines})
 
@@ -264,9 +271,9 @@ def _without_offset(native: NativeSettings) -> NativeSettings:
     return replace(native, video_offset_s=0.0)
 
 
-def _path_of(settings: Any) -> list[str]:
-    video = getattr(settings, "video", None)
-    return [video.path] if video is not None and video.path is not None else []
+def _path_of(settings: MethodSettings) -> list[str]:
+    path = settings.video.path if isinstance(settings, VideoNetworkSettings) else None
+    return [] if path is None else [path]
 
 
 def load_config(data: Mapping[str, Any]) -> Config:

@@ -21,7 +21,7 @@ from detach_core.config.variants import CHANGEABLE, COMMON, own_keys
 from detach_core.datasets.registry import DATASETS
 from detach_core.evaluation.settings import AnyClaimSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
-from detach_core.reports.figures import FIGURES
+from detach_core.reports.figures.registry import FIGURES
 from detach_core.settings.base import Settings
 
 SCHEMA_PATH = "docs/config.schema.json"

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from detach_core.config.document import Document, refuse_braces
 from detach_core.config.errors import ConfigError, join_path, unknown_key, validated
 from detach_core.methods.detach.settings import SpatialSettings
-from detach_core.methods.registry import DETACH_STAGE_1, METHODS, TrainedSettings, VideoNetworkSettings
+from detach_core.methods.registry import (
+    DETACH_STAGE_1,
+    METHODS,
+    MethodSettings,
+    TrainedSettings,
+    VideoNetworkSettings,
+)
 from detach_core.settings.base import derived_fields, field_types, to_plain
-from detach_core.settings.shared import SCRATCH, VideoStartSettings
+from detach_core.settings.shared import SCRATCH, Candidate, VideoStartSettings
 
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
@@ -33,7 +39,7 @@ class ResolvedVariant:
 
     method: str
     spatial: str | None
-    settings: Any
+    settings: MethodSettings
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,14 +137,15 @@ def checked_method(method: Any, key: str) -> str:
 
 def _resolve(
     document: Document, method: str, section: Mapping[str, Any], changes: Mapping[str, Any], path: tuple[str, ...]
-) -> Any:
+) -> MethodSettings:
     """The settings that result from the common sections, a method's section and a variant's changes."""
     kind = METHODS.settings(method)
     common = {key: to_plain(getattr(document, key)) for key in COMMON if key in field_types(kind)}
-    return validated(kind, merge(merge(common, section), changes), path)
+    settings: MethodSettings = validated(kind, merge(merge(common, section), changes), path)
+    return settings
 
 
-def _check_same_input(name: str, variant: Any, spatial: str, stage_1: Any) -> None:
+def _check_same_input(name: str, variant: MethodSettings, spatial: str, stage_1: SpatialSettings) -> None:
     """Check that Stage 2 has the input and networks of Stage 1, whose frozen features it reads."""
     for key in ("input", "encoders", "video"):
         if getattr(variant, key) != getattr(stage_1, key):
@@ -146,22 +153,22 @@ def _check_same_input(name: str, variant: Any, spatial: str, stage_1: Any) -> No
 
 
 # Stage 1 is trained once, whatever the candidate: what it stands on (input, encoders, video) cannot be searched over.
-CHANGEABLE = ("augmentation", "optimizer")
+CHANGEABLE: tuple[Literal["augmentation"], Literal["optimizer"]] = ("augmentation", "optimizer")
 
 
 # No name of a variant holds it.
 MARK = "+"
 
 
-def candidates_of(document: Document, variant: str) -> dict[str, dict[str, Any]]:
+def candidates_of(document: Document, variant: str) -> dict[str, Candidate]:
     """Run -> its changes, the unchanged run first; an untrained variant has only that one."""
-    runs: dict[str, dict[str, Any]] = {variant: {}}
+    runs: dict[str, Candidate] = {variant: {}}
     if issubclass(METHODS.settings(document.variants[variant]["method"]), TrainedSettings):
         runs |= {f"{variant}{MARK}{place}": changes for place, changes in enumerate(document.search.candidates, 1)}
     return runs
 
 
-def resolve_candidate(document: Document, variant: str, changes: Mapping[str, Any]) -> ResolvedVariant:
+def resolve_candidate(document: Document, variant: str, changes: Candidate) -> ResolvedVariant:
     """The variant in full with a candidate's changes.
 
     Raises:
@@ -172,6 +179,7 @@ def resolve_candidate(document: Document, variant: str, changes: Mapping[str, An
     if rate is None:
         return resolve_variant(document, variant, changes) if changes else found
     usual, settings = document.optimizer.lr, found.settings
+    assert isinstance(settings, TrainedSettings), "no other variant has candidates"
     scaled: dict[str, Any] = {} if settings.lr is None else {"lr": settings.lr * rate / usual}
     if settings.optimizer.lr != usual:
         scaled["optimizer"] = {"lr": settings.optimizer.lr * rate / usual}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -208,7 +208,7 @@ class Metrics:
     label_unit: str
     null_windows: str
     probe: str
-    candidates: tuple[dict[str, Any], ...]
+    candidates: tuple[Mapping[str, Any], ...]
     strengths: tuple[float, ...]
     class_names: tuple[str, ...]
     interval: Interval

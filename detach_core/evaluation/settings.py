@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from detach_core.settings.base import Label, Name, Names, Range, Settings, Share, from_plain
-from detach_core.settings.shared import Form, MachineSettings
+from detach_core.settings.shared import Candidate, Form, MachineSettings
 
 ClassWeights = Literal["none", "fit", "fit_and_choice"]
 Half = Literal["spatial", "temporal"]
@@ -82,7 +82,7 @@ class ProbeJob(MachineSettings):
     """Settings of stage `probe`: the probe, and the changes of each candidate, the unchanged run first."""
 
     probe: ProbeSettings = ProbeSettings()
-    candidates: tuple[dict[str, Any], ...] = ({},)
+    candidates: tuple[Candidate, ...] = ({},)
     half: Half | None = None
     target: Target = "class"
     variant: Name | None = None

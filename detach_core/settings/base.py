@@ -137,6 +137,8 @@ def _decode(kind: Any, value: Plain, place: str) -> Any:
         return _decode(get_args(kind)[0], value, place)
     if kind is Any:
         return value
+    if typing.is_typeddict(kind):
+        return _decode_fields(typing.get_type_hints(kind), value, kind, place)
     if isinstance(kind, type) and is_dataclass(kind):
         return _decode_settings(kind, value, place)
     if origin in (Union, types.UnionType):
@@ -157,13 +159,14 @@ def _decode(kind: Any, value: Plain, place: str) -> Any:
 
 
 def _decode_settings(kind: Any, value: Plain, place: str) -> Any:
-    if isinstance(value, kind):
-        return value
+    return value if isinstance(value, kind) else kind(**_decode_fields(field_types(kind), value, kind, place))
+
+
+def _decode_fields(expected: Mapping[str, Any], value: Plain, kind: Any, place: str) -> dict[str, Any]:
     _checked(isinstance(value, Mapping), value, kind, place)
-    expected = field_types(kind)
     if strange := [str(key) for key in value if key not in expected]:
         raise TypeError(f"{place}: unknown {', '.join(strange)}; known are {', '.join(expected)}")
-    return kind(**{key: _decode(expected[key], one, f"{place}.{key}") for key, one in value.items()})
+    return {key: _decode(expected[key], one, f"{place}.{key}") for key, one in value.items()}
 
 
 def _first_that_fits(kinds: tuple[Any, ...], value: Plain, place: str) -> Any:
@@ -187,9 +190,10 @@ Implementation = TypeVar("Implementation")
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plug-in of this package: its folder, the settings class in the folder's `settings.py`, and `module:Class`.
+    """A plug-in of this package: its folder, and in it the classes of its settings and of itself, as `module:Class`.
 
-    Settings load without the implementation, so that a plan needs no torch.
+    Settings are in the folder's `settings.py` where no module is named. They load without the implementation, so that a
+    plan needs no torch.
     """
 
     folder: str
@@ -199,7 +203,8 @@ class Plugin:
     @property
     def places(self) -> tuple[str, str]:
         """Settings and implementation, each as `module:Class`."""
-        return f"{self.folder}.settings:{self.settings}", f"{self.folder}.{self.implementation}"
+        settings = self.settings if ":" in self.settings else f"settings:{self.settings}"
+        return f"{self.folder}.{settings}", f"{self.folder}.{self.implementation}"
 
     @property
     def modules(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from detach_core.settings.base import Derived, Range, Settings, Share
 
@@ -113,6 +113,50 @@ class OptimizerSettings(Settings):
     """decoupled weight decay"""
     max_lr: Annotated[float, Range(gt=0, le=1)] = 2e-3
     """the scaled learning rate is never larger"""
+
+
+class SensorAugmentationChanges(TypedDict, total=False):
+    """Some fields of `SensorAugmentationSettings`."""
+
+    scale: float
+    jitter: float
+    shift_s: float
+    warp: float
+    channel_dropout: float
+
+
+class VideoAugmentationChanges(TypedDict, total=False):
+    """Some fields of `VideoAugmentationSettings`."""
+
+    brightness: float
+    contrast: float
+    colour: float
+    blur_probability: float
+    shift_px: int
+    noise: float
+
+
+class AugmentationChanges(TypedDict, total=False):
+    """Some fields of `AugmentationSettings`."""
+
+    enabled: bool
+    sensor: SensorAugmentationChanges
+    video: VideoAugmentationChanges
+
+
+class OptimizerChanges(TypedDict, total=False):
+    """Some fields of `OptimizerSettings`."""
+
+    lr: float
+    weight_decay: float
+    max_lr: float
+
+
+class Candidate(TypedDict, total=False):
+    """Settings that the probe may choose beside the unchanged ones: the fields that differ from those, and no other."""
+
+    augmentation: AugmentationChanges
+    optimizer: OptimizerChanges
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import heading, plain
-from detach_core.reports.figures import FIGURES, read_figure
 from detach_core.reports.figures.drawing import (
     Artifact,
     Artifacts,
@@ -18,6 +17,7 @@ from detach_core.reports.figures.drawing import (
     read_artifact,
     save_figure,
 )
+from detach_core.reports.figures.registry import FIGURES, read_figure
 from detach_core.reports.tables import refuse_mixed_sources
 
 Paths = Sequence[str | Path]

@@ -30,7 +30,7 @@ from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, re
 from detach_core.evaluation.settings import RetrievalJob
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
+from detach_core.reports.comparisons import RETRIEVAL_TITLE, readable_retrieval, retrieval_caption, retrieval_frame
 from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain
 from detach_core.signals.normalization import equal_windows
@@ -106,7 +106,7 @@ def retrieval(
             )
         frame = retrieval_frame(retrieval_rows(runs, job.confidence))
         caption = retrieval_caption(frame, job.confidence)
-        write_table(csv_path, title=TITLE, caption=caption, frame=frame, shown=readable_retrieval(frame))
+        write_table(csv_path, title=RETRIEVAL_TITLE, caption=caption, frame=frame, shown=readable_retrieval(frame))
         log.info(
             "searched %d files of embeddings; the table is %s (.md, .tex and .html beside it)", len(runs), csv_path
         )

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,7 @@ def names_below(folder):
 
 @pytest.mark.parametrize("pack", PACKERS)
 def test_files_come_out_with_their_content_size_and_sum(tmp_path, pack):
-    seen = []
+    seen: list[Any] = []
     files = run(tmp_path, pack([("b/c.dat", b"abc"), ("a", b"")]), progress=seen.append)
     assert files == [
         UnpackedFile("a", 0, hashlib.sha256(b"").hexdigest()),

@@ -6,6 +6,7 @@ import shutil
 import socket
 import time
 from collections import namedtuple
+from typing import Any
 
 import pytest
 
@@ -173,7 +174,7 @@ def test_attempts_are_bounded(loopback, reply, bring):
 
 
 def test_waits_double_up_to_their_limit_and_heed_the_server(loopback, reply, bring, monkeypatch):
-    waits = []
+    waits: list[Any] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     url = loopback.give(*[reply(status=503)] * 4, reply(status=503, headers={"Retry-After": "7"}), reply(CONTENT))
     bring(url, attempts=9, backoff_s=1.0, max_backoff_s=5.0)

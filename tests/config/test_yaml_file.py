@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from detach_core.config.errors import ConfigError
@@ -38,7 +40,7 @@ def test_layers_merge_as_snakemake_merges_them(tmp_path):
     from snakemake.utils import update_config
 
     layers = [{"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"c": [3], "e": {"f": 1}}, "d": {"x": 1}}]
-    expected = {}
+    expected: dict[str, Any] = {}
     for layer in layers:
         update_config(expected, layer)
     import yaml

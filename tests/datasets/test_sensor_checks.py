@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.datasets.sensor_checks import (
+from detach_core.datasets.adapter import (
     check_channels,
     check_gaps,
     check_increasing,
@@ -73,7 +74,7 @@ def test_a_channel_without_any_value_is_named():
     sensor = np.zeros((5, 3), np.float32)
     sensor[:, 1] = np.nan
     sensor[:4, 2] = np.nan
-    recording = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
+    recording: Any = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
     with pytest.raises(BadInputError, match=r"channel b: found only NaN.*all_nan_channel: zero"):
         check_channels(PATH, recording)
 

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pret
 
 
 def evaluate(windows, split, features, **changes):
-    options = {
+    options: dict[str, Any] = {
         "kind": "logistic",
         "strengths": [0.1, 1.0],
         "class_weights": "fit_and_choice",

@@ -35,8 +35,15 @@ def features_of(windows, noise):
 
 def measure(windows, split, features, **changes):
     curve = dataclasses.replace(LabelCurveSettings(counts=(1, 2), draws=3), **changes)
-    options = {"class_weights": "fit_and_choice", "interval": INTERVAL, "device": torch.device("cpu")}
-    return label_curve(windows, split, features, curve=curve, **options)
+    return label_curve(
+        windows,
+        split,
+        features,
+        curve=curve,
+        class_weights="fit_and_choice",
+        interval=INTERVAL,
+        device=torch.device("cpu"),
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 99])

@@ -36,8 +36,8 @@ def test_contract_error_keeps_its_parts_and_is_a_user_error():
 def test_names_that_break_the_line_are_written_as_escapes():
     error = BadInputError("a\nERROR b", "line 3", found="\x1b[2J", expected="text", remedy="mend it")
     assert str(error) == "a\\nERROR b: line 3: found \\x1b[2J, expected text; mend it"
-    error = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
-    assert str(error).startswith("x\\udcff.h5: schema")
+    damaged = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
+    assert str(damaged).startswith("x\\udcff.h5: schema")
 
 
 def test_a_full_disk_is_an_error_of_the_user_and_of_the_system():

@@ -37,7 +37,7 @@ def run(folder, *, statistics_source="simulated"):
     write_assignments(folder / "assignments.h5", made.stage_one(confident_right=0.7))
     write_metrics(folder / "detach.json", made.make_metrics(variant="detach"))
     write_metrics(folder / "statistics.json", made.make_metrics(variant="statistics", source=statistics_source))
-    keys = [
+    found = [
         ["assignments", "opportunity", "default", "default", 0],
         ["embeddings", "opportunity", "default", "statistics", 0],
         ["metrics", "opportunity", "default", "detach", 0],
@@ -45,7 +45,7 @@ def run(folder, *, statistics_source="simulated"):
     ]
     plain = {name: {"settings": one, "parts": PARTS, "activation": ACTIVATION} for name, one in CLAIMS.items()}
     names = ("kind", "dataset", "split", "name", "seed")
-    keys = [dict(zip(names, key, strict=True)) for key in keys]
+    keys = [dict(zip(names, key, strict=True)) for key in found]
     claims(
         settings=json.dumps({"claims": plain, "seeds": [0], "bootstrap": 200, "confidence": 0.95, "keys": keys}),
         artifact_paths=[

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from detach_core.foundation.errors import UserError
-from detach_core.training import processes
 from detach_core.training.processes import choose_device, keep_freed_memory, prepare
 
 SCRIPT = """
@@ -41,7 +40,7 @@ def test_large_blocks_are_not_mapped_anew():
 
 
 def test_a_c_library_without_the_switch_is_no_error(monkeypatch):
-    monkeypatch.setattr(processes.ctypes, "CDLL", lambda name: ctypes)
+    monkeypatch.setattr("detach_core.training.processes.ctypes.CDLL", lambda name: ctypes)
     assert keep_freed_memory() is False
 
 

@@ -125,7 +125,7 @@ def test_the_agents_of_several_nodes_meet(tmp_path, monkeypatch):
     (tmp_path / "worker.py").write_text(WORKER)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    monkeypatch.setattr(processes.socket, "gethostname", lambda: "localhost")
+    monkeypatch.setattr("detach_core.training.processes.socket.gethostname", lambda: "localhost")
     command = processes.slurm_command(MachinesSettings(devices=2, nodes=2, threads=3), "PLAN")
     assert command[0] == "srun"
     assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=6"} <= set(command)

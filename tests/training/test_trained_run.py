@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def write_run(toy, windows, split, name, folder):
     activation = {"mean": moments.mean.tolist(), "std": moments.std.tolist()}
     method = build_method(name, settings=settings, shape=input_shape(windows), activation=activation)
     facts = {"num_windows": 0, "num_weights": 0, "device": "cpu"}
-    session = SimpleNamespace(method=method, run=SimpleNamespace(num_epochs=0, facts=facts))
+    session: Any = SimpleNamespace(method=method, run=SimpleNamespace(num_epochs=0, facts=facts))
     checkpoint = make_checkpoint(
         TrainingJob(name, settings, toy.MACHINES),
         session,

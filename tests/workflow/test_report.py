@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 import yaml
@@ -68,7 +69,7 @@ def opened(browser, folder):
 @pytest.fixture(scope="module")
 def seen(page):
     """Section -> what a reader sees who clicks into it and on each of its results."""
-    found = {}
+    found: dict[str, Any] = {}
     for section in page.evaluate("Object.keys(categories)"):
         go_to(page, section)
         found[section] = []

@@ -1,6 +1,7 @@
 """What the report and the results page ask for; `test_report.py` makes a report for real."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +33,7 @@ def test_a_table_alone_makes_no_page(fresh):
 
 
 def test_the_report_is_made_anew_when_the_words_of_a_caption_change(workflow):
-    small = {
+    small: dict[str, Any] = {
         "datasets": {name: {"recordings_per_shard": 1000} for name in ("opportunity", "hwu_usp")},
         "tables": {f"table{number}": {"rows": ["detach"]} for number in range(1, 7)},
     }

@@ -15,9 +15,9 @@ def config(root):
 
 
 def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
-    for end in (lambda: refuse("a: mend it"), lambda: refuse_place("/data/{me}/checkout")):
+    for end, said in ((refuse, "a: mend it"), (refuse_place, "/data/{me}/checkout")):
         with pytest.raises(SystemExit) as stop:
-            end()
+            end(said)
         assert stop.value.code == 1
     assert capsys.readouterr().err.splitlines()[0] == "a: mend it"
     refuse_place("/data/me")

@@ -18,8 +18,9 @@ def executor():
             self.workflow = SimpleNamespace(
                 executor_settings=SimpleNamespace(init_seconds_before_status_checks=seconds)
             )
-            self.logger = SimpleNamespace(warning=lambda text: self.warnings.append(text))
-            self.reported, self.warnings, self.answers, self.asked = [], [], [], []
+            self.reported, self.answers, self.asked = [], [], []
+            self.warnings: list[str] = []
+            self.logger = SimpleNamespace(warning=self.warnings.append)
 
         async def check_active_jobs(self, active_jobs):
             for job in active_jobs:

@@ -70,13 +70,13 @@ def test_a_method_without_stage_1_gets_none(stages):
     wildcards = {"dataset": "hwu_usp", "split": "default", "variant": "primus", "seed": 0}
     assert stages["pretrain"].arguments(**wildcards)["spatial_path"] is None
     job = SimpleNamespace(rule="pretrain", wildcards={}, params={}, input={"spatial_path": []}, output={}, log=["log"])
-    assert job_arguments(job, ["spatial_path"]) == {"spatial_path": None}
+    assert job_arguments(job, {"spatial_path": None}) == {"spatial_path": None}
 
 
 def test_a_figure_gets_its_name_and_all_its_inputs():
     inputs = {"windows": ["a.h5", "b.h5"], "split": ["s.json"]}
     job = SimpleNamespace(rule="figure", wildcards={"figure": "figure9"}, params={}, input=inputs, output={}, log=["l"])
-    assert job_arguments(job, ["name", "paths"]) == {"name": "figure9", "paths": inputs}
+    assert job_arguments(job, {"name": None, "paths": None}) == {"name": "figure9", "paths": inputs}
 
 
 def test_the_probe_of_a_searched_variant_reads_every_candidate(root):

@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Annotation, Places, Recording
 from detach_core.contracts.rows import MappedRows, Rows
-from detach_core.datasets.adapter import DatasetAdapter
+from detach_core.datasets.adapter import (
+    DatasetAdapter,
+    SensorSpool,
+    check_gaps,
+    check_increasing,
+    check_rate,
+    check_repeats,
+)
 from detach_core.datasets.clock_text import ClockText
 from detach_core.datasets.hwu_usp.settings import HwuNative
-from detach_core.datasets.sensor_checks import SensorSpool, check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.text_file import LostWords, open_text
 from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock

@@ -20,7 +20,7 @@ from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VE
 from detach_core.evaluation.embedding_map import enlarge, min_max, placement
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import HEAT_MAP, SMALL_PT, Artifacts, Drawing, hide_ticks, literal, new_figure
-from detach_core.reports.figures.settings import ActivationMapsSettings
+from detach_core.reports.figures.registry import ActivationMapsSettings
 
 STEPS_SHOWN = 3
 # How much of a map's colour covers the frame beneath.

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
-from detach_core.reports.figures.settings import AssignmentStabilitySettings
+from detach_core.reports.figures.registry import AssignmentStabilitySettings
 
 REFINEMENT = "refinement"
 # No smaller scale: one window of a small home would fill the panel.

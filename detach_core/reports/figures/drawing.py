@@ -32,7 +32,7 @@ from matplotlib.rcsetup import cycler
 from detach_core.contracts.provenance import Provenance
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import atomic_path
-from detach_core.reports.figures.settings import FigureSettings
+from detach_core.reports.figures.registry import FigureSettings
 
 WIDTHS_IN = {"column": 3.35, "page": 7.0}
 

@@ -30,7 +30,7 @@ from detach_core.evaluation.embedding_map import (
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, only
-from detach_core.reports.figures.settings import FeatureMapSettings
+from detach_core.reports.figures.registry import FeatureMapSettings
 from detach_core.windows.labels import NOWHERE
 
 UNKNOWN = -1

@@ -27,7 +27,7 @@ from detach_core.reports.figures.drawing import (
     literal,
     new_figure,
 )
-from detach_core.reports.figures.settings import ClassSeparationSettings, WeightCdfSettings
+from detach_core.reports.figures.registry import ClassSeparationSettings, WeightCdfSettings
 
 KIND = "negative_pairs"
 

@@ -17,7 +17,7 @@ from detach_core.reports.figures.negative_pairs import (
     pair_table,
     pairs_file,
 )
-from detach_core.reports.figures.settings import PhaseSpaceSettings
+from detach_core.reports.figures.registry import PhaseSpaceSettings
 
 _COLUMNS = ["dataset", "variant", "seed", "epoch", "kind"]
 _VALUES = ["spatial_similarity", "temporal_similarity", "weight"]

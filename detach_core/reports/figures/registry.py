@@ -1,15 +1,21 @@
-"""Settings of the figures: data, input artifacts and caption of each.
+"""Registry of figures, and their settings: data, input artifacts and caption of each.
 
-A figure that a user adds in the configuration has its caption too. Nothing heavy is imported: the workflow reads these.
+A new figure is a file with its `Drawing`, and here its settings and its line. One of a package of your own is a single
+file: `draw: "my_package.module:Class"`, where the class names its `settings_type`. Nothing heavy is imported, since
+every job of the workflow reads these.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from detach_core.reports.captions import FEATURES, STAGE_1, WEIGHTS, YOURS, Caption
-from detach_core.settings.base import Label, Name, Names, Range, Settings
+from detach_core.settings.base import Label, Name, Names, Plugin, Range, Registry, Settings, from_plain
+
+if TYPE_CHECKING:
+    from detach_core.reports.figures.drawing import AnyDrawing
 
 PairGroups = Literal["all", "authors"]
 Artifact = Literal["windows", "split", "embeddings", "spatial_history", "negative_pairs", "activation_maps"]
@@ -220,3 +226,36 @@ class AssignmentStabilitySettings(FigureSettings):
             " the video begins to correct the labels.",
             "In the paper the rate falls, jumps once when refinement begins, and then stays near zero (supplement).",
         )
+
+
+FIGURES: Registry[AnyDrawing] = Registry(
+    "figure",
+    {
+        "weight_cdf": Plugin("detach_core.reports.figures", "registry:WeightCdfSettings", "negative_pairs:WeightCdf"),
+        "class_separation": Plugin(
+            "detach_core.reports.figures", "registry:ClassSeparationSettings", "negative_pairs:ClassSeparation"
+        ),
+        "phase_space": Plugin("detach_core.reports.figures", "registry:PhaseSpaceSettings", "phase_space:PhaseSpace"),
+        "feature_map": Plugin("detach_core.reports.figures", "registry:FeatureMapSettings", "feature_map:FeatureMap"),
+        "activation_maps": Plugin(
+            "detach_core.reports.figures", "registry:ActivationMapsSettings", "activation_maps:ActivationMapsDrawing"
+        ),
+        "assignment_stability": Plugin(
+            "detach_core.reports.figures",
+            "registry:AssignmentStabilitySettings",
+            "assignment_stability:AssignmentStability",
+        ),
+    },
+)
+
+
+def read_figure(text: str) -> FigureSettings:
+    """The settings of a figure that a stage's JSON holds, of its kind's own type.
+
+    Raises:
+        LookupError: an unknown kind.
+        TypeError: settings that the kind does not know.
+    """
+    plain = json.loads(text)
+    settings: FigureSettings = from_plain(FIGURES.settings(str(plain.get("draw"))), plain)
+    return settings
