@@ -89,6 +89,8 @@ DATA = "6 Data (Table 7)"
 
 YOURS = "7 Tables of your own"
 
+TRAINING_CURVES = "8 Training curves"
+
 PAPER = "paper"  # the protocol whose folds are probed by classifiers of their own
 
 

@@ -86,6 +86,7 @@ def test_the_probe_of_a_searched_variant_reads_every_candidate(root):
     runs = [f"results/opportunity/default/{run}/seed0" for run in ("detach", "detach+1", "detach+2")]
     assert found["embeddings_paths"] == [f"{run}/embeddings.h5" for run in runs]
     assert found["metrics_path"] == f"{runs[0]}/metrics.json"
+    assert found["classifier_path"] == f"{runs[0]}/classifier.safetensors"
 
 
 def test_a_pattern_is_expanded_with_the_last_value_fastest_and_each_path_once():
