@@ -2,7 +2,7 @@
 
 A feature x (D,) is standardised, (x - mean) / std and 0 where std is 0; the probabilities are
 softmax(x coefficients + intercept). It is the probe of the held-out protocol (`by_recording` or `by_subject`): it is
-fitted on all labelled downstream units and has not seen those held out. Where the split holds nothing out, `protocol` is
+fitted on all labelled downstream units and has not seen those held out. Where nothing is held out, `protocol` is
 `paper`, and it is fitted on all units that the folds of `paper` test, none of which can then test it.
 """
 
