@@ -55,6 +55,7 @@ wildcard_constraints:
     seed=r"\d+",
     table="|".join(CONFIG.document.tables),
     figure="|".join(CONFIG.document.figures),
+    training=r".+/seed\d+",  # the folder of a training below results/
 
 
 include: "rules/acquire.smk"

@@ -2,8 +2,7 @@
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
           and those of {variant}+{n}, among which the probe of {variant} selects in each fold
-Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json,
-          label_curve.json
+Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json, classifier.safetensors, label_curve.json
 """
 
 

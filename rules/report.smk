@@ -1,7 +1,7 @@
 """Gather figures into tables, draw what the networks learned, and put all of it on pages.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
-          negative_pairs.h5, activation_maps.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl
+          negative_pairs.h5, activation_maps.h5, history.png, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl, history.png
 Produces  {table}.csv, {table}.md, {table}.tex, {table}.html, figures/{figure}.csv, {figure}.md, {figure}.pdf, {figure}.png, report.html
 """
 
@@ -67,7 +67,7 @@ rule figure:
 
 
 rule html_report:
-    """Put tables, figures, the rule graph and the run's statistics into one offline page."""
+    """Put tables, figures, training curves, the rule graph and the run's statistics into one offline page."""
     input:
         **STAGES["html_report"].inputs,
         captions=sorted(Path(HOME, "report").glob("*.rst")),

@@ -94,6 +94,7 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
         settings=json.dumps({"probe": section, "candidates": [{}], **machine}),
         embeddings_paths=[folder / "embeddings.h5"],
         metrics_path=folder / "metrics.json",
+        classifier_path=folder / "classifier.safetensors",
         log_path=folder / "probe.log",
         **shared,
     )

@@ -29,6 +29,7 @@ ARTIFACTS = {
     "training_state": "pretrain_spatial, pretrain",
     "embeddings": "embed",
     "metrics": "probe",
+    "classifier": "probe",
     "negative_pairs": "negative_pairs",
     "activation_maps": "activation_maps",
 }

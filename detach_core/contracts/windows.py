@@ -151,7 +151,7 @@ def _select(
     space.select_hyperslab((*start, *zeros), (*count, *ones), (*stride, *rest), (*block, *rest))
 
 
-SCHEMA = "detach.windows/2"
+SCHEMA = "detach.windows/3"
 
 RULE = "pack"
 
@@ -165,9 +165,9 @@ _TABLE = {
     "location": "int32",
 }
 
-_TEXTS = ("dataset", "source", "label_unit", "location_source")
+_TEXTS = ("dataset", "source", "label_unit", "location_source", "flow_method")
 
-_NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "flow_max_px")
+_NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "max_nan_share", "flow_max_px")
 
 _NAMES = (
     *("class_names", "class_places", "class_actions", "location_names"),
@@ -201,7 +201,8 @@ class Windows:
     Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
     recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
     location: -1 is unknown, for monitoring only); first_frame is the window's first row in its recording's streams.
-    class_places and class_actions are the place and the action of each class, "" for a class without.
+    class_places and class_actions are the place and the action of each class, "" for a class without. In a
+    window, a channel with a share of NaN above max_nan_share was set to 0; flow_method is that of the shards' flow.
     """
 
     path: Path
@@ -231,6 +232,8 @@ class Windows:
     window_s: float
     stride_s: float
     frames_per_window: int
+    max_nan_share: float
+    flow_method: str
     flow_max_px: float
     streams: tuple[StreamSource, ...]
     provenance: Provenance

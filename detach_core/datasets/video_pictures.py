@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detach_core.datasets.video_files import REPLACE, VideoFile, open_video
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.motion import Fit, fit_picture
+from detach_core.signals.motion import Fit, fit_picture, rgb_of_planar
 
 _SQUARE = "write it with square pixels, e.g. by ffmpeg -i video.mp4 -vf setsar=1 square.mp4"
 
@@ -344,3 +344,25 @@ def with_held(
         last = picture
     if last is not None and end_s - last.time_s > interval_s * 3 / 2:
         yield end_s, last
+
+
+@dataclass
+class WorkingRows:
+    """The rows of a recording's working video, and meanwhile in `picture_s` (F,) when each row's picture was taken."""
+
+    fitter: PictureFitter
+    picture_s: NDArray[np.float64]
+
+    def of(self, pictures: Iterable[tuple[Picture, int]]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """A row, rgb (H, W, 3) and luma (2H, 2W), for each tick of (picture, ticks); each picture is scaled once."""
+        done = 0
+        scaled: Picture | None = None
+        for picture, ticks in pictures:
+            if picture is not scaled:
+                planar = self.fitter(picture)
+                row = rgb_of_planar(planar, self.fitter.image_px), planar[: 2 * self.fitter.image_px[1]]
+                scaled = picture
+            self.picture_s[done : done + ticks] = float(picture.time_s)
+            done += ticks
+            for _ in range(ticks):
+                yield row

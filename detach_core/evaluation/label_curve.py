@@ -100,7 +100,7 @@ def label_curve(
         num_inner_folds=2,
         interval=interval,
         device=device,
-    )
+    ).results
 
 
 def _test_protocols(split: Split) -> dict[str, Sequence[Fold]]:

@@ -89,7 +89,9 @@ DATA = "6 Data (Table 7)"
 
 LABELS = "7 Few labels"
 
-YOURS = "8 Tables of your own"
+YOURS = "9 Tables of your own"
+
+TRAINING_CURVES = "8 Training curves"
 
 PAPER = "paper"  # the protocol whose folds are probed by classifiers of their own
 

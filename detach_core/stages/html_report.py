@@ -1,4 +1,4 @@
-"""Stage `html_report`: all tables and figures, their captions, the rule graph and the run's statistics in one page.
+"""Stage `html_report`: tables, figures and training curves with captions, the rule graph and the run's statistics.
 
 Snakemake makes the page from what it keeps of each finished job. A second Snakemake does so while the first waits for
 this job: it runs nothing, and the files that it shows are all there.

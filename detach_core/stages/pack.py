@@ -133,6 +133,8 @@ def _join(
         window_s=values.window.length_s,
         stride_s=values.window.stride_s,
         frames_per_window=rows_per_window(values.window.length_s, frames.working_hz),
+        max_nan_share=float(values.max_nan_share),
+        flow_method=shards[0].flow.method,
         flow_max_px=shards[0].flow.max_px,
         streams=tuple(
             StreamSource(

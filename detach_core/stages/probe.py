@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detach_core.contracts.classifier import Classifier, write_classifier
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
-from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.evaluate import check_match, evaluate_protocols, null_windows, relabelled
+from detach_core.contracts.windows import Windows, read_windows
+from detach_core.evaluation.evaluate import Evaluation, check_match, evaluate_protocols, null_windows, relabelled
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
@@ -30,16 +32,18 @@ def probe(
     split_path: str | Path,
     embeddings_paths: Sequence[str | Path],
     metrics_path: str | Path,
+    classifier_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write `metrics.json`.
+    """Write `metrics.json` and `classifier.safetensors`.
 
     Args:
         settings: JSON of a `ProbeJob`; with `half`, `target` and `variant` it probes a half of the feature.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
-        metrics_path: where to write.
+        metrics_path: where to write the metrics.
+        classifier_path: where to write the classifier for new windows.
         log_path: the log.
     """
     with stage_log(log_path, "probe") as log:
@@ -60,7 +64,7 @@ def probe(
         )
         labelled = windows if job.target == "class" else relabelled(windows, job.target)
         interval = Interval(section.bootstrap, section.confidence, split.seed)
-        protocols = evaluate_protocols(
+        evaluation = evaluate_protocols(
             labelled,
             split,
             [_probed(run, job.half, path) for run, path in zip(runs, embeddings_paths, strict=True)],
@@ -71,6 +75,7 @@ def probe(
             interval=interval,
             device=device,
         )
+        protocols = evaluation.results
         texts = ("method", "split", "seed", "source", "video_init")
         metrics = Metrics(
             **{name: getattr(embeddings, name) for name in texts},
@@ -97,6 +102,8 @@ def probe(
                 },
             ),
         )
+        taken = runs[evaluation.probe.candidate]
+        write_classifier(classifier_path, _classifier(evaluation, metrics, labelled, taken, job))
         write_metrics(metrics_path, metrics)
         for name, one in protocols.items():
             bounds = (
@@ -109,6 +116,35 @@ def probe(
             log.info("%s: %s (n = %d, %d draws of folds)%s", name, bounds, one.n_test, draws, searched)
 
 
+def _classifier(
+    evaluation: Evaluation, metrics: Metrics, labelled: Windows, run: Embeddings, job: ProbeJob
+) -> Classifier:
+    """The classifier for new windows, on the features of `run`; its provenance names the checkpoint behind them."""
+    probe, made = evaluation.probe, metrics.provenance
+    checkpoint = {role: one for role, one in run.provenance.inputs.items() if role == "checkpoint"}
+    return Classifier(
+        dataset=metrics.dataset,
+        variant=metrics.variant,
+        run=run.variant,
+        split=metrics.split,
+        protocol=evaluation.protocol,
+        label_unit=metrics.label_unit,
+        feature=_feature(job.half),
+        target=job.target,
+        kind=metrics.probe,
+        c=probe.c,
+        class_names=list(labelled.class_names),
+        class_places=list(labelled.class_places),
+        class_actions=list(labelled.class_actions),
+        tensors={name: getattr(probe, name) for name in ("mean", "std", "coefficients", "intercept")},
+        provenance=replace(made, inputs={**made.inputs, **checkpoint}),
+    )
+
+
+def _feature(half: str | None) -> str:
+    return f"sensor_{half}" if half else "sensor"
+
+
 def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
     if job.half is None:
         return embeddings.probed
@@ -118,7 +154,7 @@ def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
 
 def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:
     """The features to probe: all, or a half of them."""
-    name = f"sensor_{half}" if half else "sensor"
+    name = _feature(half)
     if name not in run.features:
         found, remedy = ", ".join(run.features), "name a variant with halves in the config's `halves`"
         raise ContractError(path, name, expected="a dataset", found=found, remedy=remedy)

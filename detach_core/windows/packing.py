@@ -198,6 +198,7 @@ def open_shards(
         _require_equal(paths[1], "extract_frames", "grid", _grid(shard.frames), _grid(first.frames))
         _require_equal(paths[2], "flow", "grid", _grid(shard.flow), _grid(first.frames))
         _require_equal(paths[2], "flow", "max_px", shard.flow.max_px, first.flow.max_px)
+        _require_equal(paths[2], "flow", "method", shard.flow.method, first.flow.method)
         for recording in shard.sensors.recordings:
             reference = first.sensors.recordings[0]
             name = recording.recording_id

@@ -10,7 +10,7 @@ from typing import NoReturn
 from detach_core.acquisition.local import local_troubles
 from detach_core.config.evidence import RESERVED
 from detach_core.config.load import Config
-from detach_core.reports.captions import Caption, as_label, heading, table_caption
+from detach_core.reports.captions import TRAINING_CURVES, Caption, as_label, heading, table_caption
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Stage, Wildcards
 
@@ -75,6 +75,22 @@ def closing_lines(config: Config, started_s: float) -> Iterator[str]:
 
 def _is_fresh(path: Path, started_s: float) -> bool:
     return path.exists() and path.stat().st_mtime >= started_s
+
+
+def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str]:
+    """Outputs of stage `training_curves`, whose picture is in the report under the name of its training.
+
+    Args:
+        report: Snakemake's function of that name.
+        stage: the stage, whose wildcard `training` is dataset, split, run and seed as a path.
+    """
+    marked = report(
+        stage.outputs["png_path"],
+        caption="../report/training_curves.rst",
+        category=TRAINING_CURVES,
+        labels=lambda w: {"Result": as_label(f"Training curves. {', '.join(w.training.split('/'))}")},
+    )
+    return {**stage.outputs, "png_path": marked}
 
 
 def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str]:

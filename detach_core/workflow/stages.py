@@ -27,8 +27,11 @@ WINDOWS = "results/{dataset}/windows.h5"
 SPLIT = "results/{dataset}/{split}/split.json"
 SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
 RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
+# The folder of any training: a Stage 1's or a run's.
+TRAINING = "results/{training}"
+CURVES = f"{TRAINING}/history.png"
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, CLASSIFIER = "checkpoint.safetensors", "classifier.safetensors"
 # Kind of artifact -> its file, for figures and evidence.
 ARTIFACTS = {
     "windows": WINDOWS,
@@ -186,7 +189,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                     filled(ARTIFACTS["embeddings"], {"variant": run}) for run in config.candidates(w.variant)
                 ],
             },
-            outputs={"metrics_path": ARTIFACTS["metrics"]},
+            outputs={"metrics_path": ARTIFACTS["metrics"], "classifier_path": f"{RUN}/{CLASSIFIER}"},
             params={"settings": lambda w: config.probing(w.variant)},
         ),
         Stage(
@@ -216,9 +219,9 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
         ),
         Stage(
             "training_curves",
-            RUN,
-            inputs={"history_path": f"{RUN}/history.jsonl"},
-            outputs={"png_path": f"{RUN}/history.png"},
+            TRAINING,
+            inputs={"history_path": f"{TRAINING}/history.jsonl"},
+            outputs={"png_path": CURVES},
         ),
     ]
 
@@ -303,7 +306,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
         Stage(
             "html_report",
             "results/logs",
-            inputs={"target_paths": [*shown["table"], *shown["figure"]]},
+            inputs={"target_paths": [*shown["table"], *shown["figure"], *_curves(config)]},
             outputs={"report_path": "results/report.html"},
             params={"settings": lambda w: whole_settings, "snakefile": snakefile},
         ),
@@ -372,6 +375,21 @@ def _of_trainings(config: Config, pattern: str) -> Files:
         ]
 
     return files
+
+
+def _curves(config: Config) -> list[str]:
+    """The curves of the trainings behind Table 1, with each dataset's first split and the first seed."""
+    if "table1" not in config.document.tables:
+        return []
+    rows = dict.fromkeys(map(config.trained, config.rows("table1")))
+    variants = [name for name in rows if config.variant(name).settings.counts_of_epochs]
+    stages_1 = dict.fromkeys(filter(None, map(config.spatial_of, variants)))
+    folders, seed = [], config.document.seeds[0]
+    for dataset, split in dict(reversed(config.parts("table1"))).items():
+        named = {"dataset": dataset, "split": split, "seed": seed}
+        folders += [filled(SPATIAL, {**named, "spatial": name}) for name in stages_1]
+        folders += [filled(RUN, {**named, "variant": name}) for name in variants]
+    return [f"{folder}/history.png" for folder in folders]
 
 
 def _files_of(keys: Iterable[ArtifactKey]) -> list[str]:

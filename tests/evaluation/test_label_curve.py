@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_all_labels_give_the_metrics_of_the_protocol_itself(tmp_path):
         num_inner_folds=2,
         interval=INTERVAL,
         device=torch.device("cpu"),
-    )["by_recording"]
+    ).results["by_recording"]
     assert curve["by_recording, all labels"].f1_weighted == whole.f1_weighted
     assert len(curve["by_recording, 1 label"].predictions) == 3
 
@@ -116,7 +117,12 @@ def test_every_method_gets_the_same_gestures(tmp_path, monkeypatch):
 
     windows = make_windows(num_recordings=6)
     parts, trained = make_split(tmp_path, windows), []
-    monkeypatch.setattr(module, "evaluate_protocols", lambda _, split, *args, **kw: trained.append(split.protocols))
+
+    def recorded(_, split, *args, **options):
+        trained.append(split.protocols)
+        return SimpleNamespace(results={})
+
+    monkeypatch.setattr(module, "evaluate_protocols", recorded)
     for noise in (0.1, 2.0):
         measure(windows, parts, features_of(windows, noise))
     for name in trained[0]:

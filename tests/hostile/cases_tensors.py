@@ -24,10 +24,12 @@ from detach_core.contracts.checkpoint import (
     write_tensors,
     write_training_state,
 )
+from detach_core.contracts.classifier import read_classifier, write_classifier
 from detach_core.contracts.provenance import make_provenance
 from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.encoders.video_weights import read_video_weights
 from tests.contracts.test_checkpoint import make_checkpoint
+from tests.contracts.test_classifier import make_classifier
 from tests.contracts.test_training_state import IDENTITY, make_state
 
 TESTS = Path(__file__).parents[1]
@@ -43,6 +45,10 @@ class Payload:
 
 def checkpoint(path):
     write_checkpoint(path, make_checkpoint())
+
+
+def classifier(path):
+    write_classifier(path, make_classifier())
 
 
 def snapshots(path):
@@ -63,6 +69,7 @@ def read_plain(path):
 
 READERS = {
     "read_checkpoint": (read_checkpoint, checkpoint),
+    "read_classifier": (read_classifier, classifier),
     "read_snapshots": (read_snapshots, snapshots),
     "read_training_state": (read_training_state, training_state),
     "read_tensors": (read_plain, plain),
@@ -125,7 +132,7 @@ EVERYWHERE = {
     "a header nested without end": (lambda path: header_of(path, lambda text: "[" * 100_000), "file: found"),
     "a header that is a list": (lambda path: header_of(path, lambda text: "[]"), "schema: found list"),
     "another schema": (field("schema", "detach.other/1"), "schema: found detach.other/1"),
-    "NaN among the weights": (not_finite, "\\S*w(eight)?: found NaN or infinity"),
+    "NaN among the weights": (not_finite, "\\S*(w(eight)?|coefficients): found NaN or infinity"),
     "a NaN in the header": (
         lambda path: header_of(path, lambda text: text.replace("{", '{"x": NaN, ', 1)),
         "file: found .*NaN",
@@ -135,6 +142,15 @@ SPECIAL = {
     ("read_checkpoint", "settings of text"): (field("settings", "x"), "settings: found str"),
     ("read_checkpoint", "a maker of no name"): (field("provenance", "[]"), "provenance: found"),
     ("read_checkpoint", "an epoch of text"): (field("epoch", "2"), "epoch: found str"),
+    ("read_classifier", "a maker of no name"): (field("provenance", "[]"), "provenance: found"),
+    ("read_classifier", "class names of text"): (field("class_names", "ab"), "class_names: found str"),
+    ("read_classifier", "no class"): (field("class_names", []), "class_names: found 0"),
+    ("read_classifier", "a class that is a list"): (field("class_names", ["a", ["b"]]), "class_names: found list"),
+    ("read_classifier", "a class with an escape"): (field("class_names", ["a", "b\x1b[2J"]), "class_names: found the"),
+    ("read_classifier", "a formula for a place"): (field("class_places", ["=A1", ""]), "class_places: found '='"),
+    ("read_classifier", "actions of fewer classes"): (field("class_actions", ["x"]), "class_actions: found 1"),
+    ("read_classifier", "a penalty of text"): (field("c", "1.0"), "c: found str"),
+    ("read_classifier", "a feature of a number"): (field("feature", 3), "feature: found int"),
     ("read_snapshots", "epochs of text"): (field("epochs", ["first"]), "epochs: found"),
     ("read_snapshots", "tensors of no epoch"): (field("epochs", [1]), "0/w: found 0"),
     ("read_training_state", "rows of text"): (field("rows", "x"), "rows: found str"),

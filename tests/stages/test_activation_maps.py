@@ -30,14 +30,26 @@ def save(name, toy, home, path, *, seed=3, trained=True):
     method = build_method(name, settings=toy.SETTINGS[name], shape=input_shape(windows))
     inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
     provenance = make_provenance(stage="pretrain", source="simulated", settings={}, seed=seed, inputs=inputs)
-    normalisation = normalisation_as_dict(split.normalisation)
-    write_checkpoint(
-        path,
-        Checkpoint(
-            name, to_plain(toy.SETTINGS[name]), method.shape.as_dict(), normalisation, list(windows.class_names),
-            list(windows.channel_names), 2, {}, method.state_dict(), provenance,
-        ),
-    )  # fmt: skip
+    checkpoint = Checkpoint(
+        method=name,
+        settings=to_plain(toy.SETTINGS[name]),
+        shape=method.shape.as_dict(),
+        normalisation=normalisation_as_dict(split.normalisation),
+        dataset=windows.dataset,
+        class_names=list(windows.class_names),
+        class_places=list(windows.class_places),
+        class_actions=list(windows.class_actions),
+        channel_names=list(windows.channel_names),
+        window_s=windows.window_s,
+        max_nan_share=windows.max_nan_share,
+        flow_method=windows.flow_method,
+        flow_max_px=windows.flow_max_px,
+        epoch=2,
+        facts={},
+        tensors=method.state_dict(),
+        provenance=provenance,
+    )
+    write_checkpoint(path, checkpoint)
     return path
 
 

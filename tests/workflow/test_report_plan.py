@@ -25,7 +25,16 @@ def test_both_pages_need_every_table_and_figure(fresh, configured, target, rule)
     found = counts(fresh.plan(target))
     assert {name: found[name] for name in configured} == configured
     assert found[rule] == 1
+    # Six trained rows of Table 1 and a Stage 1, of two homes.
+    assert found["training_curves"] == (14 if rule == "html_report" else 0)
     assert not {"html_report", "results_page", "readme_table"} - {rule} & set(found)
+
+
+@pytest.mark.parametrize("run", ["detach", "spatial/default"])
+def test_the_curves_of_any_training_are_drawn_on_request(fresh, run):
+    found = counts(fresh.plan(f"results/hwu_usp/default/{run}/seed0/history.png"))
+    assert (found["training_curves"], found["pretrain_spatial"]) == (1, 1)
+    assert found["pretrain"] == (run == "detach")
 
 
 def test_a_table_alone_makes_no_page(fresh):

@@ -1,11 +1,19 @@
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
 from detach_core.workflow.raw_files import RawFiles
-from detach_core.workflow.session import closing_lines, in_report, refuse, refuse_missing_files, refuse_place
+from detach_core.workflow.session import (
+    closing_lines,
+    curves_in_report,
+    in_report,
+    refuse,
+    refuse_missing_files,
+    refuse_place,
+)
 from detach_core.workflow.stages import workflow_stages
 
 
@@ -77,3 +85,17 @@ def test_a_table_or_figure_stands_in_the_report_under_its_section(config, stage,
     setattr(wildcards, stage, name)
     assert section in marks["category"](wildcards)
     assert label in marks["labels"](wildcards)["Result"]
+
+
+def test_training_curves_stand_in_the_report_under_the_name_of_their_training(config):
+    marks = {}
+
+    def report(path, **given):
+        marks.update(given)
+        return f"{path} in the report"
+
+    outputs = curves_in_report(report, workflow_stages(config)["training_curves"])
+    assert outputs == {"png_path": "results/{training}/history.png in the report"}
+    assert (marks["caption"], marks["category"]) == ("../report/training_curves.rst", "8 Training curves")
+    wildcards = SimpleNamespace(training="hwu_usp/default/spatial/default/seed0")
+    assert marks["labels"](wildcards) == {"Result": "Training curves. hwu_usp, default, spatial, default, seed0"}

@@ -86,6 +86,23 @@ def test_the_probe_of_a_searched_variant_reads_every_candidate(root):
     runs = [f"results/opportunity/default/{run}/seed0" for run in ("detach", "detach+1", "detach+2")]
     assert found["embeddings_paths"] == [f"{run}/embeddings.h5" for run in runs]
     assert found["metrics_path"] == f"{runs[0]}/metrics.json"
+    assert found["classifier_path"] == f"{runs[0]}/classifier.safetensors"
+
+
+def test_the_report_shows_the_curves_of_what_table_1_trains(root):
+    """Stage 1's as well; not those of controls that nothing is trained for, nor of other splits and seeds."""
+    data = read_default(root / "config" / "evidence.yaml", checkout=root)
+    data["tables"]["table1"]["rows"] = ["detach", "primus", "statistics", "random_encoder"]
+    paths = workflow_stages(load_config(data))["html_report"].arguments()["target_paths"]
+    curves = [path for path in paths if path.endswith("history.png")]
+    folders = [path.removeprefix("results/").removesuffix("/history.png").split("/") for path in curves]
+    assert [folder[2:] for folder in folders] == 2 * [
+        ["spatial", "default", "seed0"],
+        ["detach", "seed0"],
+        ["primus", "seed0"],
+    ]
+    assert len({tuple(folder[:2]) for folder in folders}) == 2
+    assert {folder[0] for folder in folders} == {"opportunity", "hwu_usp"}
 
 
 def test_a_pattern_is_expanded_with_the_last_value_fastest_and_each_path_once():
