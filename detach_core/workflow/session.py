@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -77,7 +77,18 @@ def _is_fresh(path: Path, started_s: float) -> bool:
     return path.exists() and path.stat().st_mtime >= started_s
 
 
-def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str]:
+def with_folders(directory: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
+    """Outputs of a training's stage, of which the event files, where they are asked for, are a folder.
+
+    Args:
+        directory: Snakemake's function of that name.
+        stage: `pretrain_spatial` or `pretrain`.
+    """
+    folder = stage.outputs["tensorboard_path"]
+    return {**stage.outputs, "tensorboard_path": directory(folder) if folder else []}
+
+
+def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str | Sequence[str]]:
     """Outputs of a stage, of which `shown` is in the report, under its section of the paper and with its caption.
 
     Args:

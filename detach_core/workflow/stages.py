@@ -29,6 +29,7 @@ SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
 RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
 
 CHECKPOINT = "checkpoint.safetensors"
+EVENTS = "tensorboard"  # a folder
 # Kind of artifact -> its file, for figures and evidence.
 ARTIFACTS = {
     "windows": WINDOWS,
@@ -147,6 +148,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 "checkpoint_path": f"{SPATIAL}/{CHECKPOINT}",
                 "history_path": ARTIFACTS["spatial_history"],
                 "assignments_path": ARTIFACTS["assignments"],
+                "tensorboard_path": f"{SPATIAL}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.spatial(w.spatial, w.dataset)},
             triggers={"weights": lambda w: of_files(config.spatial_weights(w.spatial))},
@@ -164,6 +166,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 **checkpoint,
                 "history_path": f"{RUN}/history.jsonl",
                 "snapshots_path": f"{RUN}/snapshots.safetensors",
+                "tensorboard_path": f"{RUN}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.pretraining(w.variant, w.dataset)},
             triggers={"weights": lambda w: of_files(config.video_weights(w.variant))},
