@@ -31,6 +31,16 @@ ARTIFACTS = {
     "metrics": "probe",
     "negative_pairs": "negative_pairs",
     "activation_maps": "activation_maps",
+    "predictions": "lists",
+    "metrics_list": "lists",
+    "classes": "lists",
+    "embeddings_index": "lists",
+    "results_table": "table",
+    "data_table": "table",
+    "claims": "claims",
+    "significance": "significance",
+    "retrieval": "retrieval",
+    "figure": "figure",
 }
 HEAD = """# Contracts
 
@@ -42,6 +52,9 @@ no blank at an end and none of `= + - @` first; commit, version, digests and ids
 `. _ + -`. Files are read without locks; one that the operating system refuses (permission, input/output error, too many
 open files) is told as that, and no rule is blamed. Artifacts are written beside their place and renamed: a file is
 whole or absent.
+
+The lists that are written as Parquet are for readers outside of the workflow. Their schema and provenance (source,
+splits, protocols, seeds, commits, version) are the `attrs` of what `pandas.read_parquet` gives.
 """
 
 

@@ -273,7 +273,7 @@ class Document(Section):
     probe: ProbeSettings = ProbeSettings()
     halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
     analysis: AnalysisSettings
-    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
-    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png")
+    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex, .html, .parquet")
+    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png, .parquet")
     significance: SignificanceSettings
     claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")

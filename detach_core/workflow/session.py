@@ -63,11 +63,11 @@ def closing_lines(config: Config, started_s: float) -> Iterator[str]:
     if len(tables) == 1 and len(text := tables[0].with_suffix(".md").read_text()) < SHOWN_CHARACTERS:
         yield text
     for path in tables:
-        yield f"The table is in {path} (and .md, .tex, .html)."
+        yield f"The table is in {path} (and .md, .tex, .html, .parquet)."
     for name in config.document.figures:
         path = Path(f"results/figures/{name}.pdf")
         if _is_fresh(path, started_s):
-            yield f"The figure is in {path} (and .png, .csv)."
+            yield f"The figure is in {path} (and .png, .csv, .parquet)."
     page = Path("results/report.html")
     if _is_fresh(page, started_s):
         yield f"The report is {page}; any browser opens it."

@@ -41,7 +41,8 @@ ARTIFACTS = {
     "spatial_history": f"{SPATIAL}/history.jsonl",
     "assignments": f"{SPATIAL}/assignments.h5",
 }
-FORMATS = ("md", "tex", "html")
+FORMATS = ("md", "tex", "html", "parquet")
+LISTS = ("predictions", "metrics", "classes", "embeddings")
 
 
 def workflow_stages(
@@ -233,6 +234,18 @@ def _table_stages(config: Config) -> list[Stage]:
             wildcards={"name": "table"},
         ),
         Stage(
+            "lists",
+            "results/logs/{table}",
+            inputs={
+                "metrics_paths": _of_table(config, ARTIFACTS["metrics"]),
+                "windows_paths": _of_table(config, WINDOWS),
+                "split_paths": _of_table(config, SPLIT),
+                "embeddings_paths": _of_table(config, ARTIFACTS["embeddings"]),
+            },
+            outputs={f"{name}_path": f"results/lists/{{table}}/{name}.parquet" for name in LISTS},
+            wildcards={"name": "table"},
+        ),
+        Stage(
             "claims",
             "results/logs",
             inputs={
@@ -284,7 +297,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             inputs={},  # by kind of artifact, which differ from figure to figure: `figure_files`
             outputs={
                 "csv_path": "results/figures/{figure}.csv",
-                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png")},
+                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png", "parquet")},
             },
             params={"settings": lambda w: config.figure(w.figure)},
             wildcards={"name": "figure"},
@@ -334,10 +347,11 @@ def _spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]
 
 
 def _of_table(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for all that a table is made of."""
+    """An input function: `pattern` for all that a table is made of; rows that probe one training share its files."""
 
     def files(wildcards: Wildcards) -> list[str]:
         rows, seeds = config.rows(wildcards.table), config.document.seeds
+        rows = rows if pattern == ARTIFACTS["metrics"] else list(map(config.trained, rows))
         named = [
             path
             for dataset, split in config.parts(wildcards.table)
