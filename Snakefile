@@ -72,10 +72,11 @@ localrules:
 
 
 rule all:
-    """Every configured table and figure."""
+    """Every configured table and figure, and the lists behind the tables of methods."""
     default_target: True
     input:
         expand("results/{table}.csv", table=CONFIG.document.tables),
+        expand("results/lists/{table}/predictions.parquet", table=filter(CONFIG.rows, CONFIG.document.tables)),
         expand("results/figures/{figure}.csv", figure=CONFIG.document.figures),
 
 

@@ -2,7 +2,7 @@
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
           label_curve.json, negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
-Produces  claims.csv, significance.csv, retrieval.csv, few_labels.csv, each with .md, .tex, .html
+Produces  claims.csv, significance.csv, retrieval.csv, few_labels.csv, each with .md, .tex, .html, .parquet
 """
 
 

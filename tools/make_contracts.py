@@ -32,6 +32,16 @@ ARTIFACTS = {
     "classifier": "probe",
     "negative_pairs": "negative_pairs",
     "activation_maps": "activation_maps",
+    "predictions": "lists",
+    "metrics_list": "lists",
+    "classes": "lists",
+    "embeddings_index": "lists",
+    "results_table": "table",
+    "data_table": "table",
+    "claims": "claims",
+    "significance": "significance",
+    "retrieval": "retrieval",
+    "figure": "figure",
 }
 HEAD = """# Contracts
 
@@ -43,6 +53,9 @@ no blank at an end and none of `= + - @` first; commit, version, digests and ids
 `. _ + -`. Files are read without locks; one that the operating system refuses (permission, input/output error, too many
 open files) is reported as such, without a rule to rerun. Artifacts are written to a temporary file and renamed, so a
 file is complete or absent.
+
+The lists that are written as Parquet are for readers outside of the workflow. Their schema and provenance (source,
+splits, protocols, seeds, commits, version) are the `attrs` of what `pandas.read_parquet` gives.
 """
 
 

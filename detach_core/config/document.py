@@ -265,6 +265,9 @@ class Document(Section):
     threads: int = Field(ge=1, le=256, description="torch threads per process, independent of --cores")
     devices: int = Field(ge=1, le=64, description="GPUs, or processes without one, that share a training on each node")
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")
+    tensorboard: bool = Field(
+        default=False, description="event files of each training, in the folder tensorboard beside its checkpoint"
+    )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")
     splits: dict[Name, Split] = Field(min_length=1, description="named splits")
     input: InputSettings = InputSettings()
@@ -283,7 +286,7 @@ class Document(Section):
     label_curve: LabelCurveSettings = LabelCurveSettings()
     halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
     analysis: AnalysisSettings
-    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
-    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png")
+    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex, .html, .parquet")
+    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png, .parquet")
     significance: SignificanceSettings
     claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")

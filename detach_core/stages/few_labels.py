@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from detach_core.contracts.lists import ResultRow
 from detach_core.contracts.metrics import read_metrics
 from detach_core.evaluation.intervals import aggregate
 from detach_core.foundation.logs import stage_log
@@ -16,7 +17,7 @@ NAME = "few_labels"
 
 
 def few_labels(*, curve_paths: Sequence[str | Path], csv_path: str | Path, log_path: str | Path) -> None:
-    """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+    """Write the table at `csv_path` and beside it as `.md`, `.tex`, `.html` and `.parquet`.
 
     Args:
         curve_paths: `label_curve.json` of every dataset, split, variant and seed.
@@ -29,5 +30,5 @@ def few_labels(*, curve_paths: Sequence[str | Path], csv_path: str | Path, log_p
         frame = results_frame(NAME, aggregate(runs))
         caption = table_caption(NAME)
         words = f"{caption.text} {results_caption(frame, runs[0].interval.confidence)}"
-        write_table(csv_path, title=caption.title, caption=words, frame=frame, shown=readable(frame))
-        log.info("the table is %s (.md, .tex and .html beside it)", csv_path)
+        write_table(csv_path, title=caption.title, caption=words, frame=frame, shown=readable(frame), row=ResultRow)
+        log.info("the table is %s (.md, .tex, .html and .parquet beside it)", csv_path)

@@ -16,6 +16,7 @@ from detach_core.methods.batch import SENSOR, WindowBatch, WindowsAccess, requir
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import ResidentWindows
+from detach_core.training.event_files import Record, no_record
 from detach_core.training.processes import Processes, alone
 from detach_core.training.resume import Progress, StateKeeper, restore_state, take_state
 
@@ -130,6 +131,7 @@ def train(
     snapshots: Sequence[float] = (),
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
+    record: Record = no_record,
 ) -> TrainingRun:
     """Train `method` on the pretraining windows to its last epoch or until it reports that it is finished.
 
@@ -143,6 +145,7 @@ def train(
         snapshots: shares of the epochs after which weights are kept; 0 is the state before any step.
         keeper: gets the state at each epoch's end; None: nothing outlasts the process.
         processes: that train the method together, this one among them; None: this one alone.
+        record: called with each row of the history once, those of an earlier run first.
 
     Raises:
         UserError: fewer windows than a batch, a loss that is no number, or processes that have drifted apart.
@@ -158,6 +161,8 @@ def train(
     keep = {round(share * method.num_epochs) for share in snapshots}
     if not num_steps:
         start = _start(method, windows, keep)
+        for row in start.rows:
+            record(row)
         return TrainingRun(start.rows, start.traces, facts, start.snapshots, 0)
     lr = facts["learning_rate"] = learning_rate_of_run(method.settings, num_steps)
     optimizer = make_optimizer(method.parameters(), lr=lr, settings=method.settings.optimizer)
@@ -169,6 +174,8 @@ def train(
     else:
         progress = restore_state(state, method, windows, optimizer)
         report(f"resumed at epoch {state.epoch} of {method.num_epochs} from {keeper.path}")
+    for row in progress.rows:
+        record(row)
     losses = processes.share(method)
     for epoch in range(progress.rows[-1]["epoch"] + 1, method.num_epochs + 1):
         if processes.decide(method.is_finished):
@@ -187,6 +194,7 @@ def train(
             "epoch_seconds": time.perf_counter() - started,
         }
         progress.rows.append(row)
+        record(row)
         progress.traces.append(method.epoch_trace())
         if epoch in keep:
             progress.snapshots[epoch] = _snapshot(method)

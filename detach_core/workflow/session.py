@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -63,11 +63,11 @@ def closing_lines(config: Config, started_s: float) -> Iterator[str]:
     if len(tables) == 1 and len(text := tables[0].with_suffix(".md").read_text()) < SHOWN_CHARACTERS:
         yield text
     for path in tables:
-        yield f"The table is in {path} (and .md, .tex, .html)."
+        yield f"The table is in {path} (and .md, .tex, .html, .parquet)."
     for name in config.document.figures:
         path = Path(f"results/figures/{name}.pdf")
         if _is_fresh(path, started_s):
-            yield f"The figure is in {path} (and .png, .csv)."
+            yield f"The figure is in {path} (and .png, .csv, .parquet)."
     page = Path("results/report.html")
     if _is_fresh(page, started_s):
         yield f"The report is {page}; any browser opens it."
@@ -77,7 +77,7 @@ def _is_fresh(path: Path, started_s: float) -> bool:
     return path.exists() and path.stat().st_mtime >= started_s
 
 
-def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str]:
+def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
     """Outputs of stage `training_curves`, whose picture is in the report under the name of its training.
 
     Args:
@@ -93,7 +93,18 @@ def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str]
     return {**stage.outputs, "png_path": marked}
 
 
-def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str]:
+def with_folders(directory: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
+    """Outputs of a training's stage, of which the event files, where they are asked for, are a folder.
+
+    Args:
+        directory: Snakemake's function of that name.
+        stage: `pretrain_spatial` or `pretrain`.
+    """
+    folder = stage.outputs["tensorboard_path"]
+    return {**stage.outputs, "tensorboard_path": directory(folder) if folder else []}
+
+
+def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str | Sequence[str]]:
     """Outputs of a stage, of which `shown` is in the report, under its section of the paper and with its caption.
 
     Args:

@@ -27,7 +27,7 @@ class Stage:
         name: of stage, rule and log.
         folder: pattern of the folder of its log and benchmark.
         inputs: name -> pattern, paths, or a function of the wildcards; other names are files that it depends on.
-        outputs: name -> pattern.
+        outputs: name -> pattern; an empty list for what the configuration does not ask for.
         params: name -> a further argument, or a function of the wildcards that gives it.
         triggers: name -> value, or a function of the wildcards; a job reruns when it changes.
         wildcards: name of an argument -> the wildcard that it is.
@@ -36,7 +36,7 @@ class Stage:
     name: str
     folder: str
     inputs: Mapping[str, Files]
-    outputs: Mapping[str, str]
+    outputs: Mapping[str, str | Sequence[str]]
     params: Mapping[str, Value] = field(default_factory=dict)
     triggers: Mapping[str, Value] = field(default_factory=dict)
     wildcards: Mapping[str, str] = field(default_factory=dict)

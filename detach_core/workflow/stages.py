@@ -32,6 +32,7 @@ TRAINING = "results/{training}"
 CURVES = f"{TRAINING}/history.png"
 
 CHECKPOINT, CLASSIFIER = "checkpoint.safetensors", "classifier.safetensors"
+EVENTS = "tensorboard"  # a folder
 # Kind of artifact -> its file, for figures and evidence.
 ARTIFACTS = {
     "windows": WINDOWS,
@@ -44,7 +45,8 @@ ARTIFACTS = {
     "spatial_history": f"{SPATIAL}/history.jsonl",
     "assignments": f"{SPATIAL}/assignments.h5",
 }
-FORMATS = ("md", "tex", "html")
+FORMATS = ("md", "tex", "html", "parquet")
+LISTS = ("predictions", "metrics", "classes", "embeddings")
 
 
 def workflow_stages(
@@ -151,6 +153,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 "checkpoint_path": f"{SPATIAL}/{CHECKPOINT}",
                 "history_path": ARTIFACTS["spatial_history"],
                 "assignments_path": ARTIFACTS["assignments"],
+                "tensorboard_path": f"{SPATIAL}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.spatial(w.spatial, w.dataset)},
             triggers={"weights": lambda w: of_files(config.spatial_weights(w.spatial))},
@@ -168,6 +171,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 **checkpoint,
                 "history_path": f"{RUN}/history.jsonl",
                 "snapshots_path": f"{RUN}/snapshots.safetensors",
+                "tensorboard_path": f"{RUN}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.pretraining(w.variant, w.dataset)},
             triggers={"weights": lambda w: of_files(config.video_weights(w.variant))},
@@ -241,6 +245,18 @@ def _table_stages(config: Config) -> list[Stage]:
             wildcards={"name": "table"},
         ),
         Stage(
+            "lists",
+            "results/logs/{table}",
+            inputs={
+                "metrics_paths": _of_table(config, ARTIFACTS["metrics"]),
+                "windows_paths": _of_table(config, WINDOWS),
+                "split_paths": _of_table(config, SPLIT),
+                "embeddings_paths": _of_table(config, ARTIFACTS["embeddings"]),
+            },
+            outputs={f"{name}_path": f"results/lists/{{table}}/{name}.parquet" for name in LISTS},
+            wildcards={"name": "table"},
+        ),
+        Stage(
             "claims",
             "results/logs",
             inputs={
@@ -298,7 +314,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             inputs={},  # by kind of artifact, which differ from figure to figure: `figure_files`
             outputs={
                 "csv_path": "results/figures/{figure}.csv",
-                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png")},
+                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png", "parquet")},
             },
             params={"settings": lambda w: config.figure(w.figure)},
             wildcards={"name": "figure"},
@@ -348,10 +364,11 @@ def _spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]
 
 
 def _of_table(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for all inputs of a table."""
+    """An input function: `pattern` for all inputs of a table; rows that probe one training share its files."""
 
     def files(wildcards: Wildcards) -> list[str]:
         rows, seeds = config.rows(wildcards.table), config.document.seeds
+        rows = rows if pattern == ARTIFACTS["metrics"] else list(map(config.trained, rows))
         named = [
             path
             for dataset, split in config.parts(wildcards.table)

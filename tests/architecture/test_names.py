@@ -21,6 +21,7 @@ STAGES = {
     "activation_maps",
     "training_curves",
     "table",
+    "lists",
     "figure",
     "readme_table",
     "results_page",

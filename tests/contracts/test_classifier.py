@@ -1,5 +1,5 @@
-from dataclasses from typing import Any
-import fields, replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch

@@ -52,8 +52,8 @@ def test_what_is_new_is_named_and_a_short_table_alone_is_shown(config, tmp_path,
     lines = list(closing_lines(config, 2))
     assert lines == [
         "the table",
-        "The table is in results/table1.csv (and .md, .tex, .html).",
-        "The figure is in results/figures/figure4.pdf (and .png, .csv).",
+        "The table is in results/table1.csv (and .md, .tex, .html, .parquet).",
+        "The figure is in results/figures/figure4.pdf (and .png, .csv, .parquet).",
     ]
     assert len(list(closing_lines(config, 0))) == 4, "of two tables none is shown"
     assert list(closing_lines(config, 2**40)) == []

@@ -8,6 +8,7 @@ import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
+from detach_core.workflow.session import with_folders
 from detach_core.workflow.stage import expanded, filled, job_arguments
 from detach_core.workflow.stages import figure_files, workflow_stages
 
@@ -40,7 +41,8 @@ def test_a_jobs_arguments_are_those_of_its_stage(config, stages):
     """As Snakemake hands them over, and as a training plan holds them."""
     stage, wildcards = stages["pretrain"], {"dataset": "hwu_usp", "split": "default", "variant": "detach", "seed": "3"}
     run = "results/hwu_usp/default/detach/seed3"
-    files = {name: filled(path, wildcards) for name, path in stage.outputs.items()}
+    files = {name: path and filled(path, wildcards) for name, path in stage.outputs.items()}
+    assert files["tensorboard_path"] == []
     data = {"windows_path": "results/hwu_usp/windows.h5", "split_path": "results/hwu_usp/default/split.json"}
     spatial = "results/hwu_usp/default/spatial/default/seed3/checkpoint.safetensors"
     settings = config.pretraining("detach", "hwu_usp")
@@ -61,9 +63,23 @@ def test_a_jobs_arguments_are_those_of_its_stage(config, stages):
         "snapshots_path": f"{run}/snapshots.safetensors",
         "seed": 3,
         "log_path": f"{run}/pretrain.log",
+        "tensorboard_path": None,
     }
     assert job_arguments(job, expected) == expected
     assert stage.arguments(**wildcards | {"seed": 3}) == expected
+
+
+@pytest.mark.parametrize("name", ["pretrain", "pretrain_spatial"])
+def test_event_files_are_a_folder_beside_the_checkpoint_where_they_are_asked_for(root, stages, name):
+    data = read_default(checkout=root) | {"tensorboard": True}
+    wanted = workflow_stages(load_config(data))[name]
+    place = wanted.outputs["checkpoint_path"].replace("checkpoint.safetensors", "tensorboard")
+    made = with_folders("folder {}".format, wanted)
+    assert made == {**wanted.outputs, "tensorboard_path": f"folder {place}"}
+    assert with_folders("folder {}".format, stages[name]) == {**wanted.outputs, "tensorboard_path": []}
+    wildcards = {"dataset": "hwu_usp", "split": "default", "variant": "detach", "spatial": "default", "seed": 3}
+    assert wanted.arguments(**wildcards)["tensorboard_path"] == filled(place, wildcards)
+    assert wanted.arguments(**wildcards)["settings"] == stages[name].arguments(**wildcards)["settings"]
 
 
 def test_a_method_without_stage_1_gets_none(stages):

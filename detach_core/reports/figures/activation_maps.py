@@ -136,6 +136,7 @@ class ActivationMapsDrawing(Drawing[ActivationMapsSettings]):
     """Fig. 8: frames of three windows under the maps of a baseline and of DETACH, spatial and temporal."""
 
     settings_type = ActivationMapsSettings
+    integers = ("window", "step")
 
     def frame(self, artifacts: Artifacts, settings: ActivationMapsSettings) -> pd.DataFrame:
         """The maps cell by cell, normalised (`activation`), and their overlap with the moving pixels.

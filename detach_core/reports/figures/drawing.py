@@ -33,6 +33,7 @@ from detach_core.contracts.provenance import Provenance
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import atomic_path
 from detach_core.reports.figures.registry import FigureSettings
+from detach_core.reports.lists import Facts, list_facts
 
 WIDTHS_IN = {"column": 3.35, "page": 7.0}
 
@@ -256,16 +257,18 @@ class Drawing(ABC, Generic[OwnSettings]):
 
     Attributes:
         settings_type: type of its settings, which name the artifacts that it needs.
+        integers: columns of whole numbers that are missing in some rows, where pandas makes them fractions.
     """
 
     settings_type: ClassVar[type[FigureSettings]]
+    integers: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def frame(self, artifacts: Artifacts, settings: OwnSettings) -> pd.DataFrame:
         """The plotted numbers, tidy: one row per plotted thing.
 
-        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
-        leaves it out.
+        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; csv and
+        parquet leave it out.
         """
 
     @abstractmethod
@@ -307,10 +310,18 @@ def only(artifacts: Artifacts, kind: str) -> Artifact:
 
 def provenance_line(artifacts: Artifacts, note: str, *, split: str) -> str:
     """The line at the foot of a figure: data source, the drawing's note, split, seeds and commit."""
+    facts = provenance_facts(artifacts, split=split)
+    source = "Simulated data" if facts["source"] == "simulated" else f"Recordings: {facts['source']}"
+    seeds = facts["seeds"]
+    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
+    commits = "commit " + ", ".join(facts["commits"])
+    return SEPARATOR.join(part for part in (source, note, f"split {split}", named, commits) if part)
+
+
+def provenance_facts(artifacts: Artifacts, *, split: str) -> Facts:
+    """Data source, split, seeds and commits of a figure, under no one protocol."""
     made = [artifact.provenance for artifact in artifacts]
-    source = "Simulated data" if made[0].source == "simulated" else f"Recordings: {made[0].source}"
     seeded = [one for one in made if one.stage not in ("pack", "split")]  # a split's seed is not a training's
     seeds = sorted({one.seed for one in seeded if one.seed is not None})
-    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""
-    commits = "commit " + ", ".join(sorted({one.commit for one in made}))
-    return SEPARATOR.join(part for part in (source, note, f"split {split}", named, commits) if part)
+    commits = sorted({one.commit for one in made})
+    return list_facts(source=made[0].source, splits=[split], protocols=[], seeds=seeds, commits=commits)
