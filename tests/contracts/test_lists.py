@@ -18,7 +18,7 @@ def test_columns_are_declared_for_all_lists_but_a_figures():
 
 
 def test_a_column_that_several_lists_share_has_one_type_in_all_so_that_they_can_be_joined():
-    kinds = {}
+    kinds: dict[str, Any] = {}
     for row in ROWS:
         if row is lists.DataRow:  # whose attributes differ in kind, as text
             continue

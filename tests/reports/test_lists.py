@@ -133,7 +133,9 @@ def test_the_same_frame_gives_the_same_bytes(tmp_path):
 
 
 def test_a_figures_columns_have_the_frames_types_and_its_attrs_stay_out(tmp_path):
-    plotted = pd.DataFrame({"x": np.float32([1, 2]), "n": [1, 2], "class": ["a", "b"], "nothing": [None, None]})
+    plotted = pd.DataFrame(
+        {"x": np.array([1, 2], dtype=np.float32), "n": [1, 2], "class": ["a", "b"], "nothing": [None, None]}
+    )
     plotted.attrs["pictures"] = object()
     write_list(tmp_path / "a.parquet", plotted, FigureRow, FACTS)
     types = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "a.parquet")}

@@ -23,7 +23,7 @@ def read_events(folder):
 
 def numbers_of(path):
     """The same of a history."""
-    found = {}
+    found: dict[str, list[tuple[int, float]]] = {}
     for row in read_history(path).epochs:
         for place, value in scalars(row).items():
             found.setdefault(place, []).append((row["epoch"], torch.tensor(value, dtype=torch.float32).item()))

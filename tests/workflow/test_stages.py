@@ -73,7 +73,7 @@ def test_a_jobs_arguments_are_those_of_its_stage(config, stages):
 def test_event_files_are_a_folder_beside_the_checkpoint_where_they_are_asked_for(root, stages, name):
     data = read_default(checkout=root) | {"tensorboard": True}
     wanted = workflow_stages(load_config(data))[name]
-    place = wanted.outputs["checkpoint_path"].replace("checkpoint.safetensors", "tensorboard")
+    place = str(wanted.outputs["checkpoint_path"]).replace("checkpoint.safetensors", "tensorboard")
     made = with_folders("folder {}".format, wanted)
     assert made == {**wanted.outputs, "tensorboard_path": f"folder {place}"}
     assert with_folders("folder {}".format, stages[name]) == {**wanted.outputs, "tensorboard_path": []}
