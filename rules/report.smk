@@ -9,7 +9,7 @@ Produces  {table}.csv, .md, .tex, .html, .parquet, figures/{figure}.csv, .md, .p
 from pathlib import Path
 
 from detach_core.workflow.session import in_report
-from detach_core.workflow.stages import figure_files
+from detach_core.workflow.artifacts import figure_files
 
 
 report: "../report/workflow.rst"

@@ -266,7 +266,7 @@ class Document(Section):
     devices: int = Field(ge=1, le=64, description="GPUs, or processes without one, that share a training on each node")
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")
     tensorboard: bool = Field(
-        default=False, description="event files of each training, in the folder tensorboard beside its checkpoint"
+        description="event files of each training, in the folder tensorboard beside its checkpoint"
     )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")
     splits: dict[Name, Split] = Field(min_length=1, description="named splits")

@@ -5,9 +5,6 @@ A path pattern holds wildcards in braces; `Config` gives the settings. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
@@ -17,36 +14,29 @@ from detach_core.config.evidence import (
     significance_settings,
 )
 from detach_core.config.load import Config
-from detach_core.evaluation.settings import ArtifactKey
-from detach_core.settings.base import to_plain
+from detach_core.workflow.artifacts import (
+    ARTIFACTS,
+    CHECKPOINT,
+    CLASSIFIER,
+    CURVES,
+    EVENTS,
+    LISTS,
+    RUN,
+    SHARD,
+    SPATIAL,
+    SPLIT,
+    TRAINING,
+    WINDOWS,
+    curves,
+    files_of,
+    of_shards,
+    of_table,
+    of_trainings,
+    spatial_checkpoint,
+    tables,
+)
 from detach_core.workflow.raw_files import RawFiles
-from detach_core.workflow.stage import Files, Stage, Value, Wildcards, expanded, filled
-
-SHARD = "results/{dataset}/shards/{shard}"
-WINDOWS = "results/{dataset}/windows.h5"
-SPLIT = "results/{dataset}/{split}/split.json"
-SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
-RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
-# The folder of any training: a Stage 1's or a run's.
-TRAINING = "results/{training}"
-CURVES = f"{TRAINING}/history.png"
-
-CHECKPOINT, CLASSIFIER = "checkpoint.safetensors", "classifier.safetensors"
-EVENTS = "tensorboard"  # a folder
-# Kind of artifact -> its file, for figures and evidence.
-ARTIFACTS = {
-    "windows": WINDOWS,
-    "split": SPLIT,
-    "metrics": f"{RUN}/metrics.json",
-    "label_curve": f"{RUN}/label_curve.json",
-    "embeddings": f"{RUN}/embeddings.h5",
-    "negative_pairs": f"{RUN}/negative_pairs.h5",
-    "activation_maps": f"{RUN}/activation_maps.h5",
-    "spatial_history": f"{SPATIAL}/history.jsonl",
-    "assignments": f"{SPATIAL}/assignments.h5",
-}
-FORMATS = ("md", "tex", "html", "parquet")
-LISTS = ("predictions", "metrics", "classes", "embeddings")
+from detach_core.workflow.stage import Files, Stage, Value, expanded, filled
 
 
 def workflow_stages(
@@ -125,7 +115,7 @@ def _data_stages(config: Config, raw: RawFiles) -> list[Stage]:
         Stage(
             "pack",
             "results/{dataset}",
-            inputs={f"{name}_paths": _of_shards(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
+            inputs={f"{name}_paths": of_shards(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
             outputs={"windows_path": WINDOWS},
             params={"settings": lambda w: config.pack(w.dataset)},
             wildcards=dataset,
@@ -164,7 +154,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
             RUN,
             inputs={
                 **data,
-                "spatial_path": lambda w: _spatial_checkpoint(config, w),
+                "spatial_path": lambda w: spatial_checkpoint(config, w),
                 "weights": lambda w: config.video_weights(w.variant),
             },
             outputs={
@@ -236,11 +226,11 @@ def _table_stages(config: Config) -> list[Stage]:
             "table",
             "results/logs/{table}",
             inputs={
-                "metrics_paths": _of_table(config, ARTIFACTS["metrics"]),
-                "windows_paths": _of_table(config, WINDOWS),
-                "split_paths": _of_table(config, SPLIT),
+                "metrics_paths": of_table(config, ARTIFACTS["metrics"]),
+                "windows_paths": of_table(config, WINDOWS),
+                "split_paths": of_table(config, SPLIT),
             },
-            outputs=_tables("{table}"),
+            outputs=tables("{table}"),
             params={"settings": lambda w: config.table(w.table)},
             wildcards={"name": "table"},
         ),
@@ -248,10 +238,10 @@ def _table_stages(config: Config) -> list[Stage]:
             "lists",
             "results/logs/{table}",
             inputs={
-                "metrics_paths": _of_table(config, ARTIFACTS["metrics"]),
-                "windows_paths": _of_table(config, WINDOWS),
-                "split_paths": _of_table(config, SPLIT),
-                "embeddings_paths": _of_table(config, ARTIFACTS["embeddings"]),
+                "metrics_paths": of_table(config, ARTIFACTS["metrics"]),
+                "windows_paths": of_table(config, WINDOWS),
+                "split_paths": of_table(config, SPLIT),
+                "embeddings_paths": of_table(config, ARTIFACTS["embeddings"]),
             },
             outputs={f"{name}_path": f"results/lists/{{table}}/{name}.parquet" for name in LISTS},
             wildcards={"name": "table"},
@@ -260,7 +250,7 @@ def _table_stages(config: Config) -> list[Stage]:
             "claims",
             "results/logs",
             inputs={
-                "artifact_paths": lambda w: _files_of(claim_keys(config)),
+                "artifact_paths": lambda w: files_of(claim_keys(config)),
                 "windows_paths": lambda w: expanded(
                     WINDOWS, dataset=sorted({key.dataset for key in claim_keys(config)})
                 ),
@@ -268,32 +258,32 @@ def _table_stages(config: Config) -> list[Stage]:
                     filled(SPLIT, {"dataset": dataset, "split": split}) for dataset, split in claim_splits(config)
                 ],
             },
-            outputs=_tables("claims"),
+            outputs=tables("claims"),
             params={"settings": lambda w: claim_settings(config)},
         ),
         Stage(
             "significance",
             "results/logs",
-            inputs={"metrics_paths": lambda w: _files_of(significance_keys(config))},
-            outputs=_tables("significance"),
+            inputs={"metrics_paths": lambda w: files_of(significance_keys(config))},
+            outputs=tables("significance"),
             params={"settings": lambda w: significance_settings(config)},
         ),
         Stage(
             "retrieval",
             "results/logs",
             inputs={
-                "windows_paths": _of_trainings(config, WINDOWS),
-                "split_paths": _of_trainings(config, SPLIT),
-                "embeddings_paths": _of_trainings(config, ARTIFACTS["embeddings"]),
+                "windows_paths": of_trainings(config, WINDOWS),
+                "split_paths": of_trainings(config, SPLIT),
+                "embeddings_paths": of_trainings(config, ARTIFACTS["embeddings"]),
             },
-            outputs=_tables("retrieval"),
+            outputs=tables("retrieval"),
             params={"settings": lambda w: retrieval_settings(config)},
         ),
         Stage(
             "few_labels",
             "results/logs",
-            inputs={"curve_paths": _of_trainings(config, ARTIFACTS["label_curve"])},
-            outputs=_tables("few_labels"),
+            inputs={"curve_paths": of_trainings(config, ARTIFACTS["label_curve"])},
+            outputs=tables("few_labels"),
         ),
     ]
 
@@ -322,7 +312,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
         Stage(
             "html_report",
             "results/logs",
-            inputs={"target_paths": [*shown["table"], *shown["figure"], *_curves(config)]},
+            inputs={"target_paths": [*shown["table"], *shown["figure"], *curves(config)]},
             outputs={"report_path": "results/report.html"},
             params={"settings": lambda w: whole_settings, "snakefile": snakefile},
         ),
@@ -341,78 +331,3 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             params={"page_path": f"{home}/docs/results.md"},
         ),
     ]
-
-
-def figure_files(config: Config, name: str) -> dict[str, list[str]]:
-    """Kind of artifact -> the files of figure `name`, all datasets of a seed and then of the next."""
-    figure, seeds = config.figures[name], config.document.seeds
-    if figure.one_seed:
-        seeds = seeds[:1]
-    named: dict[str, list[Any]] = {"split": [figure.split], "seed": list(seeds), "dataset": list(figure.shown)}
-    named |= {key: [getattr(figure, key)] for key in ("variant", "spatial") if hasattr(figure, key)}
-    return {kind: expanded(ARTIFACTS[kind], **named) for kind in figure.needs}
-
-
-def _of_shards(config: Config, name: str) -> Files:
-    return lambda w: expanded(f"{SHARD}/{name}", dataset=[w.dataset], shard=config.shards(w.dataset))
-
-
-def _spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]:
-    """The checkpoint of a variant's Stage 1; empty for methods without one."""
-    spatial = config.spatial_of(wildcards.variant)
-    return [] if spatial is None else filled(f"{SPATIAL}/{CHECKPOINT}", {"spatial": spatial})
-
-
-def _of_table(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for all inputs of a table; rows that probe one training share its files."""
-
-    def files(wildcards: Wildcards) -> list[str]:
-        rows, seeds = config.rows(wildcards.table), config.document.seeds
-        rows = rows if pattern == ARTIFACTS["metrics"] else list(map(config.trained, rows))
-        named = [
-            path
-            for dataset, split in config.parts(wildcards.table)
-            for path in expanded(pattern, dataset=[dataset], split=[split], variant=rows, seed=seeds)
-        ]
-        return list(dict.fromkeys(named))
-
-    return files
-
-
-def _of_trainings(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for each training behind Table 1; a shared file is repeated for each."""
-
-    def files(wildcards: Wildcards) -> list[str]:
-        variants = list(dict.fromkeys(map(config.trained, config.rows("table1"))))
-        return [
-            filled(pattern, {"dataset": dataset, "split": split, "variant": variant, "seed": seed})
-            for dataset, split in config.parts("table1")
-            for variant in variants
-            for seed in config.document.seeds
-        ]
-
-    return files
-
-
-def _curves(config: Config) -> list[str]:
-    """The curves of the trainings behind Table 1, with each dataset's first split and the first seed."""
-    if "table1" not in config.document.tables:
-        return []
-    rows = dict.fromkeys(map(config.trained, config.rows("table1")))
-    variants = [name for name in rows if config.variant(name).settings.counts_of_epochs]
-    stages_1 = dict.fromkeys(filter(None, map(config.spatial_of, variants)))
-    folders, seed = [], config.document.seeds[0]
-    for dataset, split in dict(reversed(config.parts("table1"))).items():
-        named = {"dataset": dataset, "split": split, "seed": seed}
-        folders += [filled(SPATIAL, {**named, "spatial": name}) for name in stages_1]
-        folders += [filled(RUN, {**named, "variant": name}) for name in variants]
-    return [f"{folder}/history.png" for folder in folders]
-
-
-def _files_of(keys: Iterable[ArtifactKey]) -> list[str]:
-    """The file of each key, in order."""
-    return [filled(ARTIFACTS[key.kind], {**to_plain(key), "variant": key.name, "spatial": key.name}) for key in keys]
-
-
-def _tables(name: str) -> dict[str, str]:
-    return {"csv_path": f"results/{name}.csv", **{kind: f"results/{name}.{kind}" for kind in FORMATS}}

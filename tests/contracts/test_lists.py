@@ -1,5 +1,5 @@
 from dataclasses import fields
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from detach_core.contracts import lists
 from detach_core.contracts.lists import FigureRow, ListRow

@@ -167,7 +167,7 @@ def test_a_split_and_a_table_say_so_in_one_line_and_leave_what_was_there(disk, t
     for job in jobs.values():
         job(tmp_path / "log.txt")
     before = {name: (disk.folder / name).read_bytes() for name in disk.names()}
-    assert len(before) == 5
+    assert len(before) == 6
     disk.leave(0)
     capfd.readouterr()
     for (stage, job), first in zip(jobs.items(), ("split.json", "table1.md"), strict=True):

@@ -8,9 +8,10 @@ import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
+from detach_core.workflow.artifacts import figure_files
 from detach_core.workflow.session import with_folders
 from detach_core.workflow.stage import expanded, filled, job_arguments
-from detach_core.workflow.stages import figure_files, workflow_stages
+from detach_core.workflow.stages import workflow_stages
 
 
 @pytest.fixture(scope="module")
