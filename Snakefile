@@ -9,7 +9,7 @@ from detach_core.config.document import canonical
 from detach_core.config.yaml_file import in_order_of, read_default
 from detach_core.workflow import session, slurm
 from detach_core.workflow.code_digest import CodeDigest
-from detach_core.workflow.raw_files import RawFiles
+from detach_core.workflow.artifacts import RawFiles
 from detach_core.workflow.slurm import more_each_attempt
 from detach_core.workflow.stages import workflow_stages
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detach_core.interface.trained_run import load as load
+    from detach_core.interface import load as load
 
 __version__ = "0.2.0"
 
@@ -14,5 +14,5 @@ __version__ = "0.2.0"
 def __getattr__(name: str) -> Any:
     """Lazy import of the Python interface: importing the package alone needs no torch."""
     if name == "load":
-        return import_module("detach_core.interface.trained_run").load
+        return import_module("detach_core.interface").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

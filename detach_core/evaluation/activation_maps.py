@@ -31,7 +31,7 @@ from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.imu2clip.method import Imu2Clip
 from detach_core.methods.method import AnyMethod
 from detach_core.methods.primus.method import Primus
-from detach_core.windows.labels import NOWHERE
+from detach_core.windows.packing import NOWHERE
 
 # Of a batch, what the video networks may look at.
 PICTURES = frozenset({FRAMES, MEAN_FRAME, MOTION})

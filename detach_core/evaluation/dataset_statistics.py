@@ -11,7 +11,7 @@ import numpy as np
 
 from detach_core.contracts.split import PARTS, Split
 from detach_core.contracts.windows import Windows
-from detach_core.windows.labels import NOWHERE
+from detach_core.windows.packing import NOWHERE
 from detach_core.windows.splitting import shared_seconds
 
 LABEL_LEVELS = {"window": "mid-level (a gesture)", "recording": "high-level (a sequence)"}

@@ -19,8 +19,14 @@ from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.motion import MeanFrames
-from detach_core.windows.labels import locate_windows
-from detach_core.windows.packing import RecordingWindows, Shard, cut_windows, open_shards, rows_per_window
+from detach_core.windows.packing import (
+    RecordingWindows,
+    Shard,
+    cut_windows,
+    locate_windows,
+    open_shards,
+    rows_per_window,
+)
 
 
 def pack(

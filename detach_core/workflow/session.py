@@ -11,7 +11,7 @@ from detach_core.acquisition.local import local_troubles
 from detach_core.config.evidence import RESERVED
 from detach_core.config.load import Config
 from detach_core.reports.captions import TRAINING_CURVES, Caption, as_label, heading, table_caption
-from detach_core.workflow.raw_files import RawFiles
+from detach_core.workflow.artifacts import RawFiles
 from detach_core.workflow.stage import Stage, Wildcards
 
 SHOWN_CHARACTERS = 8000  # a longer table is not printed

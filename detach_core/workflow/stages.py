@@ -27,6 +27,7 @@ from detach_core.workflow.artifacts import (
     SPLIT,
     TRAINING,
     WINDOWS,
+    RawFiles,
     curves,
     files_of,
     of_shards,
@@ -35,7 +36,6 @@ from detach_core.workflow.artifacts import (
     spatial_checkpoint,
     tables,
 )
-from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Files, Stage, Value, expanded, filled
 
 

@@ -56,8 +56,8 @@ def test_the_two_operators_are_declared_only_after_a_failed_import(monkeypatch):
         return torch
 
     monkeypatch.setattr(video_weights, "_DECLARED", [])
-    monkeypatch.setattr("detach_core.encoders.video_weights.importlib.import_module", import_module)
     monkeypatch.setattr("detach_core.encoders.video_weights.torch.library.Library", Library)
+    monkeypatch.setattr("detach_core.encoders.video_weights.importlib.import_module", import_module)
     monkeypatch.setitem(sys.modules, "torchvision.half_loaded", torch)
     assert video_weights.import_torchvision() is torch
     assert declared == [("torchvision", "FRAGMENT"), "nms", "qnms"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.windows import labels
-from detach_core.windows.labels import centre_annotation, dominant_location, most_active_place, runs
+from detach_core.windows import packing
+from detach_core.windows.packing import centre_annotation, dominant_location, most_active_place, runs
 
 
 def test_the_centre_decides_and_the_end_is_exclusive():
@@ -93,7 +93,7 @@ def test_places_and_locations_do_not_depend_on_the_pieces(monkeypatch):
     active, dominant = most_active_place(windows, places), dominant_location(location, first, 10)
     assert len(np.unique(active)) == 3
     monkeypatch.setattr(rows, "_BLOCK_BYTES", 7 * 3 * 10 * 4)
-    monkeypatch.setattr(labels, "_WINDOWS_AT_ONCE", 7)
+    monkeypatch.setattr(packing, "_WINDOWS_AT_ONCE", 7)
     np.testing.assert_array_equal(most_active_place(windows, places), active)
     np.testing.assert_array_equal(dominant_location(location, first, 10), dominant)
     for row, found in zip(first, dominant, strict=True):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from detach_core.contracts.recording import Places
-from detach_core.windows.labels import locate_windows
+from detach_core.windows.packing import locate_windows
 
 SENSOR = np.zeros((3, 2, 10), np.float32)
 SENSOR[1, 1, 5:] = 1.0

@@ -5,7 +5,7 @@ import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
-from detach_core.workflow.raw_files import RawFiles
+from detach_core.workflow.artifacts import RawFiles
 from detach_core.workflow.session import (
     closing_lines,
     curves_in_report,

@@ -13,7 +13,7 @@ from detach_core.contracts.recording import Annotation
 from detach_core.contracts.rows import Rows, blocks
 from detach_core.datasets.text_file import read_text
 from detach_core.foundation.errors import BadInputError
-from detach_core.windows.labels import runs
+from detach_core.windows.packing import runs
 
 NUM_COLUMNS = 250
 

@@ -31,7 +31,7 @@ from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, only
 from detach_core.reports.figures.registry import FeatureMapSettings
-from detach_core.windows.labels import NOWHERE
+from detach_core.windows.packing import NOWHERE
 
 UNKNOWN = -1
 

@@ -1,1 +1,0 @@
-"""Python interface of trained runs, for arrays of a user's own."""
