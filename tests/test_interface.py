@@ -35,8 +35,12 @@ from detach_core.training.job import TrainingJob
 from detach_core.training.session import make_checkpoint
 from detach_core.windows.packing import fill_missing
 from tests.contracts.test_classifier import make_classifier
+from tests.fixtures.native_files import opportunity_folder
+from tests.fixtures.toy_home import home, one_thread, sequence_home, split, toy, windows
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+__all__ = ["home", "one_thread", "opportunity_folder", "sequence_home", "split", "toy", "windows"]  # fixtures
 
 
 def write_run(toy, windows, split, name, folder):
