@@ -268,7 +268,7 @@ class Document(Section):
         description="shares of the epochs at which weights are kept (Fig. 4)"
     )
     probe: ProbeSettings = ProbeSettings()
-    halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
+    halves: dict[Name, HalfSettings] = Field(description="rows that probe a part of a variant's embedding")
     analysis: AnalysisSettings
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
     figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png")
