@@ -55,6 +55,7 @@ wildcard_constraints:
     seed=r"\d+",
     table="|".join(CONFIG.document.tables),
     figure="|".join(CONFIG.document.figures),
+    training=r".+/seed\d+",  # the folder of a training below results/
 
 
 include: "rules/acquire.smk"
@@ -71,10 +72,11 @@ localrules:
 
 
 rule all:
-    """Every configured table and figure."""
+    """Every configured table and figure, and the lists behind the tables of methods."""
     default_target: True
     input:
         expand("results/{table}.csv", table=CONFIG.document.tables),
+        expand("results/lists/{table}/predictions.parquet", table=filter(CONFIG.rows, CONFIG.document.tables)),
         expand("results/figures/{figure}.csv", figure=CONFIG.document.figures),
 
 

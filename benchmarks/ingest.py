@@ -1,4 +1,4 @@
-"""Video to windows: this project's stages against the obvious chain, measured in one run on one core.
+"""Video to windows: this project's stages against a straightforward chain, measured in one run on one core.
 
     ./run python benchmarks/ingest.py [--seconds 20] [--grid 112 112] [--presets ultrafast fast]
 
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -45,7 +46,7 @@ LENGTH_S, STRIDE_S, SENSOR_HZ = 2.0, 1.0, 30.0
 
 
 def obvious(video: Path, folder: Path, *, hz: int, grid: tuple[int, int]) -> None:
-    """The chain that one writes first."""
+    """The straightforward chain."""
     capture = cv2.VideoCapture(str(video))
     count = 0
     while True:
@@ -56,11 +57,13 @@ def obvious(video: Path, folder: Path, *, hz: int, grid: tuple[int, int]) -> Non
         count += 1
     before = None
     for number in range(count):
-        small = cv2.resize(cv2.imread(str(folder / f"{number:06d}.jpg")), grid, interpolation=cv2.INTER_AREA)
+        kept = cv2.imread(str(folder / f"{number:06d}.jpg"))
+        assert kept is not None
+        small = cv2.resize(kept, grid, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         motion = np.zeros((*grey.shape, 2), np.float32)
         if before is not None:
-            motion = cv2.calcOpticalFlowFarneback(before, grey, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+            motion = cv2.calcOpticalFlowFarneback(before, grey, None, 0.5, 3, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]
         np.save(folder / f"{number:06d}_rgb.npy", small[..., ::-1])
         np.save(folder / f"{number:06d}_flow.npy", motion)
         before = grey
@@ -144,7 +147,7 @@ def ours(
 
 
 def decode(video: Path) -> None:
-    """The floor under any chain."""
+    """Decoding alone, a lower bound for any chain."""
     with av.open(str(video)) as container:
         container.streams.video[0].thread_count = 1
         for _ in container.decode(video=0):
@@ -175,12 +178,10 @@ def main() -> None:
             num_frames = options.seconds * hz
             write_scene(video, num_frames=num_frames, hz=hz, codec=codec)
             video.with_suffix(".dat").touch()
-            limit = frames_per_second(lambda _, video=video: decode(video), num_frames)
-            chains = {"obvious": lambda out, video=video, hz=hz: obvious(video, out, hz=hz, grid=grid)}
+            limit = frames_per_second(lambda _: decode(video), num_frames)  # noqa: B023
+            chains: dict[str, Callable[[Path], None]] = {"obvious": partial(obvious, video, hz=hz, grid=grid)}
             for preset in options.presets:
-                chains[preset] = lambda out, video=video, hz=hz, preset=preset, num_frames=num_frames: ours(
-                    video, out, hz=hz, grid=grid, preset=preset, num_frames=num_frames
-                )
+                chains[preset] = partial(ours, video, hz=hz, grid=grid, preset=preset, num_frames=num_frames)
             # Interleaved and repeated: the machine's speed wanders.
             speeds: dict[str, list[float]] = {name: [] for name in chains}
             for _ in range(3):

@@ -43,6 +43,7 @@ def write_scene(path: Path, *, num_frames: int, hz: int, codec: str, size: tuple
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=hz)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":

@@ -27,12 +27,13 @@ BATCH, FRAMES, HEIGHT, WIDTH, LENGTH, DIM = 128, 10, 48, 64, 2000, 64
 
 
 class Contrast(nn.Module):
-    """As much of a method as a step needs: an encoder against fixed partners."""
+    """A minimal method: an encoder contrasted with fixed partners."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = TemporalCnn3d(dim=DIM, size="small")
         self.row_networks = [self.encoder]
+        self.partner: Tensor
         self.register_buffer("partner", torch.randn(BATCH, DIM))
 
     def losses(self, motion: Tensor) -> dict[str, Tensor]:
@@ -62,13 +63,13 @@ def seconds_per_step(steps: int) -> float:
             differences = decode_differences(rgb.gather(first, FRAMES))
             motion = join_motion(differences, decode_flow(flow.gather(first, FRAMES), 16.0))
             optimizer.zero_grad(set_to_none=True)
-            losses(channels_first(motion))["contrastive"].backward()  # type: ignore[arg-type]
+            losses(channels_first(motion))["contrastive"].backward()  # type: ignore[arg-type, no-untyped-call]
             optimizer.step()
         return (time.perf_counter() - began) / steps
 
 
 def main() -> None:
-    """Run both ways and print the ratio."""
+    """Measure both variants and print the ratio."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--processes", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Training steps on video with freed memory kept, against the C library's own way, in one run.
+"""Training steps on video with freed memory kept, against the C library's default, in one run.
 
     ./run python benchmarks/training_memory.py [--steps 60]
 
@@ -46,14 +46,14 @@ def seconds_per_step(steps: int) -> float:
 
 
 def main() -> None:
-    """Run both ways and print the ratio."""
+    """Measure both variants and print the ratio."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--way", choices=["ordinary", "kept"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
         if options.way == "kept" and not keep_freed_memory():
-            sys.exit("this C library cannot be told to keep what is freed")
+            sys.exit("this C library has no option to keep freed memory")
         print(seconds_per_step(options.steps))
         return
     taken: dict[str, list[float]] = {"ordinary": [], "kept": []}

@@ -36,7 +36,7 @@ def spherical_kmeans(feature: Tensor, num_clusters: int, *, num_starts: int, see
     # Imported late: scikit-learn takes seconds, and every training job imports this module.
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     if feature.ndim != 2 or len(feature) < num_clusters:
         raise ValueError(

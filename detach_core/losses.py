@@ -1,6 +1,6 @@
 """Contrastive losses that methods share: InfoNCE in both directions or in one, and that of two views of one modality.
 
-All compute cosines in float32 at least, whatever autocast says, and range over [0, inf).
+All compute cosines at least in float32, also under autocast, and range over [0, inf).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def unit_rows(feature: Tensor) -> Tensor:
 
 
 def check_pairs(first: Tensor, second: Tensor, temperature: float | Tensor, names: str = "video and sensor") -> None:
-    """Check what every contrast of rows needs.
+    """Check the shapes and temperature of a contrastive loss.
 
     Raises:
         ValueError: shapes that are not both (N, D) with N >= 1, or a temperature not above 0.

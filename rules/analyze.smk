@@ -1,8 +1,10 @@
 """Analyse trained networks. Nothing here trains.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, snapshots.safetensors
-Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5, and on request history.png of its history.jsonl
+Produces  {dataset}/{split}/{variant}/seed{seed}/negative_pairs.h5, activation_maps.h5, and history.png beside any history.jsonl, Stage 1's too
 """
+
+from detach_core.workflow.session import curves_in_report
 
 
 rule negative_pairs:
@@ -58,7 +60,7 @@ rule training_curves:
     input:
         **STAGES["training_curves"].inputs,
     output:
-        **STAGES["training_curves"].outputs,
+        **curves_in_report(report, STAGES["training_curves"]),
     log:
         STAGES["training_curves"].log,
     benchmark:

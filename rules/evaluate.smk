@@ -2,7 +2,7 @@
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
           and those of {variant}+{n}, among which the probe of {variant} selects in each fold
-Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json
+Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json, classifier.safetensors, label_curve.json
 """
 
 
@@ -49,5 +49,28 @@ rule probe:
     params:
         **STAGES["probe"].params,
         code=CODE.of_stage("probe"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule label_curve:
+    """Train linear classifiers on frozen embeddings and few labelled gestures of each class, and measure them."""
+    input:
+        **STAGES["label_curve"].inputs,
+    output:
+        **STAGES["label_curve"].outputs,
+    log:
+        STAGES["label_curve"].log,
+    benchmark:
+        STAGES["label_curve"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
+    params:
+        **STAGES["label_curve"].params,
+        code=CODE.of_stage("label_curve"),
     script:
         "../workflow_scripts/run_stage.py"

@@ -1,8 +1,8 @@
-"""Test the paper's claims and the differences between rows, and measure retrieval across modalities.
+"""Test the paper's claims and the differences between rows, and measure retrieval and the worth of few labels.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
-          negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
-Produces  claims.csv, significance.csv, retrieval.csv, each with .md, .tex, .html
+          label_curve.json, negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
+Produces  claims.csv, significance.csv, retrieval.csv, few_labels.csv, each with .md, .tex, .html, .parquet
 """
 
 
@@ -71,5 +71,28 @@ rule retrieval:
     params:
         **STAGES["retrieval"].params,
         code=CODE.of_stage("retrieval"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule few_labels:
+    """Gather the label curves of Table 1's trainings into a table."""
+    input:
+        **STAGES["few_labels"].inputs,
+    output:
+        **STAGES["few_labels"].outputs,
+    log:
+        STAGES["few_labels"].log,
+    benchmark:
+        STAGES["few_labels"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
+    params:
+        **STAGES["few_labels"].params,
+        code=CODE.of_stage("few_labels"),
     script:
         "../workflow_scripts/run_stage.py"

@@ -4,7 +4,10 @@ Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, the weight file of
 Produces  {dataset}/{split}/spatial/{spatial}/seed{seed}/checkpoint.safetensors, history.jsonl, assignments.h5   Stage 1, shared by variants
           {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors, history.jsonl, snapshots.safetensors
           and the same under {variant}+{n} for each candidate of `search`
+          with `tensorboard: true` also the folder tensorboard beside each checkpoint
 """
+
+from detach_core.workflow.session import with_folders
 
 
 rule pretrain_spatial:
@@ -12,7 +15,7 @@ rule pretrain_spatial:
     input:
         **STAGES["pretrain_spatial"].inputs,
     output:
-        **STAGES["pretrain_spatial"].outputs,
+        **with_folders(directory, STAGES["pretrain_spatial"]),
     log:
         STAGES["pretrain_spatial"].log,
     benchmark:
@@ -37,7 +40,7 @@ rule pretrain:
     input:
         **STAGES["pretrain"].inputs,
     output:
-        **STAGES["pretrain"].outputs,
+        **with_folders(directory, STAGES["pretrain"]),
     log:
         STAGES["pretrain"].log,
     benchmark:

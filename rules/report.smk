@@ -1,8 +1,9 @@
 """Gather figures into tables, draw what the networks learned, and put all of it on pages.
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
-          negative_pairs.h5, activation_maps.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl
-Produces  {table}.csv, {table}.md, {table}.tex, {table}.html, figures/{figure}.csv, {figure}.md, {figure}.pdf, {figure}.png, report.html
+          negative_pairs.h5, activation_maps.h5, history.png, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl, history.png
+Produces  {table}.csv, .md, .tex, .html, .parquet, figures/{figure}.csv, .md, .pdf, .png, .parquet, report.html,
+          lists/{table}/predictions.parquet, metrics.parquet, classes.parquet, embeddings.parquet
 """
 
 from pathlib import Path
@@ -43,6 +44,29 @@ rule table:
         "../workflow_scripts/run_stage.py"
 
 
+rule lists:
+    """List predictions, metrics and embedded windows of a table's runs."""
+    input:
+        **STAGES["lists"].inputs,
+    output:
+        **STAGES["lists"].outputs,
+    log:
+        STAGES["lists"].log,
+    benchmark:
+        STAGES["lists"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
+    params:
+        **STAGES["lists"].params,
+        code=CODE.of_stage("lists"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
 rule figure:
     """Draw a figure, and write the numbers that it plots."""
     input:
@@ -67,7 +91,7 @@ rule figure:
 
 
 rule html_report:
-    """Put tables, figures, the rule graph and the run's statistics into one offline page."""
+    """Put tables, figures, training curves, the rule graph and the run's statistics into one offline page."""
     input:
         **STAGES["html_report"].inputs,
         captions=sorted(Path(HOME, "report").glob("*.rst")),

@@ -1,1 +1,1 @@
-"""Simulations that show what the statistics are worth; each writes its table below docs/statistics."""
+"""Studies: simulations of the statistics, and experiments on the simulated homes; tables below docs/."""

@@ -1,4 +1,4 @@
-"""What the studies of the statistics share: class counts, and where their tables go."""
+"""Common parts of the studies of the statistics: class counts, and output of their tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the figure of 18 units depends on which of them are tested together.
+"""Variation of a metric of 18 units between random draws of the folds.
 
 ./run python -m studies.fold_draws
 """

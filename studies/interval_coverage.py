@@ -1,4 +1,4 @@
-"""How often a bootstrap's interval holds the expected and the limiting value of weighted F1 and mAP.
+"""Coverage of bootstrap intervals for the expected and the limiting value of weighted F1 and mAP.
 
 ./run python -m studies.interval_coverage
 """
@@ -45,7 +45,7 @@ CASES = (
 
 
 def probabilities(label: Ids, num_classes: int, signal: float, rng: np.random.Generator) -> Values:
-    """(N, K) what a classifier says."""
+    """(N, K) predicted probabilities of a simulated classifier."""
     scores = rng.normal(size=(len(label), num_classes))
     scores[np.arange(len(label)), label] += signal
     odds = np.exp(scores)

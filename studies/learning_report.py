@@ -31,7 +31,7 @@ def history(dataset: str, run: str) -> tuple[dict[str, Any], list[dict[str, Any]
 
 
 def clusters_table() -> list[str]:
-    """Stage 1's clusters against the place in use, beside what needs no training."""
+    """Stage 1's clusters against the place in use, beside references without training."""
     lines = ["| dataset | clusters | Hungarian accuracy | NMI |", "| --- | --- | --- | --- |"]
     for dataset in DATASETS:
         head, epochs = history(dataset, "spatial/default")
@@ -93,7 +93,7 @@ def draw() -> None:
 
 
 def draw_clusters(axis: Axes, dataset: str) -> None:
-    """Hungarian accuracy by epoch, with what needs no training as level lines."""
+    """Hungarian accuracy by epoch, with references without training as horizontal lines."""
     head, epochs = history(dataset, "spatial/default")
     places = [one["epoch"] for one in epochs]
     for part, style in (("clusters", "-"), ("clusters_confident", "--"), ("clusters_ambiguous", ":")):
@@ -112,7 +112,7 @@ def draw_clusters(axis: Axes, dataset: str) -> None:
 
 
 def main() -> None:
-    """Write the page's figures."""
+    """Write the page's tables and curves."""
     IMAGES.mkdir(exist_ok=True)
     draw()
     head, _ = history("opportunity", "detach")
@@ -120,7 +120,7 @@ def main() -> None:
     parts = [
         *clusters_table(),
         "",
-        "Weighted F1 of one seed with 95 % bootstrap intervals, which do not hold what another training would give:",
+        "Weighted F1 of one seed with 95 % bootstrap intervals, which do not cover the variation between trainings:",
         "",
         *metrics_table(),
         "",

@@ -41,7 +41,7 @@ ORACLE = "studies.oracle_weights:OracleDetach"
 
 
 class OracleDetach(Detach):
-    """DETACH that is told the kind of every pair."""
+    """DETACH with the true kind of every pair."""
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """As DETACH's, with the truth that only monitors may see."""
@@ -94,6 +94,7 @@ def run_oracle(results: Path, dataset: str, split: str, seed: int, folder: Path)
         settings=json.dumps({"probe": section, "candidates": [{}], **machine}),
         embeddings_paths=[folder / "embeddings.h5"],
         metrics_path=folder / "metrics.json",
+        classifier_path=folder / "classifier.safetensors",
         log_path=folder / "probe.log",
         **shared,
     )

@@ -1,4 +1,4 @@
-"""Whether the probe scores chance on features that say nothing, for folds and class weights of several kinds.
+"""Score of the probe on uninformative features against chance, by kind of folds and class weights.
 
 ./run python -m studies.probe_at_chance
 """
@@ -30,7 +30,7 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Design:
-    """How units train and test: `held_out` tests as many new units, `uneven` and `equal` rotate.
+    """Design of training and test: `held_out` tests as many new units, `uneven` and `equal` rotate.
 
     With `equal` every fold trains on as many units of each class, with `uneven` on all that it does not test.
     """
@@ -133,7 +133,7 @@ def main() -> None:
         " The probe of the workflow is `equal` or `held_out` with `fit_and_choice`; `uneven` with `none` is the plain"
         " one."
     )
-    write("probe_at_chance", pd.DataFrame(lines), title="The probe on features that say nothing", caption=caption)
+    write("probe_at_chance", pd.DataFrame(lines), title="The probe on uninformative features", caption=caption)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How often the interval of a mean over seeds and splits holds the mean of all seeds and splits.
+"""Coverage of intervals of a mean over seeds and splits.
 
 ./run python -m studies.seed_coverage
 """

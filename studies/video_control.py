@@ -1,8 +1,8 @@
 """Video-only control: an encoder trained on the labels, as a measure of the information in the pixels.
 
 The same video networks as DETACH's (small size) under a classifier, on the labels of pretrain + downstream, tested on
-the held-out units. Windows know their fixture and whether it opened or closed; sequences know neither, so for them the
-classes are the places where the simulation's truth says that something was in use.
+the held-out units. Windows are labelled by fixture and direction; sequences by neither, so for them the
+classes are the places in use by the simulation's ground truth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEARNING_RATE, EPOCHS = 1e-3, 10
 
 @dataclass(frozen=True)
 class VideoFigures:
-    """Shares of held-out windows: `fixture` named rightly; `direction` told rightly within the true fixture."""
+    """Shares of held-out windows: correct `fixture`, and correct `direction` within the true fixture."""
 
     fixture: float
     direction: float | None
@@ -36,7 +36,7 @@ class VideoFigures:
 
 
 class VideoOnly(nn.Module):
-    """Where and how, joined, then a linear classifier."""
+    """Spatial and temporal video encoders, concatenated, under a linear classifier."""
 
     def __init__(self, num_classes: int, dim: int = 64) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class VideoOnly(nn.Module):
 
 
 def video_targets(windows: Windows) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[int]]:
-    """What to classify (N,), and the place of each class."""
+    """Targets (N,) of the classification, and the place of each class."""
     if windows.label_unit == "window":
         return windows.label.astype(np.int64), list(windows.places.of_class)
     return windows.location.astype(np.int64), list(range(len(windows.location_names)))

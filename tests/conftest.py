@@ -9,7 +9,7 @@ import pytest
 
 # Each needs minutes. CI runs them all (.ci/run); here they run once a marker, a file or a name is asked for.
 LEFT_TO_CI = ("slow", "browser", "slurm")
-LEFT = pytest.StashKey[Counter]()
+LEFT = pytest.StashKey[Counter[str]]()
 
 
 def cannot_run():

@@ -4,6 +4,9 @@ A letter is a size, the same in all inputs and the output of a line. `K<` marks 
 values. Every size differs, so that a transposed or broadcast axis shows; sizes that contradict each other are refused.
 """
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 
@@ -39,7 +42,7 @@ def contrast(first, second, weight):
     return losses.weighted_info_nce(first, second, weight, 0.1)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Any] = {
     "Eq. 1": (losses.cluster_loss, ["N K", "N K<", "K"], ""),
     "Eq. 2": (losses.video_spatial_loss, ["N K", "N K<", "N ?"], ""),
     "Eq. 3": (losses.refinement_loss, ["N K", "N K", "N ?"], ""),
@@ -58,13 +61,10 @@ UNARY = {
     "Eq. 8": (lambda one: negatives.hard_negative_weight(one, 3.0), "N M", "N M"),
     "unit_rows": (unit_rows, "N M D", "N M D"),
 }
-WINDOW = {"channels": SIZES["C"], "length": SIZES["L"]}
-SPATIAL = {"normalisation": None, "form": "centred", "quantile": 0.99, "mode": "abs"}
-NETWORKS = {
-    **{
-        name: (lambda kind=kind: kind(**WINDOW, dim=8, size="small"), "N C L", "N P")
-        for name, kind in SENSOR_ENCODERS.items()
-    },
+WINDOW: dict[str, Any] = {"channels": SIZES["C"], "length": SIZES["L"]}
+SPATIAL: dict[str, Any] = {"normalisation": None, "form": "centred", "quantile": 0.99, "mode": "abs"}
+NETWORKS: dict[str, Any] = {
+    **{name: (partial(kind, **WINDOW, dim=8, size="small"), "N C L", "N P") for name, kind in SENSOR_ENCODERS.items()},
     "SensorSpatial": (lambda: SensorSpatial(**WINDOW, dim=8, size="small", **SPATIAL), "N C L", "N P"),
     "StackedConvGru": (lambda: StackedConvGru(channels=SIZES["C"], length=400, dim=8), "N C 400", "N P"),
     "ChannelWiseCnn": (lambda: ChannelWiseCnn(channels=SIZES["C"], size="small"), "N C L", "N C*32"),

@@ -1,1 +1,1 @@
-"""Writers of the generated pages and pictures under docs/; each is run by hand when what it reads has changed."""
+"""Generators of pages and pictures under docs/; each is run by hand after a change of its input."""

@@ -1,4 +1,4 @@
-"""Page docs/contracts.md, from the docstrings and dataclasses of the contracts.
+"""Generator of docs/contracts.md from the docstrings and dataclasses of the contracts.
 
 ./run python -m tools.make_contracts
 """
@@ -29,19 +29,33 @@ ARTIFACTS = {
     "training_state": "pretrain_spatial, pretrain",
     "embeddings": "embed",
     "metrics": "probe",
+    "classifier": "probe",
     "negative_pairs": "negative_pairs",
     "activation_maps": "activation_maps",
+    "predictions": "lists",
+    "metrics_list": "lists",
+    "classes": "lists",
+    "embeddings_index": "lists",
+    "results_table": "table",
+    "data_table": "table",
+    "claims": "claims",
+    "significance": "significance",
+    "retrieval": "retrieval",
+    "figure": "figure",
 }
 HEAD = """# Contracts
 
 What each artifact of the workflow holds, written by `tools/make_contracts.py` from `detach_core/contracts`. Every one
 carries its schema and its provenance: stage, source, settings' digest, seed, the inputs' ids, version, commit. A reader
 refuses another schema, a missing field, another type or shape, and values that are not finite where none may be, and
-names the rule to run again. Names and other texts that are shown have at most 200 characters, all of which are seen,
+names the rule to run again. Names and other texts that are shown have at most 200 characters, all of them visible,
 no blank at an end and none of `= + - @` first; commit, version, digests and ids are words of letters, digits and
 `. _ + -`. Files are read without locks; one that the operating system refuses (permission, input/output error, too many
-open files) is told as that, and no rule is blamed. Artifacts are written beside their place and renamed: a file is
-whole or absent.
+open files) is reported as such, without a rule to rerun. Artifacts are written to a temporary file and renamed, so a
+file is complete or absent.
+
+The lists that are written as Parquet are for readers outside of the workflow. Their schema and provenance (source,
+splits, protocols, seeds, commits, version) are the `attrs` of what `pandas.read_parquet` gives.
 """
 
 

@@ -1,4 +1,4 @@
-"""Copy of the tables of an evidence run in docs/evidence, with the run that made them.
+"""Copy of an evidence run's tables to docs/evidence, with a description of the run.
 
     ./run python -m tools.make_evidence [results folder] [table ...]
 

@@ -18,14 +18,14 @@ BEGIN, END = "<!-- knobs: begin -->", "<!-- knobs: end -->"
 
 
 def table() -> str:
-    """All knobs of both homes in Markdown."""
+    """All settings of both homes in Markdown."""
     datasets = read_yaml(ROOT / "config.yaml")["datasets"]
     lines = []
     for dataset in HOMES:
         lines += [
             f"### `datasets.{dataset}.home`",
             "",
-            "| knob | value | range | what and why |",
+            "| setting | value | range | meaning and reason |",
             "| --- | --- | --- | --- |",
         ]
         schema = settings_schema(HOMES.settings(dataset))
@@ -35,7 +35,7 @@ def table() -> str:
 
 
 def rows(schema: dict[str, Any], values: dict[str, Any], prefix: str, inner: dict[str, Any]) -> list[str]:
-    """One line for each knob of a settings class's `schema`; `inner` are the schemas that it refers to."""
+    """One line for each setting of a class's `schema`; `inner` are the schemas that it refers to."""
     lines = []
     for name, knob in schema["properties"].items():
         section = inner.get(knob.get("$ref", "").rpartition("/")[2])
@@ -48,13 +48,13 @@ def rows(schema: dict[str, Any], values: dict[str, Any], prefix: str, inner: dic
 
 
 def limits(knob: dict[str, Any]) -> str:
-    """The range that a knob's schema allows."""
+    """The range that a setting's schema allows."""
     low, high = knob.get("minimum", knob.get("exclusiveMinimum")), knob.get("maximum", knob.get("exclusiveMaximum"))
     return f"{low} to {high}" if low is not None and high is not None else (f"from {low}" if low is not None else "")
 
 
 def page_text() -> str:
-    """`docs/simulation.md` with the table as it should be."""
+    """`docs/simulation.md` with the current table."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
 

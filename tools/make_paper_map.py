@@ -1,4 +1,4 @@
-"""Page docs/paper_map.md, from the docstrings of the code.
+"""Generator of docs/paper_map.md from the docstrings of the code.
 
 ./run python -m tools.make_paper_map
 """
@@ -74,7 +74,7 @@ def numbers_of(line: str) -> list[int]:
 
 
 def departures() -> Iterator[tuple[str, str]]:
-    """Every marked departure from the paper: where, and what."""
+    """Every marked departure from the paper: place and description."""
     for path in sorted((ROOT / "detach_core").rglob("*.py")):
         for name, node in documented(ast.parse(path.read_text(encoding="utf-8"))):
             for paragraph in (ast.get_docstring(node) or "").split("\n\n"):

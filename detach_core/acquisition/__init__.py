@@ -1,1 +1,1 @@
-"""Bringing the recordings here: fetch and unpack them, or check the folder that the user brought."""
+"""Acquisition of recordings: download and unpacking, or the check of a user's own folder."""

@@ -1,4 +1,4 @@
-"""Archives: validated extraction, in which names, links, sizes and counts are judged by what really comes out.
+"""Validated extraction of archives: names, links, sizes and counts are checked on the extracted content.
 
 Headers are not believed: bytes are counted while they are written, and every file is made anew, never overwritten.
 Modes, owners and times of the archive are ignored.
@@ -37,7 +37,7 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class UnpackedFile:
-    """One file that came out of an archive: its path below the folder, its size and its SHA-256."""
+    """One extracted file: its path below the folder, its size and its SHA-256."""
 
     path: str
     bytes: int
@@ -96,7 +96,7 @@ def unpack(
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty sibling of `folder` that takes its name and place when the block ends well, and vanishes otherwise."""
+    """An empty sibling of `folder` that replaces it when the block succeeds, and is deleted otherwise."""
     fresh, old = (folder.with_name(f".{folder.name}.{state}") for state in ("unpacking", "replaced"))
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -131,7 +131,7 @@ def _damage_is_bad_input(archive: Path, place: str) -> Iterator[None]:
         yield
     except DAMAGED as error:
         found = str(error) or type(error).__name__
-        expected = "a sound zip or tar archive of plain files"
+        expected = "an undamaged zip or tar archive of plain files"
         raise BadInputError(archive, repr(place)[:200], found=found, expected=expected, remedy=_FETCH_AGAIN) from error
 
 
@@ -179,7 +179,7 @@ class Member:
 
 
 def archive_members(archive: Path) -> Generator[Member, None, None]:
-    """The members of `archive`, in its order; each must be read before the next is asked for.
+    """The members of `archive`, in its order; each must be read before the next is requested.
 
     Raises:
         ValueError: it is no archive, or holds what is neither file nor folder, or is encrypted; besides, what
@@ -240,7 +240,7 @@ def _tar_members(stream: IO[bytes]) -> Generator[Member, None, None]:
         for chunk in iter(partial(stream.read, 1 << 16), b""):
             padding += len(chunk)
             if chunk.strip(b"\0") or padding > MAX_HEADER_BYTES:
-                raise ValueError("something behind the archive's end")
+                raise ValueError("data behind the archive's end")
 
 
 def _open_entry(opened: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
@@ -251,7 +251,7 @@ def _open_entry(opened: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
 
 
 class _BoundedReads:
-    """A stream that refuses to read at once, or in headers before one entry, more than a header may have."""
+    """A stream that limits the size of one read, and of the headers before one entry, to that of a header."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.seek, self.tell, self._read = stream.seek, stream.tell, stream.read

@@ -1,4 +1,4 @@
-"""Download of one file over http(s): resumed where it broke off, repeated when that can help, checked, placed whole."""
+"""Download of one file over http(s): resumed after an interruption, retried, verified, renamed when complete."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ MAX_REDIRECTS = 5
 
 
 def fetch(url: str, target: Path, *, sha256: str | None, limits: DownloadSettings, log: logging.Logger) -> Fetched:
-    """Bring `url`'s file to `target`, unless it is there already.
+    """Download `url` to `target`, unless the file is there already.
 
     Args:
         url: http or https.
         target: takes its name only when all has come and been checked; the part of a broken transfer stays hidden
-            beside it and the next attempt or run goes on from there.
+            beside it and the next attempt or run resumes it.
         sha256: what the file must be; `None` takes what comes and logs its sum.
         limits: of size, attempts, waits and time.
-        log: told of attempts and progress.
+        log: receives attempts and progress.
 
     Raises:
         BadInputError: the file that came has another SHA-256; it is removed.
@@ -71,7 +71,7 @@ def fetch(url: str, target: Path, *, sha256: str | None, limits: DownloadSetting
     except TransientError as error:
         raise UserError(
             f"{public_url(url)}: {error}; gave up after {attempts.statistics['attempt_number']} attempts; the "
-            f"{partial.size()} bytes that came are kept, and running again goes on from there"
+            f"{partial.size()} bytes received are kept, and another run continues from there"
         ) from error
 
 
@@ -91,7 +91,7 @@ class _Transfer:
         self.deadline = time.monotonic() + limits.limit_s
 
     def attempt(self) -> Fetched:
-        """Go on with the file, or begin anew, to its end."""
+        """Download the file to its end, from where it was interrupted if possible."""
         before = self.partial.whole(public_url(self.url))
         if before and not (self.expected or before.validator or before.length):
             self.partial.discard()  # nothing would tell whether the rest belongs to it
@@ -118,12 +118,12 @@ class _Transfer:
     def _take(self, response: requests.Response, before: Whole | None, have: int) -> Fetched:
         if response.status_code == 416 and have:
             self.partial.discard()
-            raise TransientError("the file ends before the part that had come, so it is fetched anew")
+            raise TransientError("the file is shorter than the part already received, so it is fetched anew")
         check_answer(response, self.url)
         whole, start = whole_of(response, self.url), part_start(response)
         if start not in (0, have) or (start and before and whole.contradicts(before)):
             self.partial.discard()
-            raise TransientError("the file has changed since its first part came, so it is fetched anew")
+            raise TransientError("the file has changed since its first part was received, so it is fetched anew")
         self._check_room(whole, start)
         self.partial.begin(whole)
         size, sha256 = start, hash_file(self.partial.path) if start else hashlib.sha256()
@@ -137,7 +137,7 @@ class _Transfer:
                 if size > self.max_bytes:
                     raise self._too_large(f"more than {self.max_bytes} bytes")
                 if time.monotonic() > self.deadline:
-                    raise TransientError("it did not come in the time that download.max_hours gives")
+                    raise TransientError("it was not complete within download.max_hours")
                 try:
                     file.write(chunk)
                 except OSError as error:
@@ -166,7 +166,7 @@ class _Transfer:
             "sha256",
             found=f"{found} ({size} bytes{', a web page' if is_page else ''})",
             expected=str(self.expected),
-            remedy="what came was removed; check url and sha256 in download.files, or fetch the file by hand and use "
+            remedy="the file was removed; check url and sha256 in download.files, or fetch the file by hand and use "
             "`source: local`",
         )
 
@@ -194,17 +194,17 @@ class _Transfer:
 BY_HAND = "fetch the file by hand and use `source: local`"
 
 PERMANENT = {
-    401: f"wants a login: {BY_HAND}",
-    403: f"refuses the file, perhaps for want of a login: {BY_HAND}",
-    404: f"knows no such file: correct the url in download.files, or {BY_HAND}",
-    410: f"has the file no longer: correct the url in download.files, or {BY_HAND}",
+    401: f"requires a login: {BY_HAND}",
+    403: f"refuses the file, perhaps because it requires a login: {BY_HAND}",
+    404: f"has no such file: correct the url in download.files, or {BY_HAND}",
+    410: f"no longer has the file: correct the url in download.files, or {BY_HAND}",
 }
 
 PASSING = {408, 425, 429}  # too slow, too early, too often
 
 
 class TransientError(Exception):
-    """The transfer failed in a way that another attempt may mend; `retry_after_s` is the server's own wish."""
+    """A failure that another attempt may overcome; `retry_after_s` is the wait that the server requests."""
 
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -212,22 +212,22 @@ class TransientError(Exception):
 
 
 def judge_failure(error: Exception, url: str) -> Exception:
-    """The error to raise when the request itself failed: a `UserError` where trying again cannot help."""
+    """The error to raise when the request itself failed: a `UserError` where a retry cannot succeed."""
     if isinstance(error, exceptions.TooManyRedirects):
-        return UserError(
-            f"{public_url(url)}: the server sends from one address to the next without end; correct the url"
-        )
+        return UserError(f"{public_url(url)}: the server redirects without end; correct the url")
     if isinstance(error, exceptions.SSLError):
         return UserError(
             f"{public_url(url)}: the server's certificate cannot be trusted ({error}); check url and clock"
         )
     if isinstance(error, exceptions.InvalidSchema | exceptions.InvalidURL | exceptions.MissingSchema):
-        return UserError(f"{public_url(url)}: this, or the address it leads to, is not http(s) ({error}); correct it")
+        return UserError(
+            f"{public_url(url)}: this address, or the one it redirects to, is not http(s) ({error}); correct it"
+        )
     return TransientError(f"the connection failed ({_without_queries(str(error))})")
 
 
 def check_answer(response: requests.Response, url: str) -> None:
-    """Let only an answer pass that carries the file or a part of it.
+    """Refuse a response that does not carry the file or a part of it.
 
     Raises:
         UserError: the file cannot be had this way.
@@ -243,12 +243,12 @@ def check_answer(response: requests.Response, url: str) -> None:
         raise TransientError(f"the server answered {status} {response.reason}", _retry_after_s(response))
     raise UserError(
         f"{public_url(url)}: the server answered {status} {response.reason} and "
-        f"{PERMANENT.get(status, f'does not give the file: correct the url in download.files, or {BY_HAND}')}"
+        f"{PERMANENT.get(status, f'does not deliver the file: correct the url in download.files, or {BY_HAND}')}"
     )
 
 
 def whole_of(response: requests.Response, url: str) -> Whole:
-    """Identity of the whole file, as the answer states it."""
+    """Identity of the whole file, as the response states it."""
     if response.status_code == 206:
         length = _content_range(response)[1]
     else:
@@ -263,14 +263,14 @@ def whole_of(response: requests.Response, url: str) -> Whole:
 
 
 def part_start(response: requests.Response) -> int:
-    """The position in the whole file at which the answer's body begins."""
+    """The position in the whole file at which the response's body begins."""
     return _content_range(response)[0] if response.status_code == 206 else 0
 
 
 def _content_range(response: requests.Response) -> tuple[int, int | None]:
     found = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", response.headers.get("Content-Range", ""), re.ASCII)
     if not found:
-        raise TransientError("the server sent a part of the file and did not say which")
+        raise TransientError("the server sent a part of the file without its position")
     return int(found[1]), None if found[2] == "*" else int(found[2])
 
 
@@ -290,7 +290,7 @@ SECONDS_BETWEEN_LINES = 30.0
 def byte_progress(
     log: logging.Logger, title: str, *, total: int | None, done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """A function that takes each number of bytes as they come and shows how far it is.
+    """A progress display: a function that takes the size in bytes of each received piece.
 
     Args:
         log: gets a line every half minute.

@@ -1,4 +1,4 @@
-"""Local raw files and their fingerprints: a replaced file is noticed, even under an older time stamp.
+"""Local raw files and their fingerprints: a replaced file is detected, even one with an older time stamp.
 
 Snakemake looks for inputs that are newer than the results, and what `cp -p`, `rsync -a` or `unzip` put there may be
 older. So the rules that read files of others carry their fingerprints as a param. Files of up to `HASHED_BYTES` go by
@@ -30,7 +30,7 @@ _SETTLED_NS = 2_000_000_000  # a file changed later than that may change again w
 
 
 class Fingerprints:
-    """Fingerprints of files; `cache_path` keeps checksums under size, times and inode: none is computed twice."""
+    """Fingerprints of files; `cache_path` stores checksums by size, times and inode: none is computed twice."""
 
     def __init__(self, cache_path: Path | str | None = None) -> None:
         self.cache_path = Path(cache_path) if cache_path else None
@@ -38,16 +38,16 @@ class Fingerprints:
         self._changed = False
 
     def of_files(self, names: Iterable[str], root: Path | str = ".") -> list[str]:
-        """`name: fingerprint` of each file, `names` below `root`; what is not there is told as absent."""
+        """`name: fingerprint` of each file, `names` below `root`; a missing file is listed as absent."""
         found = [f"{name}: {self._fingerprint(Path(root) / name)}" for name in names]
         self._save()
         return found
 
     def unlike_manifest(self, manifest_path: Path | str, names: Iterable[str], root: Path | str) -> list[str]:
-        """`name: fingerprint` of the files that are not what the manifest beside them says; all is well with none.
+        """`name: fingerprint` of the files that differ from the manifest beside them; empty when all agree.
 
-        What has not changed since the manifest was written is not read. Without a readable manifest nothing is told:
-        the files are yet to come, or the stage that reads it will say what is wrong.
+        What has not changed since the manifest was written is not read. Without a readable manifest none is reported:
+        the files do not exist yet, or the stage that reads it will report the fault.
 
         Args:
             manifest_path: a JSON file whose `files` each have `path`, `bytes` and `sha256`.
@@ -102,7 +102,7 @@ class Fingerprints:
         return {}
 
     def _save(self) -> None:
-        """Write the cache, if something new was read; a folder that cannot be written only costs time."""
+        """Write the cache if it has changed; without write permission checksums are only computed again."""
         if self.cache_path is None or not self._changed:
             return
         with suppress(OSError):
@@ -127,9 +127,9 @@ class MissingFile:
     kind: str
     """`sensor` or `video`"""
     patterns: tuple[str, ...]
-    """the names that would do, with the recording's id filled in"""
+    """the patterns, with the recording's id filled in"""
     matches: tuple[str, ...]
-    """empty when nothing fits; else the several files that do"""
+    """empty when no file fits; else the several files that do"""
 
     def __str__(self) -> str:
         wanted = f"{self.recording}: {self.kind} file like {' or '.join(self.patterns)}"
@@ -158,12 +158,12 @@ class RawFolder:
 
 
 def origin_of(adapter: str) -> Origin:
-    """The origin of an adapter's files; of an adapter without one, a sentence that sends back to its author."""
+    """The origin of an adapter's files; for an adapter without one, a reference to its author."""
     try:
         found: Origin | None = DATASETS.settings(adapter).origin
     except LookupError:
         found = None
-    own = f"whoever made the recordings that the adapter {adapter!r} reads"
+    own = f"the authors of the recordings that the adapter {adapter!r} reads"
     return found or Origin(title=adapter, sensor=own, video=own, remark="see docs/data.md")
 
 
@@ -188,7 +188,7 @@ def missing_files(folder: RawFolder) -> list[MissingFile]:
 
 
 def missing_message(missing: Sequence[MissingFile], folder: RawFolder, *, source: str = "local") -> str:
-    """One message of bounded length for all of `missing`: what, in which folder, from where, and what to do."""
+    """One message of bounded length for all of `missing`: files, folder, origin and remedy."""
     dataset, root = folder.dataset, _root_of(folder)
     holds = describe_files(list_files(root)) if root.is_dir() else "which does not exist"
     absent = [file for file in missing if not file.matches]
@@ -214,7 +214,7 @@ def missing_message(missing: Sequence[MissingFile], folder: RawFolder, *, source
 
 
 def local_troubles(folders: Iterable[RawFolder]) -> list[str]:
-    """The obstacles to a run on the user's own folders, a message for each dataset; empty when all is well."""
+    """The faults of the user's own folders, a message for each dataset; empty when there is none."""
     return [trouble for folder in folders if (trouble := _trouble(folder)) is not None]
 
 
@@ -229,7 +229,7 @@ def _trouble(folder: RawFolder) -> str | None:
         return None
     return (
         f"datasets.{folder.dataset}: {folder.root}: found {name_some(names, limit=4)}, expected names without {{ and "
-        "}, which the workflow takes for places to fill in; rename them, or link to them under other names"
+        "}, which mark wildcards in the workflow; rename them, or link to them under other names"
     )
 
 

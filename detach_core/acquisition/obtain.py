@@ -1,4 +1,4 @@
-"""Download of a dataset: each remote file, or the content of each archive, brought into the dataset's folder."""
+"""Download of a dataset: each remote file, or the content of each archive, placed in the dataset's folder."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class RemoteFile:
 
     @property
     def public_url(self) -> str:
-        """The url as it may be shown and written down."""
+        """The url without what must not be shown or logged."""
         return public_url(self.url)
 
 
 def remote_files(download: DownloadSettings) -> tuple[RemoteFile, ...]:
-    """The files that a `download` section names, refused as a whole before the first byte when one cannot work.
+    """The files that a `download` section names; one invalid entry refuses the section before any transfer.
 
     Raises:
         UserError: no file is named, a url is not http(s), or a path is not one of its own below the dataset's folder.
@@ -62,9 +62,9 @@ def remote_files(download: DownloadSettings) -> tuple[RemoteFile, ...]:
 def obtain(
     file: RemoteFile, root: Path, *, limits: DownloadSettings, origin: Origin, log: logging.Logger
 ) -> list[DownloadedFile]:
-    """Bring `file` below `root` and check it; what is there already and sound is not fetched again.
+    """Download `file` below `root` and verify it; a verified file that is already there is kept.
 
-    Files with the names of published ones are held against the origin's checksums, whatever the entry says.
+    Files with the names of published ones are compared with the origin's checksums, whatever the entry states.
 
     Raises:
         BadInputError: what came is not what it should be; it is not kept.
@@ -107,7 +107,7 @@ def _fetch_and_unpack(
 
 
 def _unpacked_before(folder: Path, file: RemoteFile) -> list[UnpackedFile] | None:
-    """The files of an earlier run, if this entry brought them and every one is what it was."""
+    """The files of an earlier run, if this entry produced them and none has changed."""
     try:
         receipt = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
         came = [UnpackedFile(**each) for each in receipt["files"]]
@@ -122,7 +122,7 @@ def _verify(came: list[UnpackedFile], origin: Origin, file: RemoteFile, log: log
     if origin.checksums is not None:
         count = verify_published(came, origin, place=file.public_url)
         total = len(published_files(origin))
-        log.info("%s: %d of %d published files of %s came", file.public_url, count, total, origin.title)
+        log.info("%s: %d of %d published files of %s were received", file.public_url, count, total, origin.title)
 
 
 def published_files(origin: Origin) -> dict[str, tuple[int, str]]:
@@ -134,7 +134,7 @@ def published_files(origin: Origin) -> dict[str, tuple[int, str]]:
 
 
 def verify_published(files: Iterable[UnpackedFile], origin: Origin, *, place: str) -> int:
-    """The number of `files` that are among the published ones and equal them; others are left alone.
+    """The number of `files` that are among the published ones and equal them; others are not checked.
 
     Raises:
         BadInputError: a file has the name of a published one and another content.

@@ -1,7 +1,7 @@
-"""A file on its way: what has come lies hidden beside the target, with a note of what it is a part of.
+"""Partial downloads: the received bytes in a hidden file beside the target, with the identity of the whole.
 
 `.name.partial` holds the bytes and `.name.partial.json` the server's word on the whole file, so that a later attempt,
-in this run or another, can go on where the last one broke off. `.name.fetched.json` notes what a file was when it came.
+in this run or another, can resume. `.name.fetched.json` records the identity of a downloaded file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Whole:
 
     @property
     def validator(self) -> str | None:
-        """The word for `If-Range`: a strong entity tag, else the date of the last change."""
+        """Value of the If-Range header: a strong entity tag, else the date of the last change."""
         if self.etag and not self.etag.startswith("W/"):
             return self.etag
         return self.last_modified
@@ -51,7 +51,7 @@ class Whole:
 
 
 class Partial:
-    """The part of `target` that has come so far."""
+    """The part of `target` that has been received so far."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -60,11 +60,11 @@ class Partial:
         self.receipt = target.with_name(f".{target.name}.fetched.json")
 
     def size(self) -> int:
-        """The bytes that have come."""
+        """Number of received bytes."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def whole(self, url: str) -> Whole | None:
-        """Identity of the file that the part belongs to, if it is `url`'s; else the part is of no use and removed."""
+        """Identity of the file that the part belongs to, if it came from `url`; any other part is removed."""
         noted = _read(self.note)
         try:
             whole = Whole(**noted) if noted else None
@@ -76,7 +76,7 @@ class Partial:
         return whole
 
     def begin(self, whole: Whole) -> None:
-        """Note what the bytes about to come are a part of."""
+        """Record the identity of the whole file before its bytes are received."""
         write_text(self.note, json.dumps(asdict(whole)))
 
     def discard(self) -> None:
@@ -85,14 +85,14 @@ class Partial:
         self.note.unlink(missing_ok=True)
 
     def finish(self, fetched: Fetched) -> Fetched:
-        """Let the part take the target's name."""
+        """Rename the part to the target's name."""
         write_text(self.receipt, json.dumps(asdict(fetched)))
         self.path.replace(self.target)
         self.note.unlink(missing_ok=True)
         return fetched
 
     def finished(self, url: str, sha256: str | None) -> Fetched | None:
-        """The target, if it is there and still is what came from `url`, or what `sha256` says."""
+        """The target, if it is there and unchanged since its download from `url`, or matches `sha256`."""
         if not self.target.is_file():
             return None
         found = hash_file(self.target).hexdigest()
@@ -101,7 +101,7 @@ class Partial:
         return Fetched(url, self.target.stat().st_size, found) if found == known else None
 
     def remove(self) -> None:
-        """Remove the target and all notes of it."""
+        """Remove the target and its records."""
         self.discard()
         self.target.unlink(missing_ok=True)
         self.receipt.unlink(missing_ok=True)

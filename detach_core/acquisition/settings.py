@@ -23,7 +23,7 @@ class DownloadFile(Settings):
     url: Annotated[str, Range(pattern=r"^https?://")]
     """where it is"""
     path: Annotated[str, Range(min_length=1)]
-    """where it goes, below data/downloaded/{dataset}"""
+    """path below data/downloaded/{dataset}"""
     sha256: str | None = None
     """its checksum in hex; null when none is published"""
     unpack: bool
@@ -32,7 +32,7 @@ class DownloadFile(Settings):
 
 @dataclass(frozen=True)
 class DownloadSettings(Settings):
-    """Files that `source: download` fetches, limits of their size, and patience with their server."""
+    """Files that `source: download` fetches, limits of their size, and the retries."""
 
     files: tuple[DownloadFile, ...] = ()
     """the files to fetch"""
@@ -41,7 +41,7 @@ class DownloadSettings(Settings):
     max_entries: Count = 20_000
     """an archive with more files and folders is refused"""
     attempts: Annotated[int, Range(ge=1, le=1000)] = 8
-    """tries of a file; what has come is kept and gone on from"""
+    """attempts per file; each continues from the bytes already received"""
     backoff_s: Annotated[float, Range(ge=0, le=3600)] = 2.0
     """wait before the second attempt; doubles with each (s)"""
     max_backoff_s: Annotated[float, Range(ge=0, le=86_400)] = 60.0

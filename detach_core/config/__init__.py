@@ -1,4 +1,4 @@
-"""Validation of YAML into the settings of all rooms. Torch-free, since every job imports it.
+"""Validation of the YAML configuration into typed settings. Free of torch, since every job imports it.
 
 Nothing is imported here: a stage that takes one section must not depend on all the others.
 """

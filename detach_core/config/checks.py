@@ -21,8 +21,8 @@ from detach_core.config.variants import (
 from detach_core.datasets.registry import PartitionSettings
 from detach_core.evaluation.settings import HalfSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
-from detach_core.reports.figures import FIGURES
-from detach_core.reports.figures.settings import (
+from detach_core.reports.figures.registry import (
+    FIGURES,
     ActivationMapsSettings,
     AssignmentStabilitySettings,
     FigureSettings,
@@ -62,7 +62,7 @@ def _kind_of(section: Mapping[str, Any], name: str) -> type[FigureSettings]:
 
 
 def figure_mistakes(document: Document) -> Iterator[str]:
-    """One line for each value that does not fit the others."""
+    """One line for each value that contradicts another."""
     for name, half in document.halves.items():
         if name in document.variants:
             yield f"halves.{name}: must not have the name of a variant"
@@ -125,7 +125,7 @@ def _of_run_figure(document: Document, key: str, figure: RunFigureSettings) -> I
 
 
 def find_mistakes(document: Document) -> list[str]:
-    """One line for each value that does not fit the others; empty when all is well."""
+    """One line for each value that contradicts another; empty when there is none."""
     lines = list(video_start_mistakes("video.init", document.video))
     if lines:  # else every variant would tell it again
         return lines
@@ -155,7 +155,7 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
     if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
-            yield f"{key}.home.takes.{take}: missing; the simulated home must know what is done in each of `takes`"
+            yield f"{key}.home.takes.{take}: missing; the simulated home needs a script for each of `takes`"
     for name in ("subjects", "takes", "classes"):
         values = getattr(dataset, name)
         if len(set(values)) < len(values):
@@ -205,7 +205,7 @@ def _variant_mistakes(document: Document) -> Iterator[str]:
 
 
 def _method_mistakes(document: Document) -> Iterator[str]:
-    """Mistakes in the sections under `methods`, each by itself."""
+    """Mistakes in the sections under `methods`, each checked separately."""
     for name, section in document.methods.items():
         key = f"methods.{name}"
         try:
@@ -219,7 +219,7 @@ def _method_mistakes(document: Document) -> Iterator[str]:
 
 
 def _candidate_mistakes(document: Document) -> Iterator[str]:
-    """Mistakes of the search; looked for when every variant is right in itself."""
+    """Mistakes in the search's candidates; checked once every variant is valid."""
     mistakes = list(search_mistakes(document))
     yield from mistakes
     for name in [] if mistakes else document.variants:
@@ -252,11 +252,11 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:
-    """True where a weight file for the video does no harm: it fits the row's network, or there is none."""
+    """Whether a row accepts the weight file for the video: it fits the row's network, or there is none."""
     try:
         method = checked_method(document.variants[row].get("method"), row)
     except ConfigError:
-        return True  # what is wrong with the method is told where its variant is
+        return True  # an unknown method is reported with its variant
     kind = METHODS.settings(method)
     return bool(kind.takes_weight_file or not issubclass(kind, VideoNetworkSettings))
 

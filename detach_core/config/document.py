@@ -1,4 +1,4 @@
-"""Configuration as it is written: one class for all of `config.yaml` and config/results.yaml, and its sections."""
+"""Schema of the configuration: one class for all of `config.yaml` and config/results.yaml, and its sections."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from detach_core.evaluation.settings import (
     AnalysisSettings,
     AnyClaimSettings,
     HalfSettings,
+    LabelCurveSettings,
     ProbeSettings,
     SignificanceSettings,
 )
@@ -32,6 +33,7 @@ from detach_core.reports.settings import DataTable, ResultsTable
 from detach_core.settings.base import Check, Count, Label, Name, Names, Range, Settings, Share, to_plain
 from detach_core.settings.shared import (
     AugmentationSettings,
+    Candidate,
     EncoderSettings,
     InputSettings,
     OptimizerSettings,
@@ -41,16 +43,16 @@ from detach_core.simulation.registry import HOMES
 
 
 class Section(BaseModel):
-    """Base of all sections. Strict: a text is no number; an integer is a good float."""
+    """Base of all sections. Strict: a string is not a number; an integer is accepted as a float."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse_braces(path: str) -> str:
-    """`path`, of a file that the workflow reads.
+    """The unchanged `path` of a file that the workflow reads, which must not contain braces.
 
     Raises:
-        ValueError: it holds braces, between which Snakemake fills in what a rule is asked for.
+        ValueError: it holds braces, which Snakemake treats as wildcards.
     """
     if set("{}") & set(path):
         raise ValueError(f"must be a path without {{ and }}; rename it, or link to it under another name, got {path!r}")
@@ -96,7 +98,7 @@ class KeysAreDatasets:
         return {"type": "function-wrap", "function": {"type": "no-info", "function": _split}, "schema": inner}
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        """The section as it is written; called by pydantic alone."""
+        """JSON schema of the section as the user writes it; called by pydantic alone."""
         reference = handler(schema)
         section = handler.resolve_ref_schema(reference)
         named = section["properties"].pop("datasets", {})
@@ -127,11 +129,19 @@ Table = Annotated[
 ]
 
 
+class OpenKeys:
+    """Mark of a candidate in an `Annotated` type: what its keys may be, `search_mistakes` tells in its own words."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Pydantic's schema of sections by any name; called by pydantic alone."""
+        return handler.generate_schema(dict[str, dict[str, Any]])
+
+
 @dataclass(frozen=True)
 class SearchSettings(Settings):
     """Candidates beside the unchanged settings, which are always candidate 0; none switches the search off."""
 
-    candidates: Annotated[tuple[dict[str, dict[str, Any]], ...], Field(max_length=16)] = ()
+    candidates: Annotated[tuple[Annotated[Candidate, OpenKeys()], ...], Field(max_length=16)] = ()
     """each a set of changes of `augmentation` or `optimizer`, trained for every trained variant"""
 
 
@@ -144,23 +154,23 @@ class DatasetSettings(Settings):
     source: Literal["simulated", "local", "download"]
     """simulated | local (your own folder) | download"""
     root: Annotated[str, Check(refuse_braces)] | None = None
-    """your own folder, for `source: local`; read, never written to"""
+    """your own folder, for `source: local`; only read"""
     subjects: Names
     """subjects used"""
     takes: Names
     """takes (Opportunity: runs, HWU-USP: activities) used of every subject"""
     recordings_per_shard: Count = 4
-    """recordings that one job handles; with 1, one more reruns no other"""
+    """recordings that one job handles; with 1, a new recording reruns no other"""
     label_unit: Literal["window", "recording"]
-    """what carries a label"""
+    """unit that has a label: window or recording"""
     classes: Annotated[tuple[Label, ...], Range(min_length=2)]
     """the classes, in the order of their indices"""
     null_windows: Literal["drop", "keep"]
     """windows without a label; dropping is a use of labels"""
     spatial_batch_size: Annotated[int, Range(ge=2, le=65_536)] | None = None
-    """windows of a step of Stage 1 here, for as many steps as elsewhere, or null"""
+    """batch size of Stage 1 on this dataset, or null for that of the Stage 1"""
     epoch_share: Annotated[float, Range(gt=0, le=10)] = 1.0
-    """of every method's epochs, so that a smaller run stays in shape"""
+    """factor of every method's epochs, below 1 in a smaller run"""
     window: WindowSettings = WindowSettings()
     missing: MissingSettings = MissingSettings()
     video: VideoSettings = VideoSettings()
@@ -175,7 +185,7 @@ class DatasetSettings(Settings):
         return [name(subject=subject, take=take) for subject in self.subjects for take in self.takes]
 
     def shards(self) -> dict[str, list[str]]:
-        """Groups of recordings that one job handles, by the group's id: its first recording's, wherever that stands."""
+        """Groups of recordings that one job handles, by the group's id, which is that of its first recording."""
         recordings, size = self.recordings(), self.recordings_per_shard
         groups = [recordings[start : start + size] for start in range(0, len(recordings), size)]
         return {group[0]: group for group in groups}
@@ -204,14 +214,14 @@ def dataset_type(adapter: str) -> type[DatasetSettings]:
 
 
 class ByAdapter:
-    """Mark of a dataset's section in an `Annotated` type: its `adapter` decides of which type it is."""
+    """Mark of a dataset's section in an `Annotated` type: its `adapter` determines its type."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Pydantic's schema of any section; called by pydantic alone."""
         return {"type": "function-plain", "function": {"type": "no-info", "function": _dataset}}
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        """An open place: `config_schema` fills in the sections of all adapters."""
+        """Placeholder: `config_schema` fills in the sections of all adapters."""
         return {}
 
 
@@ -220,7 +230,7 @@ def _dataset(values: Any) -> Any:
     try:
         kind = dataset_type(_known_adapter(adapter)) if isinstance(adapter, str) else _AnyDataset
     except ValueError:
-        kind = _AnyDataset  # which tells what is wrong with the adapter
+        kind = _AnyDataset  # for the message about the adapter
     return section_of(kind, values)
 
 
@@ -233,7 +243,7 @@ def _known_adapter(adapter: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _AnyDataset(DatasetSettings):
-    """A section of which the adapter is not known, to tell what is wrong with it."""
+    """A dataset's section with an unknown adapter, validated only to report its mistakes."""
 
     adapter: Annotated[str, Check(_known_adapter)]
     native: Any
@@ -249,10 +259,15 @@ class Document(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field(
         description="one run of every variant for each"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(description="where networks run; auto takes a GPU if there is one")
-    threads: int = Field(ge=1, le=256, description="torch threads per process, whatever --cores says")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="device of the networks; auto takes a GPU if there is one"
+    )
+    threads: int = Field(ge=1, le=256, description="torch threads per process, independent of --cores")
     devices: int = Field(ge=1, le=64, description="GPUs, or processes without one, that share a training on each node")
     nodes: int = Field(ge=1, le=64, description="machines that share a training, within a Slurm job")
+    tensorboard: bool = Field(
+        default=False, description="event files of each training, in the folder tensorboard beside its checkpoint"
+    )
     datasets: dict[Name, Dataset] = Field(min_length=1, description="dataset -> how it is made, read and windowed")
     splits: dict[Name, Split] = Field(min_length=1, description="named splits")
     input: InputSettings = InputSettings()
@@ -268,9 +283,10 @@ class Document(Section):
         description="shares of the epochs at which weights are kept (Fig. 4)"
     )
     probe: ProbeSettings = ProbeSettings()
+    label_curve: LabelCurveSettings = LabelCurveSettings()
     halves: dict[Name, HalfSettings] = Field(description="rows that probe a part of a variant's embedding")
     analysis: AnalysisSettings
-    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex")
-    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png")
+    tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex, .html, .parquet")
+    figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png, .parquet")
     significance: SignificanceSettings
     claims: dict[Name, Claim] = Field(description="lines of results/claims.csv, each with its threshold")

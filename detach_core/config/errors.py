@@ -1,4 +1,4 @@
-"""Validation of plain YAML values, and mistakes of one line each: the key's path, the expected value, the found one."""
+"""Validation of plain YAML values, and one-line messages: the key's path, the expected and the found value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TAGS = ("union_tag_invalid", "union_tag_not_found")
 
 
 class ConfigError(ValueError):
-    """The configuration is refused. `lines` says each mistake in one line that starts with the key's path."""
+    """An invalid configuration. `lines` holds one line for each mistake, which starts with the key's path."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
@@ -48,7 +48,7 @@ class ConfigError(ValueError):
 
 
 class SectionError(ValueError):
-    """A section that was validated by itself, as its type depends on its content, is refused."""
+    """An invalid section of those that are validated separately, since their type depends on their content."""
 
     def __init__(self, error: ValidationError, kind: Any) -> None:
         self.error, self.kind = error, kind
@@ -65,14 +65,14 @@ def join_path(*parts: str | int) -> str:
 
 
 def as_config_error(error: ValidationError, data: Any, model: Any, prefix: Sequence[str | int] = ()) -> ConfigError:
-    """The mistakes that pydantic found in `data`, in the words of a user of the configuration."""
+    """Pydantic's errors in `data` as messages in the terms of the configuration."""
     found = error.errors(include_url=False)
     kept = [details for details in found if not _follows(details, found)]
     return ConfigError(line for details in kept for line in _lines(details, data, model, prefix))
 
 
 def _follows(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
-    """Whether it is told already: pydantic counts an entry that is refused as missing from its list."""
+    """Whether an error only follows from another: pydantic counts a refused entry as missing from its list."""
     place = details["loc"]
     return details["type"] == "too_short" and any(
         len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in found
@@ -80,7 +80,7 @@ def _follows(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
 
 
 def unknown_key(key: str, allowed: Iterable[str]) -> str:
-    """The message for a key or name that does not exist, with the nearest one that does."""
+    """The message for an unknown key or name, with the most similar known one."""
     allowed = sorted(allowed)
     near = difflib.get_close_matches(key, allowed, n=1)
     known = f"; known: {', '.join(allowed)}" if allowed else ""
@@ -103,7 +103,7 @@ def _line(details: ErrorDetails, data: Any, model: Any, prefix: Sequence[str | i
 
 
 def _found(details: ErrorDetails, data: Any, location: Sequence[str | int]) -> Any:
-    """The refused value, as YAML gave it: pydantic saw it as JSON can hold it."""
+    """The refused value as parsed from YAML; pydantic received it in a form that JSON can hold."""
     try:
         for part in location:
             data = data[part]
@@ -113,7 +113,7 @@ def _found(details: ErrorDetails, data: Any, location: Sequence[str | int]) -> A
 
 
 def _without_tags(location: Sequence[str | int], data: Any, *, is_missing: bool) -> list[str | int]:
-    """`location` without what pydantic puts in for the chosen member of a union and for dictionary keys."""
+    """`location` without pydantic's own parts for the member of a union and for dictionary keys."""
     kept: list[str | int] = []
     for position, part in enumerate(location):
         is_last = position == len(location) - 1
@@ -164,7 +164,7 @@ def _exponent_hint(found: Any) -> str:
 
 
 def _sibling_keys(location: Sequence[str | int], model: Any) -> set[str]:
-    """The keys allowed beside the last part of `location`, as far as the sections' annotations tell."""
+    """The keys allowed beside the last part of `location`, from the sections' annotations."""
     candidates: list[Any] = [model]
     for part in location[:-1]:
         following: list[Any] = []
@@ -177,7 +177,7 @@ def _sibling_keys(location: Sequence[str | int], model: Any) -> set[str]:
 
 
 def _fields_of(section: Any) -> dict[str, Any]:
-    """Key -> its annotation, but for what the workflow fills in."""
+    """Key -> its annotation, except fields that the workflow fills in."""
     if issubclass(section, BaseModel):
         return {name: field.annotation for name, field in section.model_fields.items()}
     types = field_types(section)
@@ -213,7 +213,7 @@ def validated(kind: Any, data: Any, path: Sequence[str | int] = ()) -> Any:
 
 
 def section_of(kind: Any, data: Any, *, told_as: Any = None) -> Any:
-    """`data` as a `kind`, within the validation of what holds it: a section of which the type depends on its content.
+    """`data` as a `kind` during the validation of the enclosing section: its type depends on its content.
 
     Args:
         kind: the section's type.
@@ -221,7 +221,7 @@ def section_of(kind: Any, data: Any, *, told_as: Any = None) -> Any:
         told_as: the type of which mistakes name the known keys; None: `kind`.
 
     Raises:
-        SectionError: as it does not fit; `as_config_error` tells each mistake with its path in the whole.
+        SectionError: it is invalid; `as_config_error` reports each mistake with its full path.
     """
     try:
         return _adapter(kind).validate_json(json.dumps(data))
@@ -246,7 +246,7 @@ def _refuse_strange_keys(data: Any, path: Sequence[str | int]) -> None:
 
 
 def _writable(value: Any) -> Any:
-    """`value` with what JSON does not have (dates, bytes, enormous numbers) as text, which no number's place takes."""
+    """`value` with dates, bytes and enormous numbers, which JSON lacks, as text, which no numeric field accepts."""
     if isinstance(value, Mapping):
         return {key: _writable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

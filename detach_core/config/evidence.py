@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
-RESERVED = frozenset({"claims", "retrieval", "significance"})
+RESERVED = frozenset({"claims", "few_labels", "retrieval", "significance"})
 
 
 def claim_keys(config: Config) -> list[ArtifactKey]:
-    """Every artifact that some claim is decided by, each once."""
+    """Every artifact on which some claim's verdict depends, each once."""
     keys = [
         ArtifactKey(need.kind, dataset, split, need.name, seed)
         for claim in config.document.claims.values()
@@ -44,7 +44,7 @@ def claim_keys(config: Config) -> list[ArtifactKey]:
 
 
 def claim_splits(config: Config) -> list[tuple[str, str]]:
-    """Dataset and split of every `split.json` that some claim is decided by, each once."""
+    """Dataset and split of every `split.json` on which some claim's verdict depends, each once."""
     parts = [
         part
         for claim in config.document.claims.values()
@@ -68,7 +68,7 @@ def significance_keys(config: Config) -> list[ArtifactKey]:
 
 
 def claim_settings(config: Config) -> str:
-    """Settings of stage `claims`: the claims with their tables' parts, how intervals are made, the keys in order."""
+    """Settings of stage `claims`: the claims with their tables' parts, the intervals, the keys in order."""
     document = config.document
     job = ClaimsJob(
         bootstrap=document.probe.bootstrap,
@@ -97,7 +97,7 @@ def significance_settings(config: Config) -> str:
 
 
 def retrieval_settings(config: Config) -> str:
-    """Settings of stage `retrieval`: how intervals are made, and in which form each variant has its sensor windows."""
+    """Settings of stage `retrieval`: the intervals, and the input form of each variant's sensor windows."""
     trained = dict.fromkeys(map(config.trained, config.rows("table1")))
     forms = {name: config.variant(name).settings.input.form for name in trained}
     probe = config.document.probe
@@ -105,7 +105,7 @@ def retrieval_settings(config: Config) -> str:
 
 
 def evidence_mistakes(config: Config) -> Iterator[str]:
-    """One line for each name that must exist elsewhere and does not."""
+    """One line for each reference to a name that does not exist."""
     document = config.document
     for name in RESERVED & document.tables.keys():
         yield f"tables.{name}: must have another name; results/{name}.csv is the evidence's own"
@@ -134,7 +134,7 @@ def _parts(config: Config, claim: AnyClaimSettings) -> list[Part]:
 
 
 def _activation_of(config: Config, claim: AnyClaimSettings) -> ActivationSettings | None:
-    """The activation vector that the claim's Stage 1 is fed, where the claim clusters it."""
+    """The settings of the Stage 1's input activation vector, for a claim that clusters it."""
     if not isinstance(claim, OverKmeansSettings):
         return None
     settings = resolve_spatial(config.document, claim.spatial)

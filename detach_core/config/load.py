@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from detach_core.acquisition.settings import DownloadStageSettings
 from detach_core.config.checks import find_mistakes, resolve_figure
@@ -28,9 +28,9 @@ from detach_core.datasets.registry import (
     Source,
     SplitStageSettings,
 )
-from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, NegativePairsJob, ProbeJob
-from detach_core.methods.registry import DETACH_STAGE_1
-from detach_core.reports.figures.settings import FigureSettings
+from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, LabelCurveJob, NegativePairsJob, ProbeJob
+from detach_core.methods.registry import DETACH_STAGE_1, MethodSettings, VideoNetworkSettings
+from detach_core.reports.figures.registry import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
 
@@ -40,8 +40,15 @@ __all__ = ["Config", "ConfigError", "load_config"]
 _SOURCE: dict[str, Source] = {"simulated": "simulated", "local": "local", "download": "downloaded"}
 
 
+class _Machine(TypedDict):
+    """Fields of `MachineSettings`."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: int
+
+
 class Config:
-    """A checked configuration. A stage's settings hold just what it needs: a change reruns what it touches, no more."""
+    """A checked configuration. A stage's settings hold what it needs and no more, so that a change reruns no other."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -62,7 +69,7 @@ class Config:
         return self.document.datasets[dataset].shards()
 
     def source(self, dataset: str) -> Source:
-        """`simulated`, `local` or `downloaded`, as provenance says it."""
+        """`simulated`, `local` or `downloaded`, the value in the provenance."""
         return _SOURCE[self.document.datasets[dataset].source]
 
     def raw_root(self, dataset: str) -> str:
@@ -76,7 +83,7 @@ class Config:
         return spatial_names(self.document)
 
     def spatial_of(self, variant: str) -> str | None:
-        """The Stage 1 that a variant stands on, if any."""
+        """The Stage 1 that a variant builds on, if any."""
         return self._variants[variant].spatial
 
     def variant(self, variant: str) -> ResolvedVariant:
@@ -85,26 +92,26 @@ class Config:
 
     @property
     def runs(self) -> list[str]:
-        """Every variant, and the candidates of its search: what may stand for `variant` in a path."""
+        """Every variant and the candidates of its search: the values of the wildcard `variant`."""
         return [*self._variants, *self.document.halves]
 
     def candidates(self, variant: str) -> list[str]:
-        """The runs that the variant's probe chooses from, the unchanged settings first; a candidate is its own."""
+        """The runs among which the variant's probe selects, unchanged settings first; for a candidate only itself."""
         variant = self.trained(variant)
         return list(self._candidates.get(variant, [variant]))
 
     def trained(self, variant: str) -> str:
-        """The variant whose training stands behind a row of a table: itself, or the one of which it probes a half."""
+        """The trained variant of a table's row: the row's own, or the one of which it probes a half."""
         half = self.document.halves.get(variant)
         return half.variant if half else variant
 
     def video_weights(self, variant: str) -> list[str]:
-        """The weight file that the variant's own video network starts from, if any; Stage 1's is not its own."""
+        """The initial weight file of the variant's own video network, if any; Stage 1's network is not its own."""
         found = self._variants[variant]
         return [] if found.spatial else _path_of(found.settings)
 
     def spatial_weights(self, name: str) -> list[str]:
-        """The weight file that Stage 1's video network starts from, if any."""
+        """The initial weight file of Stage 1's video network, if any."""
         return _path_of(resolve_spatial(self.document, name))
 
     def rows(self, table: str) -> list[str]:
@@ -113,7 +120,7 @@ class Config:
         return list(section.rows) if isinstance(section, ResultsTable) else []
 
     def parts(self, table: str) -> list[tuple[str, str]]:
-        """Dataset and split of everything that a table is made of, dataset by dataset."""
+        """Datasets and splits of a table, dataset by dataset."""
         section = self.document.tables[table]
         splits = section.splits if isinstance(section, ResultsTable) else [section.split]
         known = self.document.splits
@@ -211,7 +218,7 @@ class Config:
         return self._job(found.method, replace(settings, **epochs))
 
     def embedding(self, variant: str) -> str:
-        """Settings of stage `embed`: the checkpoint knows the rest."""
+        """Settings of stage `embed`: the others are in the checkpoint."""
         return canonical(EmbedJob(variant=variant, **self._machine()))
 
     def probing(self, variant: str) -> str:
@@ -221,6 +228,10 @@ class Config:
         if half := self.document.halves.get(variant):
             job = replace(job, half=half.half, target=half.target, variant=variant)
         return canonical(job)
+
+    def label_curve(self) -> str:
+        """Settings of stage `label_curve`."""
+        return canonical(LabelCurveJob(**self._machine(), probe=self.document.probe, curve=self.document.label_curve))
 
     def negative_pairs(self, variant: str) -> str:
         """Settings of stage `negative_pairs`."""
@@ -247,22 +258,22 @@ class Config:
         """Settings of stage `table`."""
         return canonical(TableJob(table=self.document.tables[name], seeds=tuple(self.document.seeds)))
 
-    def _machine(self) -> dict[str, Any]:
+    def _machine(self) -> _Machine:
         return {"device": self.document.device, "threads": self.document.threads}
 
-    def _job(self, method: str, settings: Any) -> str:
+    def _job(self, method: str, settings: MethodSettings) -> str:
         machines = {**self._machine(), "devices": self.document.devices, "nodes": self.document.nodes}
         return canonical({"method": method, "settings": to_plain(settings), "machines": machines})
 
 
 def _without_offset(native: NativeSettings) -> NativeSettings:
-    """The settings of native files without what the video alone depends on."""
+    """The settings of native files without those that affect the video alone."""
     return replace(native, video_offset_s=0.0)
 
 
-def _path_of(settings: Any) -> list[str]:
-    video = getattr(settings, "video", None)
-    return [video.path] if video is not None and video.path is not None else []
+def _path_of(settings: MethodSettings) -> list[str]:
+    path = settings.video.path if isinstance(settings, VideoNetworkSettings) else None
+    return [] if path is None else [path]
 
 
 def load_config(data: Mapping[str, Any]) -> Config:

@@ -1,6 +1,6 @@
 """The JSON schema of the configuration, for completion and checks in an editor: `python -m detach_core.config.schema`.
 
-It serves the main file and overlays alike, so no key is required; what is missing is told when the workflow loads.
+It serves the main file and overlays alike, so no key is required; missing keys are reported when the workflow starts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detach_core.config.variants import CHANGEABLE, COMMON, own_keys
 from detach_core.datasets.registry import DATASETS
 from detach_core.evaluation.settings import AnyClaimSettings
 from detach_core.methods.registry import DETACH_STAGE_1, METHODS
-from detach_core.reports.figures import FIGURES
+from detach_core.reports.figures.registry import FIGURES
 from detach_core.settings.base import Settings
 
 SCHEMA_PATH = "docs/config.schema.json"
@@ -114,7 +114,7 @@ def _attribute_docstrings(kind: type) -> dict[str, str]:
 
 
 def schema_text() -> str:
-    """The schema as the file holds it."""
+    """The text of the schema file."""
     return json.dumps(config_schema(), indent=1) + "\n"
 
 
@@ -127,12 +127,12 @@ def _keys(section: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def _set_entries(section: dict[str, Any], entry: dict[str, Any]) -> None:
-    """Say what every named entry of `section` must be."""
+    """Set the schema of every named entry of `section`."""
     section["patternProperties"] = dict.fromkeys(section["patternProperties"], entry)
 
 
 def _loosen(value: Any) -> None:
-    """Require no key, and let what fits several alternatives pass: an overlay holds a part of a section."""
+    """Make all keys optional and alternatives inclusive, since an overlay holds a part of a section."""
     if isinstance(value, dict):
         if isinstance(value.get("required"), list) and value["required"] not in (["method"], ["draw"]):
             del value["required"]

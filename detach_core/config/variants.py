@@ -1,18 +1,24 @@
-"""Variants and candidates: a method (or Stage 1's `default`) with a few values changed, checked like a full section."""
+"""Variants and candidates: a method (or Stage 1's `default`) with a few changed values, checked as a full section."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from detach_core.config.document import Document, refuse_braces
 from detach_core.config.errors import ConfigError, join_path, unknown_key, validated
 from detach_core.methods.detach.settings import SpatialSettings
-from detach_core.methods.registry import DETACH_STAGE_1, METHODS, TrainedSettings, VideoNetworkSettings
+from detach_core.methods.registry import (
+    DETACH_STAGE_1,
+    METHODS,
+    MethodSettings,
+    TrainedSettings,
+    VideoNetworkSettings,
+)
 from detach_core.settings.base import derived_fields, field_types, to_plain
-from detach_core.settings.shared import SCRATCH, VideoStartSettings
+from detach_core.settings.shared import SCRATCH, Candidate, VideoStartSettings
 
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
@@ -33,7 +39,7 @@ class ResolvedVariant:
 
     method: str
     spatial: str | None
-    settings: Any
+    settings: MethodSettings
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +97,7 @@ def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | Non
 
 
 def video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
-    """Before any job: the networks themselves read the file, and refuse what is not in it, when they train."""
+    """Mistakes in the start of the video networks, found before any job; the file's content is checked in training."""
     if start.init == SCRATCH:
         return
     if Path(start.init).suffix not in WEIGHT_SUFFIXES:
@@ -107,7 +113,7 @@ def video_start_mistakes(key: str, start: VideoStartSettings) -> Iterator[str]:
 
 
 def spatial_names(document: Document) -> list[str]:
-    """The names of all Stages 1; `default` is there with nothing changed."""
+    """The names of all Stages 1, with the unchanged `default`."""
     return list(dict.fromkeys(["default", *document.spatial]))
 
 
@@ -131,37 +137,38 @@ def checked_method(method: Any, key: str) -> str:
 
 def _resolve(
     document: Document, method: str, section: Mapping[str, Any], changes: Mapping[str, Any], path: tuple[str, ...]
-) -> Any:
-    """The settings that the common sections, a method's section and a variant's changes come to."""
+) -> MethodSettings:
+    """The settings that result from the common sections, a method's section and a variant's changes."""
     kind = METHODS.settings(method)
     common = {key: to_plain(getattr(document, key)) for key in COMMON if key in field_types(kind)}
-    return validated(kind, merge(merge(common, section), changes), path)
+    settings: MethodSettings = validated(kind, merge(merge(common, section), changes), path)
+    return settings
 
 
-def _check_same_input(name: str, variant: Any, spatial: str, stage_1: Any) -> None:
-    """Stage 2 reads Stage 1's frozen features: both must see the same input, by the same networks."""
+def _check_same_input(name: str, variant: MethodSettings, spatial: str, stage_1: SpatialSettings) -> None:
+    """Check that Stage 2 has the input and networks of Stage 1, whose frozen features it reads."""
     for key in ("input", "encoders", "video"):
         if getattr(variant, key) != getattr(stage_1, key):
             raise ConfigError([f"variants.{name}.{key}: must equal that of spatial.{spatial}, whose features it uses"])
 
 
 # Stage 1 is trained once, whatever the candidate: what it stands on (input, encoders, video) cannot be searched over.
-CHANGEABLE = ("augmentation", "optimizer")
+CHANGEABLE: tuple[Literal["augmentation"], Literal["optimizer"]] = ("augmentation", "optimizer")
 
 
 # No name of a variant holds it.
 MARK = "+"
 
 
-def candidates_of(document: Document, variant: str) -> dict[str, dict[str, Any]]:
-    """Run -> what it changes, the unchanged one first; the only one of a variant that is not trained."""
-    runs: dict[str, dict[str, Any]] = {variant: {}}
+def candidates_of(document: Document, variant: str) -> dict[str, Candidate]:
+    """Run -> its changes, the unchanged run first; an untrained variant has only that one."""
+    runs: dict[str, Candidate] = {variant: {}}
     if issubclass(METHODS.settings(document.variants[variant]["method"]), TrainedSettings):
         runs |= {f"{variant}{MARK}{place}": changes for place, changes in enumerate(document.search.candidates, 1)}
     return runs
 
 
-def resolve_candidate(document: Document, variant: str, changes: Mapping[str, Any]) -> ResolvedVariant:
+def resolve_candidate(document: Document, variant: str, changes: Candidate) -> ResolvedVariant:
     """The variant in full with a candidate's changes.
 
     Raises:
@@ -172,6 +179,7 @@ def resolve_candidate(document: Document, variant: str, changes: Mapping[str, An
     if rate is None:
         return resolve_variant(document, variant, changes) if changes else found
     usual, settings = document.optimizer.lr, found.settings
+    assert isinstance(settings, TrainedSettings), "no other variant has candidates"
     scaled: dict[str, Any] = {} if settings.lr is None else {"lr": settings.lr * rate / usual}
     if settings.optimizer.lr != usual:
         scaled["optimizer"] = {"lr": settings.optimizer.lr * rate / usual}
@@ -179,7 +187,7 @@ def resolve_candidate(document: Document, variant: str, changes: Mapping[str, An
 
 
 def search_mistakes(document: Document) -> Iterator[str]:
-    """One line for each candidate that cannot be, or would be trained in vain."""
+    """One line for each candidate that is invalid or whose training would have no effect."""
     candidates = document.search.candidates
     if candidates and document.probe.kind == "authors":
         yield "search.candidates: must be empty when `probe.kind` is authors, which chooses nothing"

@@ -1,4 +1,4 @@
-"""YAML files of the configuration: a key that stands twice is refused instead of forgotten."""
+"""YAML files of the configuration, read with repeated keys refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_DEPTH = 50
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses repeated keys, and values that are beyond all sense or that Python cannot hold."""
+    """SafeLoader that refuses repeated keys, excessive nesting and values that Python cannot hold."""
 
     depth = 0
 
@@ -52,7 +52,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
             raise _refused("the key is a list or a section, not a name", key_node.start_mark)
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
-            raise _refused(f"the key `{key}` stands twice", key_node.start_mark)
+            raise _refused(f"the key `{key}` is repeated", key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -61,7 +61,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Values in `node`, aliases written out, and levels; a node that holds itself counts as too large."""
+    """Number of values in `node`, aliases expanded, and of levels; a node that contains itself counts as too large."""
     if isinstance(node, yaml.ScalarNode):
         return 1, 0
     if id(node) not in known:
@@ -71,7 +71,7 @@ def _extent(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, in
         values, levels = 1 + sum(one[0] for one in extents), 1 + max((one[1] for one in extents), default=0)
         if values > MAX_VALUES or levels > MAX_DEPTH:
             raise _refused(
-                f"its aliases stand for more than {MAX_VALUES} values or {MAX_DEPTH} levels", node.start_mark
+                f"its aliases expand to more than {MAX_VALUES} values or {MAX_DEPTH} levels", node.start_mark
             )
         known[id(node)] = values, levels
     return known[id(node)]
@@ -123,7 +123,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 
 
 def read_layers(paths: Iterable[Path | str]) -> dict[str, Any]:
-    """The files merged as Snakemake merges them: later over earlier, section by section, lists replaced whole."""
+    """The files merged as by Snakemake: later over earlier, section by section, lists replaced as a whole."""
     layers: dict[str, Any] = {}
     for path in paths:
         layers = merge(layers, read_yaml(path))

@@ -1,1 +1,1 @@
-"""File contracts: each artifact's schema, its writer and its reader. Stages meet only here."""
+"""File contracts: each artifact's schema, writer and reader. Stages exchange data through them alone."""

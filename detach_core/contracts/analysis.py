@@ -152,7 +152,7 @@ def _check_range(reader: ArtifactReader, name: str, values: NDArray[Any], low: f
 
 
 MAPS_SCHEMA = "detach.activation_maps/1"
-"""`activation_maps.h5`: where the video networks of DETACH and of a baseline are active in a few windows (Fig. 8).
+"""`activation_maps.h5`: activation maps of DETACH's and a baseline's video networks in a few windows (Fig. 8).
 
 A map holds channel means as the network left them, not normalised and not enlarged, with the places of its cells.
 Beside them stands, for every window of the part in which something moves, how the maps lie to the moving pixels.
@@ -210,7 +210,7 @@ class MotionShares:
 
 @dataclass(frozen=True, eq=False)
 class ActivationMaps:
-    """Maps of K shown windows, and what they amount to over all windows of `part`.
+    """Maps of K shown windows, and their overlap with motion over all windows of `part`.
 
     Shapes: window (K,) i64 rows of windows.h5; start_s (K,) f64; frames (K, F, H, W, 3) u8, at `working_hz`; change (K,
     F - 1, H, W) u8, grey levels by which each pixel differs from its last frame. Above `moving` it counts as moving.
@@ -262,7 +262,7 @@ def read_activation_maps(path: Path | str) -> ActivationMaps:
     """The maps that `write_activation_maps` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=MAPS_SCHEMA, rule=MAPS_RULE) as reader:
         window = reader.dataset("window", dtype="int64", shape=(None,))[()]

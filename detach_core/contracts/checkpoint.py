@@ -103,7 +103,7 @@ def header_provenance(path: Path | str, header: Mapping[str, Any], *, rule: str)
         raise ContractError(path, "provenance", expected="a record", found=str(error), remedy=remedy) from None
 
 
-CHECKPOINT_SCHEMA = "detach.checkpoint/2"
+CHECKPOINT_SCHEMA = "detach.checkpoint/3"
 """`checkpoint.safetensors`: a trained method with all that is needed to rebuild it."""
 
 
@@ -116,8 +116,15 @@ class Checkpoint:
         settings: its settings of the method's own type as plain values; `training.job.settings_of` gives them back.
         shape: what its inputs look like (`InputShape` as a dict).
         normalisation: the split's normalisation, with which every later window must be brought to its normal form.
+        dataset: name of the dataset.
         class_names: the dataset's classes.
+        class_places: where each class happens, "" for a class without a place.
+        class_actions: what is done in each class, "" for a class without an action.
         channel_names: the sensor channels in the order that the weights expect.
+        window_s: length of a window (s).
+        max_nan_share: share of NaN of a channel in a window above which it is 0 there; below, NaN are interpolated.
+        flow_method: name of the optical flow, as `flow.h5` says it.
+        flow_max_px: the largest motion that the flow holds (px of the working grid).
         epoch: how many epochs it was trained.
         facts: what else a reader should know of the networks: sizes, number of weights.
         tensors: weights and buffers by name.
@@ -128,8 +135,15 @@ class Checkpoint:
     settings: dict[str, Any]
     shape: dict[str, Any]
     normalisation: dict[str, Any]
+    dataset: str
     class_names: list[str]
+    class_places: list[str]
+    class_actions: list[str]
     channel_names: list[str]
+    window_s: float
+    max_nan_share: float
+    flow_method: str
+    flow_max_px: float
     epoch: int
     facts: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -141,8 +155,15 @@ _CHECKPOINT_FIELDS: dict[str, type] = {
     "settings": dict,
     "shape": dict,
     "normalisation": dict,
+    "dataset": str,
     "class_names": list,
+    "class_places": list,
+    "class_actions": list,
     "channel_names": list,
+    "window_s": float,
+    "max_nan_share": float,
+    "flow_method": str,
+    "flow_max_px": float,
     "epoch": int,
     "facts": dict,
 }
@@ -238,7 +259,7 @@ _STATE_FIELDS = {"epoch": int, "rows": list, "values": dict, "identity": dict}
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that the epochs to come depend on, and all that the epochs done will be reported by.
+    """State on which the coming epochs depend, and the records of the finished ones.
 
     Attributes:
         epoch: how many epochs are done.

@@ -26,7 +26,7 @@ _EMBEDDINGS_TEXTS = ("method", "variant", "split", "probed", "dataset", "source"
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Features of all windows, each (N, D) float32; what the method does not embed is absent from `features`."""
+    """Features of all windows, each (N, D) float32; a modality that the method does not embed is absent."""
 
     features: dict[str, NDArray[np.float32]]
     method: str
@@ -102,7 +102,7 @@ class Assignments:
     provenance: Provenance
 
     def before(self, phase: str) -> int | None:
-        """Row of the last state before the first epoch of `phase`; None where that phase never came."""
+        """Row of the last state before the first epoch of `phase`; None if that phase did not occur."""
         return self.phases.index(phase) - 1 if phase in self.phases else None
 
 
@@ -120,7 +120,7 @@ def read_assignments(path: Path | str) -> Assignments:
     """The assignments that `write_assignments` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=ASSIGNMENTS_SCHEMA, rule=ASSIGNMENTS_RULE) as reader:
         phases = reader.names("phases")

@@ -32,7 +32,7 @@ _KINDS = {"float": float, "int": int}
 
 @dataclass(frozen=True)
 class VideoTiming:
-    """Time stamps of a video, summarised; times in seconds of the recording, 0 where there is no such thing.
+    """Summary of a video's time stamps; times in seconds of the recording, 0 where not applicable.
 
     `rate_hz` is pictures per second from the first to the last; a gap is longer than two usual intervals; `damaged`
     pictures were left out, as were `disordered` ones, which came after a later one. `unseen` is the number of rows
@@ -56,7 +56,7 @@ class VideoTiming:
 
 @dataclass(frozen=True)
 class FrameStream:
-    """One recording's frames: `rgb` and `luma` are mapped into memory, read-only; `video` is where they came from."""
+    """One recording's frames: `rgb` and `luma` are memory-mapped, read-only; `video` is their source file."""
 
     rgb: NDArray[np.uint8]
     luma: NDArray[np.uint8]
@@ -102,7 +102,7 @@ class FrameWriter:
     def add_recording(self, recording_id: str, *, num_frames: int, video: str) -> tuple[h5py.Dataset, h5py.Dataset]:
         """The empty `rgb` and `luma` datasets of one recording; every row must be written.
 
-        Until `tell_timing` says otherwise, every row shows just its own moment.
+        Until `tell_timing` is called, the picture of every row has the row's own time.
         """
         width, height = self.image_px
         group = self.file.create_group(recording_id)
@@ -113,7 +113,7 @@ class FrameWriter:
         return rgb, create_stream(group, "luma", (num_frames, 2 * height, 2 * width), "uint8")
 
     def tell_timing(self, recording_id: str, picture_s: NDArray[np.float64], timing: VideoTiming) -> None:
-        """Say when the picture of each row (F,) was taken, in seconds of the recording, and what the stamps say."""
+        """Write the time of each row's picture (F,), in seconds of the recording, and the summary of the stamps."""
         group = self.file[recording_id]
         group["picture_s"][...] = picture_s
         self._write(group, timing)
@@ -128,7 +128,7 @@ class FrameWriter:
 def create_frames(
     path: Path | str, *, working_hz: float, image_px: Sequence[int], provenance: Provenance
 ) -> Iterator[FrameWriter]:
-    """A writer of `frames.h5`; the file appears when the block ends well."""
+    """A writer of `frames.h5`; the file is created when the block succeeds."""
     width, height = (int(length) for length in image_px)
     with create_artifact(path, schema=FRAMES_SCHEMA, provenance=provenance) as file:
         file.attrs["working_hz"] = float(working_hz)
@@ -140,7 +140,7 @@ def read_frames(path: Path | str) -> FrameFile:
     """The frames that `create_frames` wrote, without reading a picture.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=FRAMES_SCHEMA, rule="extract_frames") as reader:
         working_hz = reader.attribute("working_hz", float)
@@ -155,7 +155,7 @@ def read_frames(path: Path | str) -> FrameFile:
                 raise reader.error(f"{name}/picture_s", expected="times that do not decrease", found="others")
             timing = _read_timing(reader, name)
             if (unseen := int((~rows_seen(time_s, picture_s, timing.tolerance_s)).sum())) != timing.unseen:
-                raise reader.error(f"{name}@unseen", expected=f"{unseen}, as picture_s says", found=str(timing.unseen))
+                raise reader.error(f"{name}@unseen", expected=f"{unseen}, by picture_s", found=str(timing.unseen))
             streams[name] = FrameStream(rgb, luma, time_s, picture_s, reader.attribute("video", str, name), timing)
         return FrameFile(Path(path), working_hz, (width, height), streams, reader.provenance())
 
@@ -169,10 +169,10 @@ def _read_timing(reader: ArtifactReader, name: str) -> VideoTiming:
 
 
 def read_image_px(reader: ArtifactReader) -> tuple[int, int]:
-    """(width, height) of the working grid, as an artifact of frames or flow says it.
+    """(width, height) of the working grid, from an artifact of frames or flow.
 
     Raises:
-        ContractError: it says something else.
+        ContractError: it has another value.
     """
     size = reader.json("image_px", list)
     if len(size) != 2 or not all(type(length) is int and length > 0 for length in size):
@@ -242,7 +242,7 @@ def create_flow(
     method: str,
     provenance: Provenance,
 ) -> Iterator[FlowWriter]:
-    """A writer of `flow.h5`; the file appears when the block ends well."""
+    """A writer of `flow.h5`; the file is created when the block succeeds."""
     width, height = (int(length) for length in image_px)
     with create_artifact(path, schema=FLOW_SCHEMA, provenance=provenance) as file:
         file.attrs["max_px"] = float(max_px)
@@ -256,7 +256,7 @@ def read_flow(path: Path | str) -> FlowFile:
     """The flow that `create_flow` wrote, without reading a picture.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=FLOW_SCHEMA, rule="flow") as reader:
         max_px = reader.attribute("max_px", float)

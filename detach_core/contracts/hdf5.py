@@ -58,7 +58,7 @@ def open_hdf5_file(path: Path | str) -> h5py.File:
 
 @contextmanager
 def new_hdf5_file(path: Path | str, *, libver: tuple[str, str]) -> Iterator[h5py.File]:
-    """A new HDF5 file at `path`, in the format of the library versions `libver`, whole when the block ends well.
+    """A new HDF5 file at `path`, in the format of the library versions `libver`, renamed when the block succeeds.
 
     Raises:
         OSError: as the operating system said it when some of the file could not be written.
@@ -77,7 +77,7 @@ def new_hdf5_file(path: Path | str, *, libver: tuple[str, str]) -> Iterator[h5py
 
 
 class _Recorder(io.FileIO):
-    """A file that remembers the first error of writing, and from then on takes all that comes and writes nothing."""
+    """A file that records the first write error, and from then on accepts data without writing it."""
 
     failure: OSError | None = None
 
@@ -102,10 +102,10 @@ class _Recorder(io.FileIO):
 
 
 def storage_fault(node: h5py.Dataset, file: h5py.File) -> str | None:
-    """Fault of the storage of `node`, None where all is well; no value is read.
+    """Fault in the storage of `node`, None if there is none; no value is read.
 
     An artifact holds its values itself and uncompressed: one that promises more than its file has bytes would only fill
-    the memory, and one that points elsewhere would read a file that nobody named.
+    the memory, and one that points elsewhere would read a file that was not given.
     """
     if node.shape is None:
         return "a dataset without values"
@@ -118,7 +118,7 @@ def storage_fault(node: h5py.Dataset, file: h5py.File) -> str | None:
 
 
 def all_finite(node: h5py.Dataset) -> bool:
-    """True where no value of `node` is NaN or infinite; read in pieces, so that large datasets need little memory."""
+    """Whether all values of `node` are finite; read in pieces, so that large datasets need little memory."""
     pieces = range(0, len(node), 4096)
     return all(bool(np.all(np.isfinite(np.asarray(node[first : first + 4096], dtype=node.dtype)))) for first in pieces)
 
@@ -131,7 +131,7 @@ _ROWS_AT_ONCE = 64  # a single small row costs several times its copy
 
 @contextmanager
 def create_artifact(path: Path | str, *, schema: str, provenance: Provenance | None) -> Iterator[h5py.File]:
-    """A new HDF5 file under `schema` that takes the name `path` when the block ends well."""
+    """A new HDF5 file of `schema` that is renamed to `path` when the block succeeds."""
     with atomic_path(path) as partial, new_hdf5_file(partial, libver=LIBRARY_VERSION) as file:
         file.attrs["schema"] = schema
         if provenance is not None:
@@ -146,7 +146,7 @@ def write_json(node: h5py.HLObject, **values: Any) -> None:
 
 
 def create_stream(group: h5py.Group, name: str, shape: Sequence[int], dtype: str) -> h5py.Dataset:
-    """An empty dataset that lies in one piece, so that readers can map it into memory."""
+    """An empty contiguous dataset, so that readers can map it into memory."""
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_layout(h5py.h5d.CONTIGUOUS)
     properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -192,7 +192,7 @@ class ArtifactReader:
     rule: str
 
     def error(self, field: str, *, expected: str, found: str) -> ContractError:
-        """The error that `field` is not what the contract says."""
+        """The error for a `field` that does not fit the contract."""
         return ContractError(self.path, field, expected=expected, found=found, remedy=_remedy(self.rule))
 
     def dataset(
@@ -223,7 +223,7 @@ class ArtifactReader:
         return node
 
     def any_dataset(self, name: str) -> h5py.Dataset:
-        """The dataset `name`, of whatever type and shape, whose values lie in the file."""
+        """The dataset `name`, of any type and shape, whose values are stored in the file."""
         node = self.file.get(name)
         if not isinstance(node, h5py.Dataset):
             raise self.error(name, expected="a dataset", found="nothing" if node is None else "a group")
@@ -293,7 +293,7 @@ class ArtifactReader:
 
 @contextmanager
 def open_artifact(path: Path | str, *, schema: str, rule: str) -> Iterator[ArtifactReader]:
-    """A reader of the artifact at `path`, which `rule` makes.
+    """A reader of the artifact at `path`, an output of `rule`.
 
     Raises:
         ContractError: the file is missing, is no HDF5 file, is damaged, or follows another schema.

@@ -18,19 +18,19 @@ _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
 
 @dataclass(frozen=True)
 class History:
-    """Report of one training: facts of the whole run and a row per epoch."""
+    """Record of one training: facts of the whole run and a row per epoch."""
 
     run: dict[str, Any]
     epochs: list[dict[str, Any]]
     provenance: Provenance
 
     def column(self, name: str) -> list[float]:
-        """The values of `name` in the epochs that have it."""
+        """The values of `name` in the epochs in which it was recorded."""
         return [float(row[name]) for row in self.epochs if row.get(name) is not None]
 
 
 def json_value(value: Any) -> Any:
-    """`value` with what JSON cannot say (NaN: nothing to measure) as null."""
+    """`value` with NaN (nothing to measure), which JSON lacks, as null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Validating reader of JSON artifacts: each value is fetched by its place, and refused by name."""
+"""Validating reader of JSON artifacts: values are accessed and refused by their place in the document."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class JsonDocument:
         return cls(Path(path), rule, root)
 
     def error(self, place: str, *, expected: str, found: str) -> ContractError:
-        """The error that says what is wrong at `place` and which rule writes the file anew."""
+        """The error for the value at `place`, with the rule that writes the file anew."""
         remedy = f"run the rule {self.rule} again"
         return ContractError(self.path, place, expected=expected, found=found[:200], remedy=remedy)
 
@@ -85,7 +85,7 @@ class JsonDocument:
         return tuple(self.label(f"{place}/{k}") for k in range(len(self.get(place, list))))
 
     def key(self, place: str, name: str) -> str:
-        """`name`, a key of the object at `place` that is shown and by which its value is fetched.
+        """`name`, a key of the object at `place`, checked as a label since it is shown.
 
         Raises:
             ContractError: it is no label, or holds a slash, which parts the keys of a place.

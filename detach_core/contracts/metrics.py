@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Predictions:
 
 
 def predictions_node(draws: Sequence[Predictions]) -> list[list[dict[str, Any]]]:
-    """For each draw its predictions as JSON objects."""
+    """The predictions of each draw as JSON objects."""
     return [_rows(one) for one in draws]
 
 
@@ -117,6 +117,9 @@ def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predicti
     probabilities = [document.numbers(f"{place}/{row}/probabilities", num_classes) for row in rows]
     return Predictions(**columns, probabilities=np.array(probabilities).reshape(-1, num_classes))
 
+
+# End of the name of a protocol whose probe has all labels of its training part, beside those with few.
+ALL_LABELS = "all labels"
 
 SCHEMA = "detach.metrics/3"
 
@@ -205,7 +208,7 @@ class Metrics:
     label_unit: str
     null_windows: str
     probe: str
-    candidates: tuple[dict[str, Any], ...]
+    candidates: tuple[Mapping[str, Any], ...]
     strengths: tuple[float, ...]
     class_names: tuple[str, ...]
     interval: Interval
@@ -243,14 +246,14 @@ def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
     }
 
 
-def read_metrics(path: Path | str) -> Metrics:
-    """The metrics at `path`.
+def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
+    """The metrics at `path`, which `rule` writes.
 
     Raises:
         ContractError: another schema, a missing field, a wrong type, a value that is not finite or out of its range,
             a figure outside of its own interval.
     """
-    document = JsonDocument.load(path, schema=SCHEMA, rule="probe")
+    document = JsonDocument.load(path, schema=SCHEMA, rule=rule)
     class_names = document.labels("class_names")
     if not class_names:
         raise document.error("class_names", expected="the names of the classes", found="none")

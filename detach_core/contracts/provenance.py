@@ -90,7 +90,7 @@ class Provenance:
         """The provenance that `to_json` wrote.
 
         Raises:
-            ValueError: `text` says something else.
+            ValueError: `text` is no provenance.
         """
         return cls.from_fields(parse_json(text))
 

@@ -15,7 +15,7 @@ from detach_core.contracts.provenance import Provenance
 from detach_core.foundation.files import write_text
 
 RAW_SCHEMA = "detach.raw/1"
-"""`{shard}.json` beside simulated recordings: which raw files a shard consists of, with sizes and checksums."""
+"""`{shard}.json` beside simulated recordings: manifest of a shard's raw files, with sizes and checksums."""
 
 
 @dataclass(frozen=True, order=True)
@@ -76,7 +76,7 @@ def read_raw_manifest(path: Path | str) -> RawManifest:
 
 
 DOWNLOAD_SCHEMA = "detach.download/1"
-"""`download.json`: every file that the download stage brought, with its size, its SHA-256 and where it came from."""
+"""`download.json`: every file that the download stage fetched, with its size, its SHA-256 and where it came from."""
 
 
 @dataclass(frozen=True, order=True)

@@ -89,7 +89,7 @@ def write_recordings(
     places: Places,
     provenance: Provenance,
 ) -> None:
-    """Write one shard's recordings, each as it comes, so that only one need be there at a time.
+    """Write one shard's recordings one by one, so that only one is in memory at a time.
 
     Raises:
         ValueError: a recording's arrays do not fit each other.
@@ -129,10 +129,10 @@ def _write_rows(group: h5py.Group, name: str, rows: Rows, dtype: str) -> None:
 
 
 def read_recordings(path: Path | str) -> RecordingFile:
-    """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are asked for.
+    """The recordings that `write_recordings` wrote; their arrays stay in the file until rows of them are read.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=SENSOR_SCHEMA, rule="ingest") as reader:
         class_names, class_actions = reader.names("class_names"), reader.names("class_actions")
@@ -202,9 +202,9 @@ def _read_location(reader: ArtifactReader, name: str, length: int) -> tuple[Rows
 
 
 TRUTH_SCHEMA = "detach.truth/1"
-"""`truth/{recording}.h5`: the simulator's ground truth of a recording. Tests and monitoring read it, no result does.
+"""`truth/{recording}.h5`: the simulator's ground truth of a recording, for tests, monitoring and cluster evaluation.
 
-`location` (T,) i16 says, at the sensors' rate from time 0, which fixture is really in use (-1: none); further arrays
+`location` (T,) i16 is the fixture truly in use at the sensors' rate from time 0 (-1: none); further arrays
 are the simulator's own and pass through unchecked.
 """
 
@@ -215,7 +215,7 @@ _OWN = "location"
 
 @dataclass(frozen=True)
 class Truth:
-    """One recording's truth: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
+    """Ground truth of one recording: `location` (T,) i16 indexes `location_names`, -1 is none; `extra` by name."""
 
     sensor_hz: float
     location: NDArray[np.int16]
@@ -240,7 +240,7 @@ def write_truth(
     location_names: Sequence[str],
     extra: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Write one recording's truth.
+    """Write the ground truth of one recording.
 
     Raises:
         ValueError: `location` is not one-dimensional or leaves the range of the names, or an extra takes its name.
@@ -262,7 +262,7 @@ def read_truth(path: Path | str) -> Truth:
     """The truth that `write_truth` wrote.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
         location = _open_location(reader)
@@ -271,10 +271,10 @@ def read_truth(path: Path | str) -> Truth:
 
 
 def open_location(path: Path | str) -> Location:
-    """The truth's location alone, left in the file.
+    """The location of the ground truth alone, left in the file.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     with open_artifact(path, schema=TRUTH_SCHEMA, rule=TRUTH_RULE) as reader:
         return _open_location(reader)

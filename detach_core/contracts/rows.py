@@ -1,4 +1,4 @@
-"""Arrays that may be longer than memory: (T, ...) values in a file, of which a reader takes some rows at a time.
+"""Arrays larger than memory: (T, ...) values in a file, read some rows at a time.
 
 `LazyRows` is their common base: an index takes rows as numpy does and reads no others, and `numpy.asarray` reads all.
 A pass over a whole recording goes by `blocks`.
@@ -29,7 +29,7 @@ _MOST_SPARSE = 8  # rows that are read for one that is wanted, before each run o
 
 
 class LazyRows(ABC):
-    """(T, ...) values of which a reader holds only the rows that it asked for."""
+    """(T, ...) values of which only the requested rows are read."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -114,7 +114,7 @@ class SelectedRows(LazyRows):
 
 
 class JoinedRows(LazyRows):
-    """The rows of several arrays of one shape, one array behind the other."""
+    """Concatenation of the rows of several arrays of one shape."""
 
     def __init__(self, parts: Sequence[Rows]) -> None:
         self._parts = parts
@@ -133,7 +133,7 @@ class JoinedRows(LazyRows):
 
 @dataclass(frozen=True, eq=False)
 class RowFile(LazyRows):
-    """Rows that lie one behind the other in `file` (a path, or a file without a name) from the byte `offset` on."""
+    """Contiguous rows in `file` (a path or an unnamed file) from the byte `offset` on."""
 
     file: Path | NamelessFile
     offset: int
@@ -167,7 +167,7 @@ def _bytes_of(values: NDArray[Any]) -> memoryview:
 
 
 class NamelessFile:
-    """An open file in `folder` (None: the system's for temporary files) that vanishes with the last who knows it."""
+    """An unnamed open file in `folder` (None: the system's for temporary files), deleted with its last reference."""
 
     def __init__(self, folder: Path | None) -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -176,7 +176,7 @@ class NamelessFile:
 
 
 class Spool:
-    """Rows of one shape that are written to a nameless file as they come, to be read again."""
+    """Rows of one shape, spooled to an unnamed file and read from there."""
 
     def __init__(self, folder: Path | None, row_shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self._file, self._row_shape, self._dtype = NamelessFile(folder), row_shape, np.dtype(dtype)
@@ -197,8 +197,8 @@ class Spool:
 
 
 def rows_of(mapped: NDArray[Any]) -> Rows:
-    """The array `mapped`, read by rows if it is a mapping of a file, which would keep all that was once looked at."""
-    # A view of a mapping knows the file, but not where in it it begins.
+    """The array `mapped`, read by rows if it is a mapped file, whose pages would otherwise stay in memory."""
+    # A view of a mapping holds the file, but not its offset in it.
     base: object = mapped.base
     if not isinstance(mapped, np.memmap) or mapped.filename is None or not isinstance(base, mmap.mmap):
         return mapped
@@ -206,7 +206,7 @@ def rows_of(mapped: NDArray[Any]) -> Rows:
 
 
 def open_rows(reader: ArtifactReader, name: str, *, dtype: str, shape: tuple[int | None, ...]) -> RowFile:
-    """The dataset `name` of an open artifact, to be read by rows also after the artifact was closed.
+    """The dataset `name` of an open artifact, readable by rows after the artifact is closed.
 
     Raises:
         ContractError: it is missing, has another type or shape, or is not in one piece.

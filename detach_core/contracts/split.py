@@ -88,7 +88,7 @@ class Split:
 
     @property
     def held_out(self) -> Ids:
-        """Windows of whole recordings or subjects that nothing before the test sees."""
+        """Windows of whole recordings or subjects that are used in the test alone."""
         return self.parts["held_out"]
 
 
@@ -166,7 +166,7 @@ def _read_fold_draws(document: JsonDocument) -> int:
 
 
 def _check_draws(document: JsonDocument, protocol: str, folds: tuple[Fold, ...]) -> None:
-    """Refuse a protocol that has neither one draw nor all, or whose draws do not test each window of the first once."""
+    """Refuse a protocol with another number of draws than one or all, or whose draws test different windows."""
     place, count = f"protocols/{protocol}/folds", _read_fold_draws(document)
     draws = sorted({fold.draw for fold in folds})
     if draws not in ([0], list(range(count))):

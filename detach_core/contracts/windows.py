@@ -90,7 +90,7 @@ def write_virtual(
     window: tuple[int, ...],
     dtype: str,
 ) -> None:
-    """A virtual dataset (N, *window) of overlapping windows, so that any viewer of HDF5 shows them and none is stored.
+    """A virtual dataset (N, *window) of overlapping windows, visible in any HDF5 viewer without being stored.
 
     Args:
         file: the open `windows.h5`.
@@ -151,7 +151,7 @@ def _select(
     space.select_hyperslab((*start, *zeros), (*count, *ones), (*stride, *rest), (*block, *rest))
 
 
-SCHEMA = "detach.windows/2"
+SCHEMA = "detach.windows/3"
 
 RULE = "pack"
 
@@ -165,9 +165,9 @@ _TABLE = {
     "location": "int32",
 }
 
-_TEXTS = ("dataset", "source", "label_unit", "location_source")
+_TEXTS = ("dataset", "source", "label_unit", "location_source", "flow_method")
 
-_NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "flow_max_px")
+_NUMBERS = ("sensor_hz", "working_hz", "window_s", "stride_s", "max_nan_share", "flow_max_px")
 
 _NAMES = (
     *("class_names", "class_places", "class_actions", "location_names"),
@@ -196,12 +196,13 @@ class ClassAspect:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """All windows of a dataset; `sensor` and `mean_frame` are arrays, or rows that are read or computed when asked for.
+    """All windows of a dataset; `sensor` and `mean_frame` are arrays, or rows that are read or computed on demand.
 
     Shapes: sensor (N, C, L) f32 in native units, finite; mean_frame (N, H, W, 3) u8; the table's columns (N,).
     recording, subject, label, instance and location are indices with -1 for none (instance: unique over the dataset;
     location: -1 is unknown, for monitoring only); first_frame is the window's first row in its recording's streams.
-    class_places and class_actions say where each class happens and what is done there, "" for a class without.
+    class_places and class_actions are the place and the action of each class, "" for a class without. In a
+    window, a channel with a share of NaN above max_nan_share was set to 0; flow_method is that of the shards' flow.
     """
 
     path: Path
@@ -231,18 +232,20 @@ class Windows:
     window_s: float
     stride_s: float
     frames_per_window: int
+    max_nan_share: float
+    flow_method: str
     flow_max_px: float
     streams: tuple[StreamSource, ...]
     provenance: Provenance
 
     @property
     def num_windows(self) -> int:
-        """N."""
+        """Number N of windows."""
         return len(self.sensor)
 
     @cached_property
     def end_s(self) -> NDArray[np.float64]:
-        """(N,) where each window ends, exclusive."""
+        """(N,) exclusive end of each window in seconds."""
         return self.start_s + self.window_s
 
     @cached_property
@@ -298,14 +301,14 @@ def read_windows(path: Path | str) -> Windows:
     """The windows that `write_windows` wrote; frames and flow are left in the shards.
 
     Raises:
-        ContractError: the file is not what the contract says.
+        ContractError: the file violates its contract.
     """
     windows = open_windows(path)
     return replace(windows, sensor=np.asarray(windows.sensor), mean_frame=np.asarray(windows.mean_frame))
 
 
 def open_windows(path: Path | str) -> Windows:
-    """The same with `sensor` and `mean_frame` left in the file, of which rows are read when they are asked for.
+    """The same with `sensor` and `mean_frame` left in the file, whose rows are read on demand.
 
     Raises:
         ContractError: as `read_windows`.

@@ -42,7 +42,7 @@ _UNCLEAR = {
 
 
 class ClockText:
-    """The stamps of one file, added piece by piece; a bad one is told only when the seconds are asked for.
+    """The stamps of one file, added piece by piece; an invalid one is reported when the seconds are computed.
 
     Args:
         path: the file to name in a refusal.
@@ -63,7 +63,7 @@ class ClockText:
         self._refusal: BadInputError | None = None
 
     def append(self, stamps: Sequence[str]) -> None:
-        """Add the next stamps, at least one; the very first one says which notation all have."""
+        """Add the next stamps, at least one; the very first one determines the notation of all."""
         if self._refusal is None and self._notation is None:
             self._begin(stamps[0])
         if self._refusal is not None:
@@ -93,7 +93,7 @@ class ClockText:
         """
         date_form = next((form for form, count in self._dates.items() if 2 * count > self._count), None)
         if date_form in _UNCLEAR:
-            self._refuse(0, f"what reads as {_UNCLEAR[date_form][1]}", f"seconds, or {_EXAMPLE}")
+            self._refuse(0, f"a number that reads as {_UNCLEAR[date_form][1]}", f"seconds, or {_EXAMPLE}")
         elif date_form is not None and self._other_row is not None:
             self._refuse(self._other_row, "a number that is no date", f"one, as in line {self._first_line}")
         if self._refusal is not None:

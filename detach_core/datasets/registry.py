@@ -60,7 +60,7 @@ class FileGlobs(Settings):
     """patterns of the video, tried in order; {recording} stands for the recording's id"""
 
     def globs(self, kind: str) -> tuple[str, ...]:
-        """The patterns of one kind, such as `sensor` or `annotation`; none where a dataset has no such files."""
+        """The patterns of one kind, such as `sensor` or `annotation`; empty if the dataset has no such files."""
         found: tuple[str, ...] = getattr(self, f"{kind}_glob", ())
         return found
 
@@ -77,13 +77,13 @@ class NativeSettings(FileGlobs):
     sensor_hz: Rate
     """rows per second of the sensor file"""
     video_hz: Rate
-    """frames per second of the video; one at another rate is read and told of"""
+    """nominal frames per second of the video; one at another rate is read, and logged"""
     video_offset_s: float | dict[Name, float] = 0.0
     """added to the video's own time stamps (s): a number, or one for each recording that needs it"""
 
     @classmethod
     def recording_id(cls, *, subject: str, take: str) -> str:
-        """The name that the files of this subject and take carry."""
+        """The recording's id in the file names of this subject and take."""
         return cls.recording_pattern.format(subject=subject, take=take)
 
 
@@ -94,31 +94,31 @@ class WindowSettings(Settings):
     length_s: Annotated[float, Range(gt=0, le=60)] = 2.0
     """length of a window (s); the paper's is 2"""
     stride_s: Annotated[float, Range(gt=0, le=60)] = 1.0
-    """from one window's start to the next (s); the paper's is 1"""
+    """distance between the starts of consecutive windows (s); the paper's is 1"""
 
 
 @dataclass(frozen=True)
 class MissingSettings(Settings):
-    """Treatment of NaN in the sensors."""
+    """Treatment of missing sensor values."""
 
     max_nan_share: Share = 0.5
     """a channel with a larger share of NaN in a window becomes 0 there; with less it is interpolated"""
     all_nan_channel: Literal["refuse", "zero"] = "refuse"
-    """what a channel without any value is taken for"""
+    """treatment of a channel without any value"""
 
 
 @dataclass(frozen=True)
 class VideoSettings(Settings):
-    """Working video: the small pictures of which windows are made."""
+    """Working video: the downscaled frames of the windows."""
 
     working_hz: Annotated[float, Range(gt=0, le=120)] = 5.0
     """frames kept per second; differences and flow are between them"""
     image_px: Annotated[tuple[Pixels, ...], Range(min_length=2, max_length=2)] = (64, 48)
     """width and height of the working grid (px)"""
     crop_px: Annotated[tuple[Annotated[int, Range(ge=0)], ...], Range(min_length=4, max_length=4)] | None = None
-    """left, top, width, height of what is kept of the picture as displayed (px); null keeps all"""
+    """left, top, width, height of the crop of the displayed picture (px); null keeps all"""
     length_tolerance_s: Seconds = 1.0
-    """a tick without a picture this near belongs to no window; a file may end that much too early (s)"""
+    """largest distance of a picture from its tick, and largest missing end of a file (s)"""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class FlowSettings(Settings):
     preset: Literal["ultrafast", "fast", "medium"] = "fast"
     """effort of `dis`"""
     max_px: Annotated[float, Range(gt=0, le=1024)] = 16.0
-    """the largest motion that is stored (px of the working grid)"""
+    """largest motion that can be stored (px of the working grid)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ class SplitStageSettings(PartitionSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings(Settings):
-    """Settings of stage `ingest`; of which type `native` is, the adapter decides."""
+    """Settings of stage `ingest`; the adapter determines the type of `native`."""
 
     source: Source
     adapter: str
@@ -171,7 +171,7 @@ class IngestSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractFramesSettings(Settings):
-    """Settings of stage `extract_frames`; of which type `native` is, the adapter decides."""
+    """Settings of stage `extract_frames`; the adapter determines the type of `native`."""
 
     source: Source
     adapter: str
@@ -222,7 +222,7 @@ def build_adapter(name: str, native: Plain, *, classes: Sequence[str] = ()) -> D
 
     Raises:
         UserError: no such adapter, or a class that its dataset does not have.
-        TypeError: settings that the adapter does not know.
+        TypeError: unknown settings.
     """
     try:
         kind, settings = DATASETS.implementation(name), DATASETS.settings(name)

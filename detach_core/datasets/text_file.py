@@ -1,4 +1,4 @@
-"""Text files of sensors: tables of numbers read by line and column, with lost values marked and wrong ones refused."""
+"""Text files of sensors: tables of numbers read by line and column, missing values marked, invalid ones refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAN = re.compile(r"|[+-]?nan(\([a-z0-9_]*\))?|[+-]?1\.#(qnan|snan|ind)\d*", re.
 
 
 class LostWords:
-    """The configured words and every spelling of NaN; an empty value is lost too."""
+    """Spellings of missing values: the configured words, every form of NaN, and the empty value."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = {word.strip().casefold() for word in words}
@@ -89,7 +89,7 @@ _BLOCK_BYTES = 1 << 20
 
 _BOM = b"\xef\xbb\xbf"
 
-_REMEDY = "mend the line, or bring the file again"
+_REMEDY = "correct the line, or copy the file again"
 
 
 def read_number_blocks(
@@ -119,7 +119,7 @@ def read_number_blocks(
             is_empty = False
             yield values
     if is_empty:
-        remedy = "bring the file again"
+        remedy = "copy the file again"
         raise BadInputError(path, "file", found="an empty file", expected=f"{num_columns} columns", remedy=remedy)
 
 
@@ -127,7 +127,7 @@ def _blocks(path: Path, num_columns: int) -> Iterator[bytes]:
     """The file in pieces of whole lines, so that memory does not grow with its length.
 
     Raises:
-        BadInputError: a line longer than a block: what is told of a line needs many times its memory.
+        BadInputError: a line longer than a block, since its check needs many times its memory.
     """
     lines_before = 0
     with path.open("rb") as file:
@@ -146,7 +146,7 @@ def _blocks(path: Path, num_columns: int) -> Iterator[bytes]:
 
 
 def _read_block(block: bytes, num_columns: int, wanted: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """The wanted columns of some lines; None when anything about them is wrong."""
+    """The selected columns of some lines; None if any of them is invalid."""
     characters = np.frombuffer(block, dtype=np.uint8)
     inside = characters > ord(" ")
     before = np.concatenate([[False], inside[:-1]])

@@ -1,8 +1,8 @@
-"""Native video files, read packet by packet: where their clock begins and ends, and whether they are whole.
+"""Native video files, inspected packet by packet: start and end of their clock, and completeness.
 
 A container's time stamps are the recording's clock, with exceptions. A transport or program stream begins at an
 arbitrary stamp, so its zero is where its first stream starts. MP4, FLV and ASF whose decoding begins at 0 while their
-first picture comes later were moved by a writer that knows no negative stamps: that picture is their zero. AVI has no
+first picture comes later were shifted by a writer without negative stamps: that picture is their zero. AVI has no
 stamps of pictures at all, only a place for each, which may be empty: the picture before it stays.
 """
 
@@ -29,7 +29,7 @@ _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,asf,flv,ogg
 _ARBITRARY_ZERO = {"mpegts", "mpeg"}
 # Whose stamps of decoding are stored, so that a writer without negative ones moved all stamps by the decoder's delay.
 _STORED_DECODING_TIME = {"mov", "flv", "asf"}
-# Whose header says how long they are, where it says anything. FFmpeg gives ASF's only of files of the right size.
+# Containers whose header states a length, if any. FFmpeg gives ASF's only of files of the right size.
 _KNOWN_LENGTH = {"mov", "flv", "matroska"}
 _INTERVALS_KEPT = 10_000
 _LONGEST_BLANK_S = 86_400
@@ -48,11 +48,11 @@ class VideoFile:
     """the usual time between two pictures (median)"""
     num_packets: int
     lacking_s: float
-    """how much earlier the data end than the container says"""
+    """time by which the data end before the end that the container states"""
     places_only: bool
-    """whether pictures have places instead of stamps (AVI), so that one stays until the next"""
+    """whether pictures have slots instead of stamps (AVI), so that each is shown until the next"""
     decoder_delay_counts: bool
-    """whether these places are later than the pictures by what the decoder holds back"""
+    """whether these slots are later than the pictures by the decoder's delay"""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
         container = av.open(str(path), options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
     except av.error.FFmpegError as error:
         raise_unreadable(path, error)
-        found = f"something that cannot be opened as a video ({error.strerror})"
+        found = f"a file that cannot be opened as a video ({error.strerror})"
         raise BadInputError(path, "file", found=found, expected="a whole video", remedy=REPLACE) from None
     with container:
         streams = [item for item in container.streams.video if not item.disposition & Disposition.attached_pic]
@@ -115,7 +115,7 @@ class _Packets:
         self.last = shown if self.last is None else max(self.last, shown)
 
     def reach(self, packet: Any) -> None:
-        """Note how far any stream of the file goes."""
+        """Update the latest time of any stream of the file."""
         if packet.pts is not None:
             self.furthest_s = max(self.furthest_s, (packet.pts + packet.duration) * packet.time_base)
 
@@ -130,7 +130,7 @@ class _Packets:
 
 
 def inspect_video(path: Path | str) -> VideoFile:
-    """The clock and the length of a video, read from its packets rather than believed.
+    """Clock and length of a video, measured from its packets instead of taken from the header.
 
     Raises:
         BadInputError: no video, no picture, no known codec, a broken container, or no time stamps to tell the rate by.
@@ -177,10 +177,10 @@ def inspect_video(path: Path | str) -> VideoFile:
 def _lacking_s(
     names: set[str], container: Any, stream: Any, packets: _Packets, indexed: int, interval_s: Fraction
 ) -> Fraction:
-    """Time by which the packets end before the container's stated end; below 0 where they go on."""
+    """Time from the end of the packets to the end that the container states; negative where packets go on."""
     if "avi" in names:
         return Fraction((stream.frames - 1 - (packets.last or 0)) * stream.time_base)
-    # An MP4's index, unlike its count of frames, knows of an edit list that hides the end.
+    # An MP4's index, unlike its count of frames, respects an edit list that hides the end.
     if promised := indexed if "mov" in names and indexed else stream.frames:
         return (promised - packets.count) * interval_s
     if container.duration and names & _KNOWN_LENGTH:
@@ -189,7 +189,7 @@ def _lacking_s(
 
 
 def _last_place(path: Path, stream: int) -> int:
-    """The number of the last place of an AVI's stream, empty or not, by the index at its end; -1 without one."""
+    """Number of the last slot of an AVI's stream, empty or not, from the index at its end; -1 without one."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         index = data.rfind(b"idx1")
         if index < 0:
@@ -222,15 +222,15 @@ def _zero_s(names: set[str], container: Any, stream: Any, packets: _Packets) -> 
 
 
 def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
-    """Refuse a video whose data end before its container says, or whose stamps leave more than a day without a picture.
+    """Refuse a video that is shorter than its container states, or with more than a day between two pictures.
 
     Raises:
-        BadInputError: as said.
+        BadInputError: in either case.
     """
     if video.lacking_s > length_tolerance_s:
         end_s = float(video.end_s - video.zero_s)
         found = f"{video.num_packets} frames, which end at {end_s:.1f} s"
-        expected = f"{video.lacking_s:.1f} s more, as the container says (the file is cut off)"
+        expected = f"{video.lacking_s:.1f} s more, as the container states (the file is cut off)"
         raise BadInputError(video.path, "length", found=found, expected=expected, remedy=REPLACE)
     blank_s = float(video.end_s - video.zero_s - video.num_packets * video.interval_s)
     if blank_s > _LONGEST_BLANK_S:

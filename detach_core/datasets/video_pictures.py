@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detach_core.datasets.video_files import REPLACE, VideoFile, open_video
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.motion import Fit, fit_picture
+from detach_core.signals.motion import Fit, fit_picture, rgb_of_planar
 
 _SQUARE = "write it with square pixels, e.g. by ffmpeg -i video.mp4 -vf setsar=1 square.mp4"
 
@@ -33,7 +33,7 @@ _ROUNDING = 0.01
 
 @dataclass(frozen=True)
 class Orientation:
-    """Orientation that makes a stored picture upright: rows and columns exchanged first, then each mirrored or not."""
+    """Transformation of a stored picture to upright: transposition first, then mirroring of either axis."""
 
     transposed: bool = False
     rows_mirrored: bool = False
@@ -59,10 +59,10 @@ class Orientation:
 
 
 def orientation_of(matrix: bytes | None) -> Orientation:
-    """The orientation that a display matrix (nine int32 in the machine's order, FFmpeg's DISPLAYMATRIX) asks for.
+    """The orientation in a display matrix (nine int32 in native byte order, FFmpeg's DISPLAYMATRIX).
 
     Raises:
-        ValueError: it asks for an angle that is no multiple of 90 degrees.
+        ValueError: its angle is no multiple of 90 degrees.
     """
     if matrix is None:
         return Orientation()
@@ -73,7 +73,7 @@ def orientation_of(matrix: bytes | None) -> Orientation:
         return Orientation(False, rows_mirrored=d < 0, columns_mirrored=a < 0)
     if max(abs(a), abs(d)) <= _ROUNDING * across:
         return Orientation(True, rows_mirrored=b < 0, columns_mirrored=c < 0)
-    raise ValueError(f"a picture to be slanted by the matrix {a / 65536:g} {b / 65536:g} {c / 65536:g} {d / 65536:g}")
+    raise ValueError(f"a picture to be sheared by the matrix {a / 65536:g} {b / 65536:g} {c / 65536:g} {d / 65536:g}")
 
 
 class PictureFitter:
@@ -149,7 +149,7 @@ _STAMPS = "write it with increasing stamps, e.g. by ffmpeg -i video -fflags +gen
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture (PyAV), the second of the recording that it shows, and its stream's pixel aspects.
+    """A decoded picture (PyAV), its time in seconds of the recording, and its stream's pixel aspects.
 
     `aspect` is the width over the height of a stored pixel.
     """
@@ -178,13 +178,13 @@ class PictureCount:
 
     @property
     def rate_hz(self) -> float:
-        """Pictures per second from the first to the last; 0 of a single one."""
+        """Pictures per second from the first to the last; 0 for a single one."""
         if self.first_s is None or self.last_s is None or self.last_s <= self.first_s:
             return 0.0
         return float((self.shown - 1) / (self.last_s - self.first_s))
 
     def add(self, time_s: Fraction, longest_s: Fraction) -> None:
-        """Count a picture that is shown, as one behind a gap where the last is longer ago than `longest_s`."""
+        """Count a shown picture; it follows a gap if the last is more than `longest_s` earlier."""
         self.shown += 1
         if self.first_s is None or self.last_s is None:
             self.first_s = time_s
@@ -198,11 +198,11 @@ class PictureCount:
 def read_pictures(
     video: VideoFile, count: PictureCount, *, offset_s: Fraction = Fraction(0), back_s: float
 ) -> Iterator[Picture]:
-    """The whole pictures of `video` with increasing times, on the recording's clock moved by `offset_s`.
+    """The undamaged pictures of `video` with increasing times, on the recording's clock, shifted by `offset_s`.
 
     Args:
         video: the file.
-        count: told of every picture.
+        count: counts every picture.
         offset_s: added to every stamp.
         back_s: how far a stamp may go back; such pictures are left out and counted.
 
@@ -223,7 +223,7 @@ def read_pictures(
             count.add(time_s, longest_s)
             yield Picture(frame, time_s, aspect.of(frame))
         if count.shown == 0:
-            found = f"no picture that decodes{damage.reason}"
+            found = f"no picture that can be decoded{damage.reason}"
             raise BadInputError(video.path, "video stream", found=found, expected="pictures", remedy=REPLACE)
 
 
@@ -236,7 +236,7 @@ def _check_order(path: Path, count: PictureCount, back: float, back_s: float) ->
 
 
 class _PixelAspect:
-    """Width over height of a stored pixel; the container's word counts for frames of the size that it announces."""
+    """Width over height of a stored pixel; the container's value applies to frames of the size that it states."""
 
     def __init__(self, stream: Any) -> None:
         self._context = stream.codec_context
@@ -251,7 +251,7 @@ class _PixelAspect:
 
 
 class _Clock:
-    """When decoded frames are shown, in seconds of the recording."""
+    """Display times of decoded frames, in seconds of the recording."""
 
     def __init__(self, video: VideoFile, stream: Any, offset_s: Fraction) -> None:
         self._video, self._context = video, stream.codec_context
@@ -259,7 +259,7 @@ class _Clock:
         self._last_s: Fraction | None = None
 
     def time_of(self, frame: Any) -> Fraction:
-        """By the frame's stamp, else the place of the packet that completed it, else an interval after the last."""
+        """Time of the frame: its stamp, else the slot of its last packet, else an interval after the last frame."""
         time_s: Fraction
         if frame.pts is not None and not self._video.places_only:
             time_s = frame.pts * self._tick_s + self._shift_s
@@ -277,7 +277,7 @@ class _Clock:
 
 
 class _Damage:
-    """Which frames are whole: neither damaged nor, since the last key picture, predicted from what is."""
+    """Damage of decoded frames: a frame is intact if neither it nor one since the last key picture is damaged."""
 
     def __init__(self, count: PictureCount, *, trusted: bool) -> None:
         self._count, self._broken, self._begun = count, not trusted, trusted
@@ -285,21 +285,21 @@ class _Damage:
         self.reason = ""
 
     def of_packet(self, packet: Any) -> None:
-        """Distrust what comes of a packet that its container calls damaged (a transport stream's lost parts)."""
+        """Mark the output of a packet that its container flags as corrupt (losses in a transport stream) as damaged."""
         if packet.is_corrupt:
             self._broken = True
             if packet.pts is not None:
                 self._stamps.add(packet.pts)
 
     def of_error(self, error: Exception, *, begun: bool) -> None:
-        """Distrust what follows a packet that does not decode; before the first picture it is only a late start."""
+        """Mark what follows an undecodable packet as damaged; before the first picture this is only a late start."""
         self.reason = f" ({getattr(error, 'strerror', error)})"
         if begun:
             self._broken = True
             self._count.damaged += 1
 
     def is_whole(self, frame: Any) -> bool:
-        """Whether the frame may be shown; else it is counted, unless no key picture has come yet."""
+        """Whether the frame is undamaged; a damaged one is counted if a key picture has already been decoded."""
         key = frame.key_frame or frame.pict_type in (PictureType.NONE, PictureType.I)
         if frame.is_corrupt or frame.pts in self._stamps:
             self._stamps.discard(frame.pts)
@@ -329,7 +329,7 @@ def _decode(container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:
 def with_held(
     pictures: Iterable[Picture], *, interval_s: Fraction, end_s: Fraction
 ) -> Iterator[tuple[Fraction, Picture]]:
-    """(time, picture): each at its own time and, where places behind it are empty, again at the last of these.
+    """(time, picture): each at its own time and, if empty slots follow it, again at the last of these.
 
     Args:
         pictures: of a container of places (AVI).
@@ -344,3 +344,25 @@ def with_held(
         last = picture
     if last is not None and end_s - last.time_s > interval_s * 3 / 2:
         yield end_s, last
+
+
+@dataclass
+class WorkingRows:
+    """The rows of a recording's working video, and meanwhile in `picture_s` (F,) when each row's picture was taken."""
+
+    fitter: PictureFitter
+    picture_s: NDArray[np.float64]
+
+    def of(self, pictures: Iterable[tuple[Picture, int]]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """A row, rgb (H, W, 3) and luma (2H, 2W), for each tick of (picture, ticks); each picture is scaled once."""
+        done = 0
+        scaled: Picture | None = None
+        for picture, ticks in pictures:
+            if picture is not scaled:
+                planar = self.fitter(picture)
+                row = rgb_of_planar(planar, self.fitter.image_px), planar[: 2 * self.fitter.image_px[1]]
+                scaled = picture
+            self.picture_s[done : done + ticks] = float(picture.time_s)
+            done += ticks
+            for _ in range(ticks):
+                yield row

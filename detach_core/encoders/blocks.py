@@ -1,4 +1,4 @@
-"""Building blocks of encoders: network sizes, frozen and momentum copies, a learned temperature, joined halves."""
+"""Building blocks of encoders: network sizes, frozen and momentum encoders, learned temperature, joined halves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def for_size(size: str, *, small: Widths, paper: Widths) -> Widths:
 
 
 class FrozenEncoder(nn.Module):
-    """`encoder` in evaluation mode for good: `train()` of a parent does not reach it.
+    """Permanently frozen `encoder` in evaluation mode: `train()` of a parent does not affect it.
 
     Note (differs from paper): the authors freeze the parameters but leave BatchNorm in training mode.
     """
@@ -40,7 +40,7 @@ class FrozenEncoder(nn.Module):
         self.encoder = encoder.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """Nothing: a frozen encoder stays in evaluation mode."""
+        """No effect: a frozen encoder stays in evaluation mode."""
         del mode
         return self
 
@@ -76,7 +76,7 @@ class MomentumEncoder(nn.Module):
             slow.mul_(momentum).add_(fast, alpha=1.0 - momentum)
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode reaches BatchNorm alone."""
+        """Training mode for BatchNorm alone."""
         super().train(False)
         self.training = mode
         for module in self.encoder.modules():
@@ -97,7 +97,7 @@ def share_of_start_left(momentum: float, steps: int) -> float:
 
 
 def momentum_for(momentum: float, steps: int, left_at_most: float | None) -> float:
-    """`momentum`, lowered where `steps` would leave more than `left_at_most` of the start; None: as it is.
+    """`momentum`, lowered where `steps` would leave more than `left_at_most` of the start; None: unchanged.
 
     Raises:
         ValueError: if `left_at_most` is outside (0, 1).
@@ -134,7 +134,7 @@ class LearnedTemperature(nn.Module):
 
     @torch.no_grad()
     def keep_within_bounds(self) -> None:
-        """Put the logarithm back where a step has left the bounds, so that its gradient does not vanish there."""
+        """Clamp the logarithm after a step, so that its gradient does not vanish outside the bounds."""
         self.logarithm.clamp_(math.log(self.smallest), 0.0)
 
 

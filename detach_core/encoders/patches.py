@@ -25,7 +25,7 @@ class PatchGrid:
     patch_width: int
 
     def __post_init__(self) -> None:
-        """Refuse what has no patches."""
+        """Refuse a grid without patches."""
         if min(self.colours, self.height, self.width, self.patch_height, self.patch_width) < 1:
             raise ValueError(f"all sizes of a grid must be at least 1, got {self}")
 
@@ -41,7 +41,7 @@ class PatchGrid:
 
     @property
     def patch_size(self) -> int:
-        """Numbers in a patch."""
+        """Number of values in a patch."""
         return self.colours * self.patch_height * self.patch_width
 
     def cut(self, pictures: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class PatchGrid:
         return cells.permute(0, 2, 4, 1, 3, 5).reshape(len(pictures), self.num_patches, self.patch_size)
 
     def real(self) -> Tensor:
-        """Mask of numbers that come from the picture and not from the filling: (num_patches, patch_size)."""
+        """Mask of values that belong to the picture and not to the padding: (num_patches, patch_size)."""
         return self.cut(torch.ones(1, self.colours, self.height, self.width))[0] > 0
 
 
@@ -137,7 +137,7 @@ TOKEN_SCALE = 0.02
 
 
 class TransformerLayer(nn.Module):
-    """Attention and a feed-forward network, each behind a LayerNorm of its own for every kind of input."""
+    """Attention and a feed-forward network, each after a LayerNorm that is separate for every kind of input."""
 
     def __init__(self, *, width: int, heads: int, kinds: Sequence[str]) -> None:
         """Args: width: of a token; heads: of the attention; kinds: names of the sets of LayerNorms.
@@ -172,7 +172,7 @@ class TransformerLayer(nn.Module):
 
 
 class PatchEncoder(nn.Module):
-    """The layers of one modality alone: patches, their places and a token of the modality -> (B, K, width)."""
+    """The layers of one modality alone: patches, their positions and a token of the modality -> (B, K, width)."""
 
     position: Tensor
 
@@ -200,7 +200,7 @@ class PatchEncoder(nn.Module):
 
 
 class JointEncoder(nn.Module):
-    """Layers for tokens of any modality, alone or together; each kind of input has LayerNorms of its own."""
+    """Layers for tokens of any modality, alone or together, with separate LayerNorms for each kind of input."""
 
     def __init__(self, *, width: int, heads: int, layers: int, kinds: Sequence[str]) -> None:
         """Args: width: of a token; heads, layers: of the Transformer; kinds: names of the sets of LayerNorms.
@@ -221,14 +221,14 @@ class JointEncoder(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Uniform weights by fan-in and fan-out, no bias: as masked autoencoders start."""
+    """Initialisation of masked autoencoders: uniform weights by fan-in and fan-out, zero bias."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
 
 
 class PatchDecoder(nn.Module):
-    """A small Transformer over the encoded visible tokens and a learned token at each hidden place.
+    """A small Transformer over the encoded visible tokens and a learned token at each hidden position.
 
     Note (differs from the official code): tokens are not put back into the order of the picture. Their places are in
     their positions, and nothing else in a Transformer depends on the order. The last layer asks for hidden places only,

@@ -69,7 +69,7 @@ class StackedConvGru(nn.Module):
 
 
 def convolved_length(length: int, *, adaptive: bool) -> int:
-    """Steps that are left of `length` samples; `adaptive` counts those that enter the last pooling."""
+    """Number of steps left of `length` samples; `adaptive` counts those that enter the last pooling."""
     for index, kernel in enumerate(KERNELS):
         length = max(length - (kernel - 1) * DILATION, 0)
         if not (adaptive and index == len(KERNELS) - 1):
@@ -97,7 +97,7 @@ def pad_to(sensor: Tensor, length: int) -> Tensor:
 
 
 def time_deviation(steps: Tensor) -> float:
-    """Mean standard deviation over time of (B, steps, channels): 0 when no time is left for a recurrent network."""
+    """Mean standard deviation over time of (B, steps, channels): 0 if a recurrent network has no time to use."""
     return float(steps.detach().std(dim=1, correction=0).mean())
 
 
@@ -112,7 +112,7 @@ STEPS = 4
 
 @dataclass(frozen=True)
 class ChannelWiseWidths:
-    """Channels after each convolution, and numbers that stand for a sensor channel in the end."""
+    """Channels after each convolution, and the number of final features per sensor channel."""
 
     convolutions: tuple[int, int, int]
     feature: int
@@ -124,7 +124,7 @@ CHANNEL_WISE_SMALL = ChannelWiseWidths(convolutions=(16, 32, 32), feature=32)
 
 
 class ChannelWiseCnn(nn.Module):
-    """(B, C, L) -> (B, C * width): the same convolutions over time for every channel, then its few steps projected."""
+    """(B, C, L) -> (B, C * width): convolutions over time shared by all channels, then a projection of the steps."""
 
     def __init__(self, *, channels: int, size: Size) -> None:
         """Args: channels: of a window, of any length; size: of the networks.

@@ -104,7 +104,7 @@ class CnnGru(nn.Module):
 
 
 def convolved_length(length: int) -> int:
-    """Steps that are left of `length` samples before the adaptive pooling; below 1 when there are none."""
+    """Number of steps left of `length` samples before the adaptive pooling; below 1 if there are none."""
     for index, kernel in enumerate(CNN_GRU_KERNELS):
         length -= (kernel - 1) * CNN_GRU_DILATION
         if index < 2:
@@ -307,7 +307,7 @@ class ActivationVector(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, sensor: Tensor) -> None:
-        """Take mean and std from windows (N, C, L) in normal form, for modes that split.json has none of."""
+        """Compute mean and std from windows (N, C, L) in normal form, for modes that split.json does not cover."""
         intensity = self.intensity(sensor)
         self.mean.copy_(intensity.mean(dim=0))
         self.std.copy_(intensity.std(dim=0, correction=0))

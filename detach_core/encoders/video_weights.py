@@ -1,4 +1,4 @@
-"""Start of a video network: the shared trunk from nothing, or from a weight file of the user's (`video.init`).
+"""Initial weights of a video network: random, or from a weight file of the user's (`video.init`).
 
 In training the start is first described: what the file holds goes into the settings, so that a checkpoint is rebuilt
 without the file and no table shows where it lay.
@@ -66,7 +66,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Kind:
-    """A network of torchvision: its name for readers, the width of its feature, where its classifier hangs."""
+    """A network of torchvision: its display name, the width of its feature, the attribute of its classifier."""
 
     label: str
     width: int
@@ -224,13 +224,13 @@ def _load(path: Path) -> dict[str, Tensor]:
             or tensor.device.type != "cpu"
             or tensor.nbytes > tensor.untyped_storage().nbytes()
         ):
-            found, expected = "a tensor of more numbers than it holds", "every number of it"
+            found, expected = "a tensor of more numbers than its storage holds", "every number of it"
             raise _refused(path, f"`{str(key)[:100]}`", found=found, expected=expected)
     return {str(key): tensor for key, tensor in loaded.items()}
 
 
 def _check_packing(path: Path) -> None:
-    """Refuse a zip that unpacks to more than it is: torch packs nothing, so that only a bomb does."""
+    """Refuse a compressed zip: torch stores weights uncompressed, so that only a decompression bomb is compressed."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -240,7 +240,7 @@ def _check_packing(path: Path) -> None:
 
 
 def _tell(path: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
-    """Network of the keys, and the prefix before its own names."""
+    """Network to which the keys belong, and their common prefix."""
     for network, signature in _SIGNATURES.items():
         for key in sorted(tensors, key=len):
             if key == signature or key.endswith(f".{signature}"):
@@ -250,7 +250,7 @@ def _tell(path: Path, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
 
 
 def _first_length(tensor: Tensor | None) -> int:
-    """Number of rows; 1 where there are none to count, which the check of shapes then refuses."""
+    """Number of rows; 1 for a tensor without rows, which the check of shapes then refuses."""
     return tensor.shape[0] if tensor is not None and tensor.ndim else 1
 
 
@@ -296,7 +296,7 @@ DIGITS = 12
 
 
 def described_start(start: VideoStartSettings, *, size: Size) -> VideoStartSettings:
-    """The start with what its weight file holds, and the file's name in place of its path.
+    """The start with the content of its weight file, and the file's name instead of its path.
 
     Raises:
         BadInputError: the weight file is refused.
@@ -307,12 +307,12 @@ def described_start(start: VideoStartSettings, *, size: Size) -> VideoStartSetti
 
 
 def without_path(start: VideoStartSettings) -> VideoStartSettings:
-    """A described start as a checkpoint keeps it."""
+    """A described start as stored in a checkpoint."""
     return start if start.weights is None else replace(start, weights=replace(start.weights, path=None))
 
 
 def build_trunk(start: VideoStartSettings, *, dim: int, size: Size, time_average: TimeAverage) -> tuple[nn.Module, str]:
-    """The network that `start` names, with its weights where a path leads to them; and in words where it started.
+    """The network that `start` names, with the weights of its file if any, and a description of its start.
 
     Args:
         start: described or not; described and without a path, the weights come from a checkpoint.
@@ -347,7 +347,7 @@ def _described(path: str, weights: VideoWeights) -> VideoStartSettings:
 
 
 def _load_weights(network: nn.Module, weights: VideoWeights, *, dim: int) -> None:
-    """Put the weights in; what stays as it was made is the layer to the feature, where the file has none that fits."""
+    """Load the weights; the layer to the feature keeps its initial ones if the file has none that fit."""
     if weights.network == TRUNK:
         given = {key: value for key, value in weights.tensors.items() if weights.width == dim or not _is_last(key)}
     else:
@@ -360,6 +360,6 @@ def _is_last(key: str) -> bool:
 
 
 def _words(name: str, weights: WeightFile, dim: int) -> str:
-    # Of a trunk, the last layer fits one width: what has another starts with a layer of its own, and says so.
+    # Of a trunk, the last layer fits one width: another width starts with a new layer, as the start describes.
     anew = ", projection anew" if weights.network == TRUNK and weights.width != dim else ""
     return f"{name} (sha256 {weights.sha256[:DIGITS]}{anew})"

@@ -39,7 +39,7 @@ PICTURES = frozenset({FRAMES, MEAN_FRAME, MOTION})
 
 @dataclass(frozen=True)
 class MapNetwork:
-    """A network with a feature map, and how its method calls it on a batch."""
+    """A network with a feature map, and the function that calls it on a batch."""
 
     encoder: SpatialCnn2d | TemporalCnn3d
     call: Callable[[WindowBatch], object]
@@ -59,7 +59,7 @@ class MapNetwork:
         )
 
     def _span(self, num_steps: int, num_motion: int) -> NDArray[np.int64]:
-        """(T, 2) which of the `num_motion` steps between frames, [first, stop), each of the map's steps is of."""
+        """(T, 2) span [first, stop) of the `num_motion` steps between frames that each of the map's steps covers."""
         if isinstance(self.encoder, SpatialCnn2d):
             return np.array([[0, num_motion]], dtype=np.int64)
         # Half the distance of two centres to either side, which leaves no step out and none twice.
@@ -134,7 +134,7 @@ Change = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class OnMotion:
-    """Overlap of a window's map with motion: share of its mass on moving pixels, and whether its peak is one."""
+    """Overlap of a window's map with motion: mass on moving pixels, and whether its peak is one."""
 
     share: float
     peak: bool

@@ -20,7 +20,7 @@ Found = Metrics | Embeddings | Assignments | NegativePairs
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Everything that was read.
+    """All artifacts that were read.
 
     Attributes:
         found: by kind, dataset, split, name and seed.
@@ -68,7 +68,7 @@ HOLDS, DOES_NOT_HOLD, UNDECIDED = "holds", "does not hold", "undecided"
 
 @dataclass(frozen=True)
 class Line:
-    """A claim's value for one dataset and, where it has them, one protocol and one variant that it is held against.
+    """A claim's value for one dataset and, if it has them, one protocol and one compared variant.
 
     Attributes:
         estimate: value and interval; None where the data say nothing about the claim, `note` says why.
@@ -85,7 +85,7 @@ class Line:
 
 
 def verdict(estimate: Estimate, threshold: float, *, below: bool) -> str:
-    """The interval decides: a claim holds where it lies wholly on the claimed side of the threshold.
+    """Verdict from the interval: a claim holds if it lies wholly on the claimed side of the threshold.
 
     Args:
         estimate: value and interval.

@@ -40,7 +40,7 @@ def exceeds(claim: Claim[ExceedsSettings], dataset: str, artifacts: Artifacts) -
 
 
 def ablation(claim: Claim[AblationSettings], dataset: str, artifacts: Artifacts) -> Iterator[Line]:
-    """As `exceeds`, times the sign of the paper's own difference; nothing where the paper prints none."""
+    """As `exceeds`, times the sign of the paper's own difference; no line where the paper prints none."""
     ours = published_metrics(claim.settings.table, claim.settings.variant, dataset)
     for other in claim.settings.over:
         theirs = published_metrics(claim.settings.table, other, dataset)

@@ -116,7 +116,7 @@ def over_kmeans(claim: Claim[OverKmeansSettings], dataset: str, artifacts: Artif
 
     def on_input(split: str) -> list[tuple[Assignments, Labels]]:
         stage_ones = artifacts.of("assignments", dataset, split, claim.settings.spatial)
-        # The input knows no training seed.
+        # The input does not depend on the training seed.
         theirs = input_clusters(windows, artifacts.split(dataset, split), stage_ones[0], activation)
         return [(one, theirs) for one in stage_ones]
 

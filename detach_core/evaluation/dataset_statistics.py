@@ -24,7 +24,7 @@ _TWO_STATES = re.compile(r"logic|0/1|open|closed|on/off|state|bool", re.IGNORECA
 
 
 def sensor_types(names: Sequence[str], units: Sequence[str]) -> dict[str, int]:
-    """Kind of sensor -> how many; the three axes of an accelerometer are one sensor."""
+    """Kind of sensor -> number of sensors; the three axes of an accelerometer are one sensor."""
     sensors = {(_kind(name, unit), _sensor_name(name, unit)) for name, unit in zip(names, units, strict=True)}
     counts = Counter(kind for kind, _ in sensors)
     order = ("logic switch", "accelerometer", "logic motion sensor", "other sensor")

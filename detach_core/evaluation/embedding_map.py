@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from detach_core.contracts.windows import Windows
 
@@ -75,14 +75,14 @@ def embedding_map(features: Features, *, perplexity: float) -> Plane:
 def alike_neighbours(
     features: Features, group: NDArray[np.integer[Any]], apart: NDArray[np.integer[Any]], *, neighbours: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) share of each row's nearest neighbours that are of its group, and the share expected of any neighbours.
+    """(N,) share of each row's nearest neighbours in its own group, and the share expected of random neighbours.
 
     Args:
         features: (N, D).
         group: (N,) what must be alike.
         apart: (N,) rows with the same number are no neighbours: windows of one gesture overlap, and would find each
             other in any features.
-        neighbours: how many are asked, and all that are as near as the last; fewer where there are fewer, NaN where
+        neighbours: how many are compared, and all that are as near as the last; fewer where there are fewer, NaN where
             there are none.
     """
     rows = _unit_rows(features)
@@ -101,7 +101,7 @@ def alike_neighbours(
 
 
 def num_equal(features: Features) -> NDArray[np.int64]:
-    """(N,) how many windows have a row's feature, itself among them."""
+    """(N,) number of windows with the same feature as each row's, itself included."""
     _, kind, count = np.unique(_unit_rows(features).round(6), axis=0, return_inverse=True, return_counts=True)
     return np.asarray(count, dtype=np.int64)[kind.reshape(-1)]
 
@@ -119,7 +119,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 class Pictures:
-    """Frames and changes of single windows, read from the shards when asked for."""
+    """Frames and changes of single windows, read from the shards on demand."""
 
     def __init__(self, windows: Windows) -> None:
         """Args: windows: those of a dataset; their shards must be there."""
@@ -138,7 +138,7 @@ class Pictures:
 
 
 def brightness_change(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(F - 1, H, W) grey levels by which each pixel differs from its last frame, beyond what the whole picture does.
+    """(F - 1, H, W) change in grey levels of each pixel from the last frame, beyond that of the whole picture.
 
     The picture's median change is taken off: the camera's exposure moves nothing.
     """
@@ -156,7 +156,7 @@ def grey_levels(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
 Values = NDArray[np.float64]
 
 
-# Below this range, relative to its largest value, a map says nothing of places.
+# Below this range, relative to its largest value, a map is constant.
 _FLAT = 1e-6
 
 
@@ -177,7 +177,7 @@ def enlarge(cells: Values, rows: Values, columns: Values) -> Values:
 
 
 def shrink(picture: Values, rows: Values, columns: Values) -> Values:
-    """The mean of `picture` (T, H, W) under each cell's weights, (T, h, w): the best map on this grid."""
+    """The mean of `picture` (T, H, W) under each cell's weights, (T, h, w)."""
     total = np.einsum("yi,tyx,xj->tij", rows, picture, columns, optimize=True)
     shrunk: Values = total / np.outer(rows.sum(axis=0), columns.sum(axis=0))
     return shrunk

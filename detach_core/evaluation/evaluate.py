@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detach_core.contracts.embeddings import Embeddings
 from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
@@ -61,6 +64,28 @@ def relabelled(windows: Windows, target: str) -> Windows:
     return replace(windows, label=label, class_names=aspect.names, class_places=blank, class_actions=blank)
 
 
+def null_windows(windows: Windows) -> str:
+    """`drop` if every window of a gesture dataset has a label, since windows without one were dropped; else `keep`."""
+    chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
+    return "drop" if chosen_by_label else "keep"
+
+
+def check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:
+    """Check that the embeddings at `path` are of these windows and of this split.
+
+    Raises:
+        ContractError: they are not.
+    """
+    for field, expected, found in (
+        ("dataset", windows.dataset, embeddings.dataset),
+        ("source", windows.source, embeddings.source),
+        ("split", split.name, embeddings.split),
+        ("sensor", f"{windows.num_windows} rows", f"{len(embeddings.sensor)} rows"),
+    ):
+        if expected != found:
+            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
+
+
 Ids = NDArray[np.int64]
 
 
@@ -81,6 +106,15 @@ class Units:
         return rows
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of every protocol, and the probe that may classify new units: the one of `protocol`."""
+
+    results: dict[str, ProtocolResult]
+    protocol: str
+    probe: Probe
+
+
 def evaluate_protocols(
     windows: Windows,
     split: Split,
@@ -92,8 +126,11 @@ def evaluate_protocols(
     num_inner_folds: int,
     interval: Interval,
     device: torch.device,
-) -> dict[str, ProtocolResult]:
+) -> Evaluation:
     """The metrics of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
+
+    The probe for new units is that of the held-out protocol, fitted on all labelled downstream units; of its draws the
+    first with the commonest choice. Where nothing is held out, one is fitted on all units that `paper` tests.
 
     Args:
         windows: labels, recordings and instances.
@@ -122,14 +159,18 @@ def evaluate_protocols(
     places = [place for protocol, folds in split.protocols.items() for place in _places(protocol, folds, repeats)]
     rows = [units.rows(place.fold.train) for place in places]
     num_classes = len(windows.class_names)
-    if kind == "logistic":
-        inner = [
-            _inner_folds(
-                units, one, num_inner_folds, place.protocol.startswith("by_"), np.random.default_rng([split.seed, 3, k])
+
+    def fit(rows: Sequence[Ids], grouped: Sequence[bool], first: int) -> list[Probe]:
+        """A probe for each set of training rows; its place, from `first` on, draws its inner folds."""
+        if kind == "authors":
+            return fit_authors_probes(
+                units.features, units.label, rows, num_classes=num_classes, seed=split.seed, device=device
             )
-            for k, (one, place) in enumerate(zip(rows, places, strict=True))
+        inner = [
+            _inner_folds(units, one, num_inner_folds, together, np.random.default_rng([split.seed, 3, k]))
+            for k, (one, together) in enumerate(zip(rows, grouped, strict=True), first)
         ]
-        probes = fit_logistic_probes(
+        return fit_logistic_probes(
             [one.features for one in candidates],
             units.label,
             rows,
@@ -139,10 +180,8 @@ def evaluate_protocols(
             class_weights=class_weights,
             device=device,
         )
-    else:
-        probes = fit_authors_probes(
-            units.features, units.label, rows, num_classes=num_classes, seed=split.seed, device=device
-        )
+
+    probes = fit(rows, [_is_held_out(place.protocol) for place in places], 0)
     results = {}
     for protocol in split.protocols:
         draws: dict[int, list[tuple[Fold, Probe]]] = {}
@@ -153,12 +192,29 @@ def evaluate_protocols(
         chosen = [probe for pairs in draws.values() for _, probe in pairs]
         choices = tuple(Choice(one.candidate, one.c, one.inner_loss) for one in chosen if one.c is not None)
         results[protocol] = summarise(predictions, windows.class_names, choices, interval)
-    return results
+    for protocol in filter(_is_held_out, split.protocols):
+        of_draws = [probe for place, probe in zip(places, probes, strict=True) if place.protocol == protocol]
+        return Evaluation(results, protocol, _commonest(of_draws))
+    # A fit of its own: solved together with the others, it would change their last bits.
+    first = next(iter(split.protocols))
+    tested = np.concatenate([fold.test for fold in split.protocols[first]])
+    (whole,) = fit([units.rows(tested)], [False], len(places))
+    return Evaluation(results, first, whole)
+
+
+def _is_held_out(protocol: str) -> bool:
+    return protocol.startswith("by_")
+
+
+def _commonest(probes: Sequence[Probe]) -> Probe:
+    """The first probe of those whose candidate and C most have; of equally common ones the first."""
+    counts = Counter((probe.candidate, probe.c) for probe in probes)
+    return max(probes, key=lambda probe: counts[probe.candidate, probe.c])
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Fold in which a probe is fitted and tested; `draw` also counts the inner folds of a fold that stays."""
+    """Position of a probe: its draw and fold; `draw` also counts the inner folds of a fixed fold."""
 
     protocol: str
     fold: Fold

@@ -8,7 +8,7 @@ the plain bootstrap a class of three has two thirds of it.
 An interval covers the value that the metric has on average over tests of this size, not its limit for a test without
 end: average precision is higher on few units (`docs/statistics.md` has the coverage of both).
 
-One run has a bootstrap over its units alone: what another seed would give is not in it. Several runs have an interval
+One run has a bootstrap over its units alone: the variation between seeds is not in it. Several runs have an interval
 of Student's t around their mean. Its variance adds what units, draws of folds, seeds and splits vary, its degrees of
 freedom are those of Satterthwaite (1946). Drawing three seeds with replacement, as a bootstrap would, leaves a third of
 their variance out and takes the rest for known.
@@ -62,7 +62,7 @@ def resampling_weights(instance: Integers, label: Integers, num_resamples: int, 
 
 
 def instances_of(instance: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First unit of each distinct instance, (M,), and the instance, 0 to M - 1, of each unit, (N,); each -1 is one."""
+    """First unit of each instance, (M,), and the instance, 0 to M - 1, of each unit, (N,); each -1 is an instance."""
     own = np.where(instance >= 0, instance, instance.max() + 1 + np.arange(len(instance)))
     _, first, instance_of_unit = np.unique(own, return_index=True, return_inverse=True)
     return first, instance_of_unit

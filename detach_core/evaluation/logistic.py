@@ -1,4 +1,4 @@
-"""Multinomial logistic regression with an L2 penalty for many training sets and many strengths, solved together.
+"""Multinomial logistic regression with an L2 penalty, solved for many training sets and strengths together.
 
 Minimised is scikit-learn's objective, `C sum_i loss_i + ||W||^2 / 2`, with an intercept that is not penalised. It is
 1-strongly convex in W, so the norm of the gradient bounds the distance of W from the solution.
@@ -130,7 +130,7 @@ class TrainingSets:
 
 
 def build_training_sets(features: Tensor, label: Tensor, rows: Sequence[Tensor]) -> TrainingSets:
-    """The training sets that the `rows` of `features` (N, D) float64 make.
+    """The training sets of the `rows` of `features` (N, D) float64.
 
     Raises:
         ValueError: no rows, or features that are not (N, D) float64.

@@ -1,4 +1,4 @@
-"""Pair similarities and weights of one fixed batch at each snapshot, with the kinds that labels give (Figs. 4 to 6).
+"""Pair similarities and weights of one fixed batch at each snapshot, with the pairs' kinds by label (Figs. 4 to 6).
 
 Labels name the kinds afterwards; they touch no weight.
 """
@@ -44,7 +44,7 @@ class PairKinds:
 
 
 def draw_windows(part: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
-    """`count` different windows of `part`, plainly at random as a training's batch is, or all if it has no more."""
+    """`count` different windows of `part`, drawn uniformly as a training's batch is, or all if it has no more."""
     if count >= len(part):
         return np.sort(part)
     return np.sort(np.random.default_rng(seed).choice(part, count, replace=False))
@@ -75,7 +75,7 @@ def kinds_of_pairs(label: NDArray[np.integer], places: ClassAspect, actions: Cla
 def pairs_over_training(
     method: Detach, batch: WindowBatch, *, trained: Tensors, snapshots: Mapping[int, Tensors]
 ) -> Iterator[PairValues]:
-    """The pairs of `batch` as each of `snapshots` saw them, by rising epoch.
+    """The pairs of `batch` at each of `snapshots`, in order of the epochs.
 
     The encoders behind T work as in training: BatchNorm takes this batch's statistics and dropout is off. Their running
     statistics are those of no data at epoch 0, under which T of any pair is about .95, a figure that no step ever used.

@@ -79,7 +79,7 @@ def _split_metrics(pair: SplitPair, metric: MetricOf) -> SplitMetrics:
 
 @dataclass(frozen=True)
 class SwapTest:
-    """A two-sided p, the smallest one that the test can give, and how many gestures or sequences were swapped."""
+    """A two-sided p, the smallest possible p, and the number of swapped gestures or sequences."""
 
     p: float
     smallest_p: float

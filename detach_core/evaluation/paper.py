@@ -1,4 +1,4 @@
-"""The values that the paper printed, for the `paper_*` columns; they stand in `paper_values.json`."""
+"""Values that the paper printed, for the `paper_*` columns, from `paper_values.json`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def published_metrics(table: str, row: str, dataset: str) -> PublishedMetrics | 
 
 
 def published_statistics(dataset: str) -> dict[str, Any]:
-    """The paper's statistics of a dataset (Table 7, Sec. 4); none of a dataset that the paper does not have."""
+    """The paper's statistics of a dataset (Table 7, Sec. 4); empty for a dataset that the paper does not have."""
     values = paper_values()
     statistics = values["statistics"].get(dataset)
     if statistics is None:

@@ -238,7 +238,7 @@ def fit_authors_probes(
     seed: int,
     device: torch.device,
 ) -> list[Probe]:
-    """One probe of the authors' kind for each set of training `rows`; the same start for each."""
+    """One probe of the authors' kind for each set of training `rows`, all with the same initial weights."""
     values = torch.as_tensor(features, dtype=torch.float64, device=device)
     label_tensor = torch.as_tensor(label, device=device)
     mean, std = torch.zeros_like(values[0]), torch.ones_like(values[0])

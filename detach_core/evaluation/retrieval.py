@@ -1,4 +1,4 @@
-"""Retrieval across modalities: tasks, ranks, recall, chance, and the best that any embedding can reach.
+"""Retrieval across modalities: tasks, ranks, recall, chance level, and upper bound for any embedding.
 
 Rows are queries, columns the gallery, rank 1 is the best. A weighting (B, Q) says how often each of B resamples has
 each of Q queries, as in `metrics.py`; ones give the plain value. The gallery is the same in every resample.
@@ -185,12 +185,12 @@ class Task:
 
     @cached_property
     def gallery(self) -> NDArray[np.int64]:
-        """(M,) how many windows each query's gallery has."""
+        """(M,) number of windows in each query's gallery."""
         return np.asarray((~self.left_out).sum(axis=1))
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """MetricSummary -> what a random order is expected to give; the same in both directions."""
+        """Metric -> its expectation under a random order, the same in both directions."""
         num_relevant = (self.relevant & ~self.left_out).sum(axis=1)
         recalls = {name: chance_recall(num_relevant, self.gallery, k) for name, k in RECALLS.items()}
         return recalls | {"median_rank": chance_median_rank(num_relevant, self.gallery)}
@@ -218,7 +218,7 @@ def tasks_of(label: Integers, recording: Integers, start_s: Values, window_s: fl
 
 
 def best_ranks(task: Task, equal: NDArray[np.integer], direction: str) -> Values:
-    """(M,) each query's rank in the best search that is possible where windows have equal sensors.
+    """(M,) best possible rank of each query, given that some windows have equal sensors.
 
     By the sensors, equal windows order the videos alike, so only one of their videos comes first, one second and so on;
     at level `class` it is best to begin with a video of their commonest class. By the video, the sensors of equal
@@ -251,7 +251,7 @@ def best_ranks(task: Task, equal: NDArray[np.integer], direction: str) -> Values
 
 
 def ceiling(task: Task, equal: NDArray[np.integer], direction: str) -> dict[str, float]:
-    """MetricSummary -> the best that any embedding can reach, by `best_ranks`."""
+    """Metric -> upper bound for any embedding, from `best_ranks`."""
     rank = best_ranks(task, equal, direction)
     once = np.ones((1, len(rank)))
     recalls = {name: float(recall_at(rank, k, once)[0]) for name, k in RECALLS.items()}

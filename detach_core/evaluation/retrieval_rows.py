@@ -1,4 +1,4 @@
-"""Searched splits and seeds -> one row for each method and task: means, and intervals of the means."""
+"""Rows of the retrieval table: means over splits and seeds for each method and task, with their intervals."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from detach_core.settings.base import Label, Name, Names, Range, Settings, Share, from_plain
-from detach_core.settings.shared import Form, MachineSettings
+from detach_core.settings.shared import Candidate, Form, MachineSettings
 
 ClassWeights = Literal["none", "fit", "fit_and_choice"]
 Half = Literal["spatial", "temporal", "shared"]
@@ -36,13 +36,33 @@ class ProbeSettings(Settings):
     c: Annotated[tuple[Annotated[float, Range(gt=0)], ...], Range(min_length=1)] = (0.01, 0.1, 1.0, 10.0, 100.0)
     """inverse strengths of regularisation to try"""
     class_weights: ClassWeights = "fit_and_choice"
-    """whether classes count alike, whatever their units' number: in the fit, and in the choice of C too"""
+    """whether classes have equal weight, whatever their number of units: in the fit, and in the choice of C too"""
     inner_folds: Annotated[int, Range(ge=2, le=20)] = 3
     """folds of the choice of C inside probe-train"""
     bootstrap: Annotated[int, Range(ge=1, le=1_000_000)] = 1000
     """resamples of the intervals"""
     confidence: Annotated[float, Range(gt=0.5, lt=1)] = 0.95
     """coverage of the intervals"""
+
+
+@dataclass(frozen=True)
+class LabelCurveSettings(Settings):
+    """Probes that are fitted on few labelled gestures (or sequences) of each class."""
+
+    counts: Annotated[tuple[Annotated[int, Range(ge=1)], ...], Range(min_length=1)] = (1, 2, 3, 5)
+    """labelled gestures of each class; all of them come last in any case"""
+    draws: Annotated[int, Range(ge=1, le=1000)] = 10
+    """draws of the gestures"""
+    c: Annotated[float, Range(gt=0)] = 1.0
+    """inverse strength of regularisation: fixed, as one gesture of each class leaves nothing to choose it by"""
+
+
+@dataclass(frozen=True)
+class LabelCurveJob(MachineSettings):
+    """A label curve as its stage gets it; the probe's intervals and class weights hold for it too."""
+
+    probe: ProbeSettings = ProbeSettings()
+    curve: LabelCurveSettings = LabelCurveSettings()
 
 
 @dataclass(frozen=True)
@@ -54,15 +74,15 @@ class HalfSettings(Settings):
     half: Half
     """where, or how; shared: what meets the video, where that is not what is probed"""
     target: Target
-    """what the probe tells: a part of the class's name"""
+    """target of the probe: a part of the class's name"""
 
 
 @dataclass(frozen=True)
 class ProbeJob(MachineSettings):
-    """A probe as its stage gets it; what each candidate of the search changes, first nothing."""
+    """Settings of stage `probe`: the probe, and the changes of each candidate, the unchanged run first."""
 
     probe: ProbeSettings = ProbeSettings()
-    candidates: tuple[dict[str, Any], ...] = ({},)
+    candidates: tuple[Candidate, ...] = ({},)
     half: Half | None = None
     target: Target = "class"
     variant: Name | None = None
@@ -71,14 +91,14 @@ class ProbeJob(MachineSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedJob(MachineSettings):
-    """An embedding of all windows as its stage gets it."""
+    """Settings of stage `embed`."""
 
     variant: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalJob(IntervalSettings):
-    """Retrieval as its stage gets it: the input form of each variant's sensor windows."""
+    """Settings of stage `retrieval`: the input form of each variant's sensor windows."""
 
     forms: dict[str, Form]
 
@@ -88,7 +108,7 @@ class MapsSettings(Settings):
     """Windows and networks of the activation maps."""
 
     baseline: Name
-    """variant whose video map stands beside"""
+    """variant whose video map is shown for comparison"""
     moving: Annotated[float, Range(gt=0, le=255)]
     """change of brightness from which a pixel moves (grey levels)"""
     classes: dict[Name, Annotated[tuple[Label, ...], Range(min_length=1, max_length=6)]]
@@ -100,13 +120,13 @@ class AnalysisSettings(Settings):
     """Measurements of trained networks behind the figures."""
 
     pair_windows: Annotated[int, Range(ge=8, le=4096)]
-    """windows whose pairs are looked at, the same for every run"""
+    """windows whose pairs are analysed, the same for every run"""
     maps: MapsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class NegativePairsJob(MachineSettings):
-    """Pair similarities and weights as their stage gets them: shares of the epochs, and windows of the batch."""
+    """Settings of stage `negative_pairs`: shares of the epochs, and number of windows of the batch."""
 
     variant: str
     snapshots: tuple[Share, ...]
@@ -115,7 +135,7 @@ class NegativePairsJob(MachineSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationMapsJob(MachineSettings):
-    """Activation maps as their stage gets them: both variants, moving pixels (grey levels), a class a window."""
+    """Settings of stage `activation_maps`: variants, threshold of motion (grey levels), a class for each window."""
 
     variant: str
     baseline: str
@@ -156,7 +176,7 @@ class ComparedTable(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SignificanceJob(Settings):
-    """Comparisons as their stage gets them; `keys` in the order of the files."""
+    """Settings of stage `significance`; `keys` in the order of the files."""
 
     reference: str
     swaps: int
@@ -185,14 +205,14 @@ class ClaimSettings(Settings):
 
     measure: str
     table: Name
-    """results table whose datasets, splits and seeds are looked at"""
+    """results table whose datasets, splits and seeds are used"""
     datasets: Names
     """datasets, a line each"""
     threshold: Annotated[float, Range(ge=-1.0, le=1.0)]
-    """what the value is held against, fixed before it is measured"""
+    """threshold of the value, fixed before it is measured"""
 
     def needs(self) -> Iterator[Need]:
-        """The artifacts that the claim is decided by."""
+        """The artifacts on which the claim's verdict depends."""
         yield from ()
 
 
@@ -206,7 +226,7 @@ class ComparisonSettings(ClaimSettings):
     """the others"""
 
     def needs(self) -> Iterator[Need]:
-        """Metrics of all."""
+        """The metrics of all compared variants."""
         yield from (Need("metrics", self.table, name) for name in (self.variant, *self.over))
 
 
@@ -226,7 +246,7 @@ class AblationSettings(ComparisonSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class SubtleGainSettings(ComparisonSettings):
-    """The gain over others is larger for some classes: mean gain in their F1 minus that in the rest's."""
+    """The gain over others is larger for some classes: mean gain in their F1 minus that of the rest."""
 
     measure: Literal["subtle_gain"]
     classes: Annotated[tuple[str, ...], Range(min_length=1)]
@@ -238,10 +258,10 @@ class ClusterSettings(ClaimSettings):
     """A claim about the windows of one Stage 1; a window is right in a cluster whose commonest place is its own."""
 
     spatial: Name
-    """Stage 1 that is looked at"""
+    """Stage 1 that is evaluated"""
 
     def needs(self) -> Iterator[Need]:
-        """The clusters."""
+        """The clusters of Stage 1."""
         yield Need("assignments", self.table, self.spatial)
 
 
@@ -256,7 +276,7 @@ class OverKmeansSettings(ClusterSettings):
     """Hungarian accuracy or normalised mutual information"""
 
     def needs(self) -> Iterator[Need]:
-        """The clusters, and the features of the other."""
+        """The clusters of Stage 1, and the features of the other variant."""
         yield from super().needs()
         yield Need("embeddings", self.table, self.variant)
 
@@ -270,14 +290,14 @@ class ConfidentPuritySettings(ClusterSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class RefinementSettings(ClusterSettings):
-    """Ambiguous windows end purer than in a Stage 1 that goes on without refinement."""
+    """Ambiguous windows end purer than in a Stage 1 that continues without refinement."""
 
     measure: Literal["refinement_over_control"]
     control: Name
     """Stage 1 without refinement, equal up to there"""
 
     def needs(self) -> Iterator[Need]:
-        """Both."""
+        """The clusters of both Stages 1."""
         yield from super().needs()
         yield Need("assignments", self.table, self.control)
 
@@ -287,10 +307,10 @@ class PairWeightSettings(ClaimSettings):
     """A claim about the weights of one batch's negatives at the snapshots of a training."""
 
     variant: Name
-    """variant of detach that is looked at"""
+    """variant of detach that is evaluated"""
 
     def needs(self) -> Iterator[Need]:
-        """The pairs."""
+        """The negative pairs."""
         yield Need("negative_pairs", self.table, self.variant)
 
 
@@ -324,7 +344,7 @@ AnyClaimSettings = (
 
 @dataclass(frozen=True)
 class ActivationSettings(Settings):
-    """The activation vector that a Stage 1 is fed: input form, quantile over time, and of which values."""
+    """Input activation vector of a Stage 1: input form, quantile over time, and its kind of values."""
 
     form: Form
     activation_quantile: float
@@ -336,7 +356,7 @@ AnySettings = TypeVar("AnySettings", bound=ClaimSettings, covariant=True)
 
 @dataclass(frozen=True)
 class Claim(Generic[AnySettings]):
-    """A claim with what its table and its Stage 1 come to.
+    """A claim with the resolved settings of its table and its Stage 1.
 
     Attributes:
         settings: of its measure's own type.
@@ -355,7 +375,7 @@ class Claim(Generic[AnySettings]):
 
 @dataclass(frozen=True)
 class PlainClaim(Settings):
-    """A claim as JSON holds it."""
+    """A claim in JSON form."""
 
     settings: AnyClaimSettings
     parts: tuple[Part, ...]
@@ -364,7 +384,7 @@ class PlainClaim(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsJob(IntervalSettings):
-    """Claims as their stage gets them, by name; `keys` in the order of the files."""
+    """Settings of stage `claims`: the claims by name; `keys` in the order of the files."""
 
     claims: dict[str, PlainClaim]
     seeds: tuple[int, ...]

@@ -1,1 +1,1 @@
-"""Errors, messages, logs and files: the ground that every other room stands on. Standard library only."""
+"""Errors, messages, logs and files, used by every other package. Standard library only."""

@@ -21,7 +21,7 @@ def one_line(text: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """`value` as Python writes it, cut after `LONGEST` characters."""
+    """`repr` of `value`, cut after `LONGEST` characters."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no number of thousands of digits
@@ -37,12 +37,12 @@ _FORMULA = "=+-@"
 
 
 def label_fault(text: str) -> str | None:
-    """Fault of `text` as a label, a phrase that says what was found; None where it is one. The empty text is one."""
+    """Fault of `text` as a label, as a phrase for `found`; None for a valid label, such as the empty text."""
     if len(text) > LONGEST_LABEL:
         return f"{len(text)} characters"
     if not text.isprintable():
         hidden = next(character for character in text if not character.isprintable())
-        return f"the character U+{ord(hidden):04X}, which is not seen,"
+        return f"the character U+{ord(hidden):04X}, which is invisible,"
     if text != text.strip():
         return f"blanks at an end of {text!r}"
     if text.startswith(tuple(_FORMULA)):
@@ -54,7 +54,7 @@ LABEL = f"at most {LONGEST_LABEL} characters that are seen, no blank at an end a
 
 
 def refuse_no_label(text: str) -> str:
-    """`text`, for a model of the configuration.
+    """The unchanged `text`, which must be a valid label; a check for configuration fields.
 
     Raises:
         ValueError: it is no label.
@@ -66,41 +66,41 @@ def refuse_no_label(text: str) -> str:
     return text
 
 
-# errno -> what it says of the disk.
+# errno -> the fault of the disk.
 NO_SPACE = {errno.ENOSPC: "no space is left on its disk", errno.EDQUOT: "the quota of its disk is used up"}
 
 
 # errno -> why the operating system refuses a file, and what to do; nothing of it is the file's own fault.
 UNREADABLE = {
-    errno.EACCES: ("permission is denied", "give yourself permission for it and the folders above it"),
-    errno.EPERM: ("permission is denied", "give yourself permission for it and the folders above it"),
-    errno.EIO: ("its disk or network reports an input/output error", "look after the disk or its connection"),
+    errno.EACCES: ("permission is denied", "set permissions for it and the folders above it"),
+    errno.EPERM: ("permission is denied", "set permissions for it and the folders above it"),
+    errno.EIO: ("its disk or network reports an input/output error", "check the disk or its connection"),
     errno.ESTALE: ("its network file system has lost it (stale handle)", "mount that file system again"),
-    errno.ETIMEDOUT: ("its network file system does not answer", "look after the connection"),
-    errno.EHOSTDOWN: ("its network file system does not answer", "look after the connection"),
-    errno.EREMOTEIO: ("its network file system reports an error", "look after the connection"),
+    errno.ETIMEDOUT: ("its network file system does not answer", "check the connection"),
+    errno.EHOSTDOWN: ("its network file system does not answer", "check the connection"),
+    errno.EREMOTEIO: ("its network file system reports an error", "check the connection"),
     errno.ENOTCONN: ("its network file system is not connected", "mount that file system again"),
-    errno.ENODEV: ("its device is gone", "look after the disk"),
-    errno.ENXIO: ("its device is gone", "look after the disk"),
+    errno.ENODEV: ("its device is gone", "check the disk"),
+    errno.ENXIO: ("its device is gone", "check the disk"),
     errno.EMFILE: ("too many files are open in this process", "raise the limit (`ulimit -n`)"),
     errno.ENFILE: ("too many files are open on this machine", "raise the machine's limit or end other programs"),
     errno.ENOMEM: ("memory is used up", "give the job more memory or end other programs"),
     errno.ENOLCK: (
-        "its file system knows no locks",
+        "its file system does not support locks",
         "set HDF5_USE_FILE_LOCKING=FALSE in the environment or mount it with locks",
     ),
     errno.EAGAIN: ("another program has locked it", "end that program"),
-    errno.ELOOP: ("links lead back to themselves", "correct the link"),
+    errno.ELOOP: ("its links form a loop", "correct the link"),
     errno.ENAMETOOLONG: ("its path is too long", "put the checkout or the folder under a shorter one"),
 }
 
 
 class UserError(Exception):
-    """Something outside the program is wrong and the user can mend it; shown without a traceback."""
+    """An error that the user can correct; shown without a traceback."""
 
 
 class BadInputError(UserError):
-    """A file that the user brought cannot be read as its format says."""
+    """A user's file that violates its format."""
 
     def __init__(self, path: Path | str, place: str, *, found: str, expected: str, remedy: str) -> None:
         self.path, self.place, self.found, self.expected, self.remedy = Path(path), place, found, expected, remedy
@@ -108,7 +108,7 @@ class BadInputError(UserError):
 
 
 class ContractError(UserError):
-    """An artifact of an earlier stage is not what its contract says."""
+    """An artifact of an earlier stage that violates its contract."""
 
     def __init__(self, path: Path | str, field: str, *, expected: str, found: str, remedy: str) -> None:
         self.path, self.field, self.expected, self.found, self.remedy = Path(path), field, expected, found, remedy
@@ -116,35 +116,35 @@ class ContractError(UserError):
 
 
 class NoSpaceError(UserError, OSError):
-    """A file could not be written because its disk is full; an `OSError` too, for those who go on without the file."""
+    """A file that could not be written because its disk is full; an `OSError` too, for callers that can continue."""
 
     def __init__(self, path: Path | str, error_number: int) -> None:
         self.path = Path(path)
         super().__init__(
             one_line(
-                f"{path}: cannot be written, {NO_SPACE[error_number]}; nothing is left of the attempt and what stood "
-                "under that name before is untouched; make room and run again"
+                f"{path}: cannot be written, {NO_SPACE[error_number]}; the partial file is removed, and "
+                "an earlier file of that name is unchanged; free some space and run again"
             )
         )
 
 
 class UnreadableFileError(UserError, OSError):
-    """The operating system refuses a file that may be sound; making it anew would not help."""
+    """A file that the operating system refuses and that may be valid; making it anew would not help."""
 
     def __init__(self, path: Path | str, error_number: int) -> None:
         self.path = Path(path)
         cause, remedy = UNREADABLE[error_number]
         super().__init__(
             one_line(
-                f"{path}: the operating system refuses it: {cause} ({errno.errorcode[error_number]}); what it holds may"
-                f" be sound; {remedy} and run again"
+                f"{path}: the operating system refuses it: {cause} ({errno.errorcode[error_number]}); its content may"
+                f" be valid; {remedy} and run again"
             )
         )
         self.errno = error_number
 
 
 def raise_unreadable(path: Path | str, error: BaseException) -> None:
-    """Raise `UnreadableFileError` where `error` is not of the file but of the machine; else return.
+    """Raise `UnreadableFileError` if the machine and not the file caused `error`; else return.
 
     HDF5 and safetensors tell of the operating system's errors in words alone, so their number is looked for there.
 

@@ -52,7 +52,7 @@ def list_files(root: Path | str) -> tuple[str, ...]:
 
 
 def matching_files(files: Sequence[str], patterns: Sequence[str], recording: str) -> list[str]:
-    """The files that the first fitting pattern selects for `recording`; empty when no pattern fits any."""
+    """The files that the first matching pattern selects for `recording`; empty when none matches."""
     named = _naming(tuple(files), recording)
     for pattern in patterns:
         parts = pattern.replace("{recording}", glob.escape(recording)).split("/")
@@ -64,7 +64,7 @@ def matching_files(files: Sequence[str], patterns: Sequence[str], recording: str
 
 @lru_cache(maxsize=10_000)
 def _naming(files: tuple[str, ...], recording: str) -> list[tuple[str, list[str]]]:
-    """The files with `recording` in their path, with its parts; a plan asks for them once for every kind of file."""
+    """The files with `recording` in their path, and its parts; cached, since each kind of file is searched alone."""
     return [(name, name.split("/")) for name in files if recording in name]
 
 
@@ -86,7 +86,7 @@ def match_one(
         files: `list_files(root)`, when the caller has it already.
 
     Raises:
-        BadInputError: no file fits, or several do; says what the folder holds.
+        BadInputError: no file fits, or several do; summarises the folder.
     """
     files = list_files(root) if files is None else files
     matches = matching_files(files, patterns, recording)
@@ -103,7 +103,7 @@ def match_one(
 
 
 def describe_files(files: Sequence[str], recording: str | None = None) -> str:
-    """Content of a folder in one short phrase: counts by suffix, and the names most like the recording's."""
+    """Summary of a folder in one phrase: counts by suffix, and the names most similar to the recording's."""
     if not files:
         return "an empty folder"
     counts = Counter(PurePosixPath(name).suffix.lower() or "without suffix" for name in files)
@@ -113,7 +113,7 @@ def describe_files(files: Sequence[str], recording: str | None = None) -> str:
 
 
 def name_some(names: Sequence[str], limit: int = 8) -> str:
-    """The first `limit` names and how many more there are."""
+    """The first `limit` names and the number of the others."""
     listed = one_line(", ".join(names[:limit]))
     return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
 
@@ -124,7 +124,7 @@ def _is_visible(name: str) -> bool:
 
 def _refuse_unreadable(error: OSError) -> None:
     path = error.filename or "."
-    remedy = "give yourself permission to read it"
+    remedy = "set permission to read it"
     raise BadInputError(path, "folder", found=error.strerror or str(error), expected="a readable folder", remedy=remedy)
 
 
@@ -138,7 +138,7 @@ def _fits(pattern: Sequence[str], path: Sequence[str]) -> bool:
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """A temporary sibling of `path` that takes its name when the block ends well and vanishes when it does not.
+    """A temporary sibling of `path` that is renamed to it when the block succeeds and deleted when it fails.
 
     Raises:
         NoSpaceError: the disk was full, or its quota used up, before the file was whole.
@@ -167,7 +167,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def remove(path: Path | str) -> None:
-    """Delete `path`, if it is there, and what writers of it left beside it when they were killed."""
+    """Delete `path`, if it exists, and the temporary files of killed writers."""
     path = Path(path)
     for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{path.suffix}"):
         leftover.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Log of a stage: the same lines in file and terminal, one clear line for what the user can mend."""
+"""Log of a stage: the same lines in file and terminal, one line for an error that the user can correct."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from detach_core.foundation.errors import NO_SPACE, UNREADABLE, UnreadableFileEr
 def stage_log(log_path: Path | str, stage: str, *, rank: int = 0) -> Iterator[logging.Logger]:
     """A logger that writes to `log_path` and to stderr while the block runs.
 
-    Of the processes of one stage the first, `rank` 0, writes the file; the others only say their errors.
+    Of the processes of one stage the first, `rank` 0, writes the file; the others only report their errors.
 
     A `UserError`, or a file that the operating system refuses, becomes one line in both places and no traceback; any
-    other exception leaves its traceback in the log file and goes on. Where the disk has no room for the log, the
-    terminal alone has its lines.
+    other exception leaves its traceback in the log file and is raised again. If the disk is full, only the terminal has
+    the lines.
 
     Raises:
         SystemExit: with code 1 when the block raised a `UserError`.
@@ -61,7 +61,7 @@ def _log_traceback(log: logging.Logger, to_terminal: logging.Handler, stage: str
 
 
 class _LogFile(logging.FileHandler):
-    """A log file; a disk without room for it is told once, and no reason to end a stage."""
+    """A log file; a full disk is reported once and does not end the stage."""
 
     def __init__(self, path: Path, stage: str) -> None:
         self._stage, self._told = stage, False
@@ -92,4 +92,4 @@ def _log_file(path: Path, stage: str) -> logging.Handler:
 
 
 def _tell_no_log(path: Path | str, stage: str, error: OSError) -> None:
-    sys.stderr.write(f"[{stage}] {path}: the log cannot be written ({error.strerror}); its lines are here alone\n")
+    sys.stderr.write(f"[{stage}] {path}: the log cannot be written ({error.strerror}); its lines appear here only\n")

@@ -1,4 +1,4 @@
-"""Batches of windows as methods receive them, and the video network that the baselines share.
+"""Batches of windows for methods, and the video network that the baselines share.
 
 Names of classes reach a method only as `label` in its batches if it `uses_labels`; `Truth` is for monitoring alone.
 """
@@ -25,7 +25,7 @@ STREAMED = frozenset({MOTION, FRAMES, FRAME})
 
 @dataclass(frozen=True)
 class InputShape:
-    """Shape of a method's windows, from which it builds its networks."""
+    """Shape of a method's windows, by which it builds its networks."""
 
     channels: int
     length: int
@@ -44,7 +44,7 @@ class InputShape:
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """Windows of one part, decoded. A modality that the method did not ask for is None.
+    """Decoded windows of one part. A modality that the method did not request is None.
 
     Attributes:
         position: (B,) int64, place of each window in its part: stable over epochs, 0 to part size - 1.
@@ -80,7 +80,7 @@ class Truth:
     Attributes:
         location: (N,) int64, the fixture in use, -1 unknown.
         action: (N,) int64, opening or closing, -1 unknown.
-        source: where the locations come from, as `windows.h5` says.
+        source: origin of the locations, from `windows.h5`.
     """
 
     location: Tensor
@@ -89,7 +89,7 @@ class Truth:
 
 
 class WindowsAccess(Protocol):
-    """Access to the pretraining windows (part `pretrain`) and those to monitor on (`monitor`)."""
+    """Access to the pretraining windows (part `pretrain`) and the monitoring windows (`monitor`)."""
 
     def num_windows(self, part: str) -> int:
         """Number of windows of the part."""
@@ -108,7 +108,7 @@ class WindowsAccess(Protocol):
 
 
 def required(value: Tensor | None) -> Tensor:
-    """`value`, which the batch must hold because the method asked for it.
+    """`value`, which the batch must hold since the method requested it.
 
     Raises:
         ValueError: it does not.
@@ -149,7 +149,7 @@ class VideoTrunk(nn.Module):
 
 
 def refuse_weights(start: VideoStartSettings, method: str) -> None:
-    """Check that nobody expects `method`, whose video network is its own and not the trunk, to start from a file.
+    """Check that `video.init` names no file for `method`, whose video network is its own and not the trunk.
 
     Raises:
         UserError: `video.init` names one.

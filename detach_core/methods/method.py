@@ -1,4 +1,4 @@
-"""Protocol of all methods and controls, the only one that the training loop uses."""
+"""Base class of all methods and controls: the protocol of the training loop."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Embedding:
 
     Attributes:
         whole: what is probed.
-        spatial: the half that says where.
-        temporal: the half that says how.
+        spatial: the half for the place.
+        temporal: the half for the motion.
         shared: what lies in the other modality's space, where `whole` does not.
     """
 
@@ -53,7 +53,7 @@ class Embedding:
 
 
 def join_halves(spatial: Tensor, temporal: Tensor) -> Embedding:
-    """Eqs. 5-6: both halves at unit length, and the whole that they make side by side (B, d + e)."""
+    """Eqs. 5-6: both halves at unit length, and their concatenation (B, d + e)."""
     return Embedding(decomposed_feature(spatial, temporal), unit_rows(spatial), unit_rows(temporal))
 
 
@@ -61,7 +61,7 @@ OwnSettings = TypeVar("OwnSettings", bound=Settings)
 
 
 class Method(nn.Module, ABC, Generic[OwnSettings]):
-    """A method to learn a sensor encoder. The loop, the rules, the probe and the tables use no more than this.
+    """A method that learns a sensor encoder. Loop, rules, probe and tables use this interface alone.
 
     Attributes:
         settings_type: type of its settings.
@@ -117,39 +117,39 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         return self.modalities - {SENSOR}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the weights and buffers that `state_dict` gave to a checkpoint."""
+        """Restoration of weights and buffers from a checkpoint's `state_dict`."""
         self.load_state_dict(dict(tensors))
 
     def load_spatial(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the networks of a Stage-1 checkpoint."""
+        """Networks from a Stage-1 checkpoint."""
         raise NotImplementedError(f"{type(self).__name__} does not start from Stage 1")
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Look at all windows once before the first step; returns facts of the run for the history's header."""
+        """Preparation before the first step, with access to all windows; returns facts for the history's header."""
         del windows, num_steps
         return {}
 
     def before_epoch(self, epoch: int) -> None:
-        """Called before each epoch, which counts from 1."""
+        """Hook before each epoch, counted from 1."""
 
     def after_step(self) -> None:
-        """Called after each optimiser step: momentum copies, queues."""
+        """Hook after each optimiser step: momentum encoders, queues."""
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """Figures of this epoch for the history; epoch 0 is the state before any step."""
+        """Values of this epoch for the history; epoch 0 is the state before any step."""
         del epoch
         return {}
 
     def epoch_trace(self) -> dict[str, Tensor]:
-        """Tensors kept of each epoch beside the history's row, taken after `after_epoch`; most methods keep none."""
+        """Tensors stored for each epoch beside the history's row, taken after `after_epoch`; mostly none."""
         return {}
 
     def training_state(self) -> dict[str, Any]:
-        """At an epoch's end: what the epochs to come need besides `state_dict`, as tensors and plain JSON values."""
+        """State at an epoch's end that later epochs need besides `state_dict`, as tensors and plain JSON values."""
         return {}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Take what `training_state` gave, now on the CPU, after `before_training` and that epoch's `state_dict`."""
+        """Restoration of `training_state` (on the CPU), after `before_training` and that epoch's `state_dict`."""
         del state
 
     @property
@@ -158,7 +158,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         return False
 
     def learning_rate_factor(self, share: float) -> float:
-        """Factor of the learning rate when `share` of all steps is done; constant as the paper's."""
+        """Factor of the learning rate after `share` of all steps; constant as the paper's."""
         del share
         return 1.0
 
@@ -172,7 +172,7 @@ AnyMethod = Method[Any]
 
 @torch.no_grad()
 def check_widths(method: AnyMethod) -> None:
-    """Embed one window of zeros by a method as it was built, in evaluation mode, and compare the features' widths.
+    """Check of the feature widths of a new method on one window of zeros, in evaluation mode.
 
     Raises:
         UserError: the features do not fit each other or `embedding_dim`, or a window does not fit the networks.
@@ -201,7 +201,7 @@ def check_widths(method: AnyMethod) -> None:
 
 
 def _empty_window(method: AnyMethod) -> WindowBatch:
-    """A batch of one window of zeros, with all that the method may read."""
+    """A batch of one window of zeros, with all modalities."""
     shape, picture = method.shape, (method.shape.height, method.shape.width)
     read = len(range(0, shape.frames, method.settings.input.frames_every))
     sizes = {

@@ -1,4 +1,4 @@
-"""Registry of methods, and the settings that they have in common; each method's own stand in its folder."""
+"""Registry of methods, and their common settings; those of a single method are in its folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MethodSettings(Settings):
     """Settings of every method and control."""
 
     needs_spatial: ClassVar[bool] = False
-    """whether it stands on a Stage 1"""
+    """whether it builds on a Stage 1"""
     takes_weight_file: ClassVar[bool] = False
     """whether its video network may start from `video.init`"""
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset()
@@ -39,14 +39,14 @@ class MethodSettings(Settings):
 
 @dataclass(frozen=True)
 class NetworkSettings(MethodSettings):
-    """Settings of what has networks."""
+    """Settings of a method with networks."""
 
     encoders: EncoderSettings = EncoderSettings()
 
 
 @dataclass(frozen=True)
 class VideoNetworkSettings(NetworkSettings):
-    """Settings of what has a video network."""
+    """Settings of a method with a video network."""
 
     video: VideoStartSettings = VideoStartSettings()
 
@@ -58,11 +58,11 @@ class TrainedSettings(NetworkSettings):
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset({"epochs"})
 
     epochs: Epochs = 50
-    """passes over the pretraining windows, before `epoch_share`"""
+    """epochs over the pretraining windows, before `epoch_share`"""
     batch_size: BatchSize = 64
     """windows (or recordings) of a step"""
     paper_steps: Annotated[int, Range(ge=1)] | None = 800
-    """steps of the paper's run: lr x steps is kept; null takes the learning rate as it is"""
+    """steps of the paper's run: lr x steps is kept; null keeps the learning rate"""
     lr: Annotated[float, Range(gt=0, le=1)] | None = None
     """the method's own learning rate before the scale rule; null takes `optimizer.lr`"""
     augmentation: AugmentationSettings = AugmentationSettings()
@@ -78,7 +78,7 @@ class VideoTrainedSettings(TrainedSettings, VideoNetworkSettings):
 
 @dataclass(frozen=True)
 class SecondStageSettings(VideoTrainedSettings):
-    """Settings of a method that stands on a Stage 1; a method narrows the type of that one's settings to its own."""
+    """Settings of a method that builds on a Stage 1; a method narrows the type of the Stage 1's settings."""
 
     needs_spatial: ClassVar[bool] = True
 

@@ -1,1 +1,1 @@
-"""Tables from metrics and prepared data, beside the values that the paper printed."""
+"""Tables, figures and pages of results, beside the values that the paper printed."""

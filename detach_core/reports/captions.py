@@ -1,4 +1,4 @@
-"""Captions of the tables, sections of the report, and marked texts, which come out as themselves in every format.
+"""Captions of the tables, sections of the report, and marked texts, escaped for every format.
 
 A marked text is one line that Markdown and reStructuredText read alike: text between backticks is code, and a
 backslash takes the next character's meaning away. What comes from an artifact or a configuration goes through `plain`
@@ -26,13 +26,13 @@ _PART = re.compile(r"\\(?P<escaped>.)|`(?P<code>[^`\\]*)`|(?P<text>[^\\`]+|.)", 
 
 
 def plain(text: object) -> str:
-    """`text` as a marked text that shows nothing but its characters, on one line."""
+    """`text` as a marked text that is shown literally, on one line."""
     line = "".join(character if character.isprintable() else " " for character in str(text))
     return _SPECIAL.sub(lambda found: found["interval"] or f"\\{found['special']}", line)
 
 
 def parts(marked: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of a marked text as they are to be seen, and whether each is code."""
+    """The pieces of a marked text, unescaped, and whether each is code."""
     for found in _PART.finditer(marked):
         if found["code"] is not None:
             yield found["code"], True
@@ -46,7 +46,7 @@ def as_html(marked: str) -> str:
 
 
 def as_label(text: str) -> str:
-    """`text` as a plain word of the report's menu, which Snakemake puts into a script unescaped.
+    """`text` as a plain entry of the report's menu, which Snakemake inserts into a script unescaped.
 
     An invisible joiner behind `<` keeps a browser from taking what follows for the end of that script.
     """
@@ -54,7 +54,7 @@ def as_label(text: str) -> str:
 
 
 def interval_words(confidence: float, *, units: str, seeds: int, splits: int) -> str:
-    """The words for a caption.
+    """Description of the intervals for a caption.
 
     Args:
         confidence: of the intervals.
@@ -64,14 +64,14 @@ def interval_words(confidence: float, *, units: str, seeds: int, splits: int) ->
     """
     if seeds * splits == 1:
         return (
-            f"brackets: {confidence:.0%} bootstrap interval over {units}, of the value to expect on other tests of this"
-            " size; with one seed it does not hold what another training would give"
+            f"brackets: {confidence:.0%} bootstrap interval over {units}, for the expected value on tests of this size;"
+            " with one seed it does not cover the variation between trainings"
         )
     levels = [units, *(["seeds"] if seeds > 1 else []), *(["splits"] if splits > 1 else [])]
     limits = "" if splits > 1 else "; it is for this split alone"
     return (
-        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, of the"
-        f" value to expect on other tests of this size{limits}"
+        f"brackets: {confidence:.0%} interval of Student's t over {', '.join(levels[:-1])} and {levels[-1]}, for the"
+        f" expected value on tests of this size{limits}"
     )
 
 
@@ -87,14 +87,18 @@ STAGE_1 = "5 Stage 1 (Fig. 10)"
 
 DATA = "6 Data (Table 7)"
 
-YOURS = "7 Tables of your own"
+LABELS = "7 Few labels"
+
+YOURS = "9 Tables of your own"
+
+TRAINING_CURVES = "8 Training curves"
 
 PAPER = "paper"  # the protocol whose folds are probed by classifiers of their own
 
 
 @dataclass(frozen=True)
 class Caption:
-    """A heading, what is shown, and what the paper says that it shows; `section` sorts the report."""
+    """Heading, description and the paper's finding; `section` sorts the report."""
 
     section: str
     title: str
@@ -156,11 +160,17 @@ TABLES = {
         "Counted from the packed windows and their split, not typed in.",
         "Where the paper prints a figure, it stands beside ours.",
     ),
+    "few_labels": Caption(
+        LABELS,
+        "Few labels",
+        "The same frozen features where the probe has 1, 2, ... labelled gestures (or sequences) of each class of its"
+        " training part, and all of them; every method gets the same ones, under one fixed strength of regularisation.",
+    ),
 }
 
 
 def table_caption(name: str) -> Caption:
-    """The caption of the table called `name`; a table that the paper does not have goes by its name alone."""
+    """The caption of the table called `name`; a table that the paper does not have is headed by its name alone."""
     return TABLES.get(name) or Caption(YOURS, name, "A table of this configuration.")
 
 
@@ -188,5 +198,5 @@ def numbered(name: str) -> str:
 
 
 def heading(name: str, caption: Caption) -> str:
-    """`Table 1. Its title`; a table that goes by its name alone has that only."""
+    """`Table 1. Its title`; the name alone for a table without a title."""
     return name if caption.title == name else f"{numbered(name)}. {caption.title}"

@@ -1,4 +1,4 @@
-"""Pages that the workflow writes: blocks between markers, small pictures, and the check of the report's content.
+"""Generated pages: blocks between markers, small pictures, and the check of the report's content.
 
 Outside its markers, a page is written by hand. Snakemake puts results into its report as they are, and they may have
 come from others. So a table's page with a script, a frame or an address, and a caption that includes a file, links
@@ -26,7 +26,7 @@ def markers(name: str) -> tuple[str, str]:
 
 
 def fill_blocks(page_path: Path | str, blocks: Mapping[str, str]) -> None:
-    """Put each text between the markers of its name; what stands outside them stays. All or nothing is written.
+    """Replace the text between the markers of each name; text outside them stays. Written atomically.
 
     Raises:
         BadInputError: a block holds a comment, as markers are, or its markers are not there once each, in this order.
@@ -36,8 +36,8 @@ def fill_blocks(page_path: Path | str, blocks: Mapping[str, str]) -> None:
     for name, block in blocks.items():
         begin, end = markers(name)
         if "<!--" in block:
-            found, expected = "a comment in what shall stand there", "text and tables"
-            remedy = "make the file that it comes from anew (snakemake --forcerun table figure)"
+            found, expected = "a comment in the text to insert", "text and tables"
+            remedy = "make its source file anew (snakemake --forcerun table figure)"
             raise BadInputError(page, f"block {name}", found=found, expected=expected, remedy=remedy)
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise BadInputError(
@@ -45,7 +45,7 @@ def fill_blocks(page_path: Path | str, blocks: Mapping[str, str]) -> None:
                 f"markers of {name}",
                 found=f"{text.count(begin)} of {begin!r} and {text.count(end)} of {end!r}",
                 expected="one of each, in this order",
-                remedy="put them where the block shall stand",
+                remedy="put them around the place of the block",
             )
         before, rest = text.split(begin)
         text = f"{before}{begin}\n{block.strip()}\n{end}{rest.split(end)[1]}"
@@ -87,7 +87,7 @@ def check_page(path: Path | str, *, rule: str) -> None:
     found.feed(Path(path).read_text(encoding="utf-8", errors="replace"))
     found.close()
     if found.fault is not None:
-        raise _refused(path, found.fault, "a table's page as this project writes it", rule)
+        raise _refused(path, found.fault, "a table's page in this project's format", rule)
 
 
 def check_caption(path: Path | str, *, rule: str) -> None:
@@ -110,7 +110,7 @@ def _refused(path: Path | str, found: str, expected: str, rule: str) -> Contract
 
 
 class _Found(HTMLParser):
-    """The first thing on a page that a table's page does not have."""
+    """Parser that records the first element on a page that a table's page may not have."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -125,12 +125,12 @@ class _Found(HTMLParser):
             if name not in _TAGS.get(tag, ()):
                 self._note(f"an attribute {name} of <{tag}>")
             elif name == "href" and not (value or "").startswith(_CONTENT):
-                self._note("a link that leads elsewhere")
+                self._note("a link to another page")
 
     def handle_data(self, data: str) -> None:
         # Only a style is read for more than its text.
         if self.lasttag == "style" and any(word in data.lower() for word in ("url(", "@import", "expression(")):
-            self._note("a style that fetches something")
+            self._note("a style that loads a resource")
 
     def handle_comment(self, data: str) -> None:
         del data
@@ -155,7 +155,7 @@ COLOURS = 256
 
 
 def write_small_picture(png_path: Path | str, small_path: Path | str, *, max_bytes: int) -> None:
-    """Write the picture at `png_path`, with at most 256 colours, as large as `max_bytes` allow. Equal in, equal out.
+    """Write the picture at `png_path`, with at most 256 colours, as large as `max_bytes` allow; deterministic.
 
     Raises:
         UserError: even the smallest is larger.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from detach_core.contracts.metrics import ALL_LABELS
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.dataset_statistics import dataset_statistics
@@ -38,7 +39,7 @@ def _data_lines(windows: Windows, split: Split) -> list[dict[str, str]]:
 
 
 def statistics_caption(frame: pd.DataFrame) -> str:
-    """Source, split and code; why there is neither protocol nor seed."""
+    """Caption of the statistics: source, split and code; without protocol and seed, since nothing is trained."""
     source = frame["source"].iloc[0]
     data = "Simulated data" if source == "simulated" else f"Recordings: {plain(source)}"
     split, commit = (plain(", ".join(dict.fromkeys(frame[name]))) for name in ("split", "commit"))
@@ -72,7 +73,7 @@ METRICS = ("f1_weighted", "map")
 
 
 def results_frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """One line a row. Gaps to the paper are there only where the recordings are real."""
+    """One line a row. Differences from the paper are given for real recordings alone."""
     return pd.DataFrame([_line(table, row) for row in rows])
 
 
@@ -126,7 +127,7 @@ def _comparison(row: Row, published: PublishedMetrics | None) -> dict[str, objec
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for readers: metric and interval in one cell, only columns that tell rows apart or give metrics."""
+    """Readable form: metric and interval in one cell; only metrics and columns that distinguish rows."""
     cells = {
         "Dataset": frame["dataset"],
         "Method": frame["variant"],
@@ -166,7 +167,12 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
         f"probe: {_join(frame['probe'])}",
     ]
     if draws > 1:
-        parts.append(f"sequences: means over {draws} draws of the probe's folds")
+        of_gestures = any(protocol.endswith(ALL_LABELS) for protocol in frame["protocol"])
+        parts.append(
+            f"means over {draws} draws of the labelled gestures"
+            if of_gestures
+            else f"sequences: means over {draws} draws of the probe's folds"
+        )
     if frame["searched"].max() > 1:
         parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
     if dropped:

@@ -16,7 +16,7 @@ class ResultsTable(Settings):
     datasets: Names
     """datasets, in the order of the rows"""
     splits: Names
-    """splits that are repeated; one that leaves a dataset out adds nothing to its rows"""
+    """splits to average over; one without a dataset adds nothing to that dataset's rows"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class DataTable(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TableJob(Settings):
-    """A table as its stage gets it."""
+    """Settings of stage `table`."""
 
     table: ResultsTable | DataTable
     seeds: tuple[int, ...] = ()

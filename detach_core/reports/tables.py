@@ -1,4 +1,4 @@
-"""Tables as four files: `.csv` with every column, `.md`, `.tex` and `.html` for readers."""
+"""Tables as five files: `.csv` and `.parquet` with every column, `.md`, `.tex` and `.html` for readers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from detach_core.contracts.lists import ListRow
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.files import write_text
 from detach_core.reports.captions import as_html, parts, plain
+from detach_core.reports.lists import facts_of, write_list
 
 
 def refuse_mixed_sources(paths: Sequence[str | Path], sources: Sequence[str]) -> None:
-    """Check that the artifacts at `paths` come from one source.
+    """Check that the artifacts at `paths` have one data source.
 
     Raises:
         ContractError: one has another source than the first; it names both.
@@ -51,7 +53,7 @@ code { font-size: .92em; background: #f1f1f1; padding: 0 .2em; }
 
 
 def web_table(shown: pd.DataFrame, title: str, caption: str, *, downloads: Mapping[str, str]) -> str:
-    """A page with the table under its title and caption; every cell, heading and title comes out as itself.
+    """HTML page of a table with title and caption; all text is escaped.
 
     Args:
         shown: the rows as readers see them; rows that follow each other with an equal first cell stand together.
@@ -79,7 +81,7 @@ def _body(rows: list[list[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell; a figure with its interval is not broken into lines."""
+    """A cell; a value with its interval is not broken into lines."""
     return f'<td class="figure">{escape(text)}</td>' if _FIGURE.fullmatch(text) else f"<td>{escape(text)}</td>"
 
 
@@ -112,8 +114,14 @@ _TEX = {
 _TEX_PATTERN = re.compile("|".join([*map(re.escape, _TEX), "-(?=-)", "'(?=')", ",(?=,)"]))
 
 
-def write_table(csv_path: Path | str, *, title: str, caption: str, frame: pd.DataFrame, shown: pd.DataFrame) -> None:
-    """Write `frame` as csv at `csv_path`, and `shown` beside it as `.md`, `.tex` and `.html`."""
+def write_table(
+    csv_path: Path | str, *, title: str, caption: str, frame: pd.DataFrame, shown: pd.DataFrame, row: type[ListRow]
+) -> None:
+    """Write `frame` as csv at `csv_path` and beside it as `.parquet`, and `shown` as `.md`, `.tex` and `.html`.
+
+    Raises:
+        ValueError: `frame` has other columns than `row`, or values of other types.
+    """
     csv_path = Path(csv_path)
     numbers = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     tex = latex(shown, title, caption, label=csv_path.stem)
@@ -121,6 +129,7 @@ def write_table(csv_path: Path | str, *, title: str, caption: str, frame: pd.Dat
     write_text(csv_path.with_suffix(".md"), markdown(shown, title, caption))
     write_text(csv_path.with_suffix(".tex"), tex)
     write_text(csv_path.with_suffix(".html"), web_table(shown, title, caption, downloads=files))
+    write_list(csv_path.with_suffix(".parquet"), frame, row, facts_of(frame))
     # The file that the workflow waits for comes last: when it is there, all are.
     write_text(csv_path, numbers)
 

@@ -1,1 +1,1 @@
-"""Typed settings: the frozen dataclasses that configuration, stages and plug-ins share, without torch or pydantic."""
+"""Typed settings: frozen dataclasses shared by configuration, stages and plug-ins, without torch or pydantic."""

@@ -1,4 +1,4 @@
-"""Base class of settings and of plug-in registries: ranges of values, their way to plain JSON values and back.
+"""Base classes of settings and of plug-in registries: ranges, and conversion to plain JSON values and back.
 
 The configuration validates YAML into these dataclasses once, by pydantic, which reads ranges and attribute docstrings
 where they stand. A stage gets the same type back from its JSON without pydantic, so that a machine that only trains
@@ -42,7 +42,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Check:
-    """A check of a value in an `Annotated` type: a function that gives the value back or raises ValueError."""
+    """A check of a value in an `Annotated` type: a function that returns the value or raises ValueError."""
 
     function: Callable[[Any], Any]
 
@@ -79,7 +79,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of all settings. Unknown keys are refused; a text is no number; an integer is a good float."""
+    """Base of all settings. Unknown keys are refused; a string is not a number; an integer is accepted as a float."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {
         "extra": "forbid",
@@ -101,7 +101,7 @@ def to_plain(value: Any) -> Plain:
 
 
 def from_plain(kind: type[SettingsType], value: Plain) -> SettingsType:
-    """The settings of type `kind` that `to_plain` turned into `value`.
+    """The settings of type `kind` from `value`, a result of `to_plain`.
 
     Raises:
         TypeError: an unknown key, or a value of another type; names the place.
@@ -137,6 +137,8 @@ def _decode(kind: Any, value: Plain, place: str) -> Any:
         return _decode(get_args(kind)[0], value, place)
     if kind is Any:
         return value
+    if typing.is_typeddict(kind):
+        return _decode_fields(typing.get_type_hints(kind), value, kind, place)
     if isinstance(kind, type) and is_dataclass(kind):
         return _decode_settings(kind, value, place)
     if origin in (Union, types.UnionType):
@@ -157,13 +159,14 @@ def _decode(kind: Any, value: Plain, place: str) -> Any:
 
 
 def _decode_settings(kind: Any, value: Plain, place: str) -> Any:
-    if isinstance(value, kind):
-        return value
+    return value if isinstance(value, kind) else kind(**_decode_fields(field_types(kind), value, kind, place))
+
+
+def _decode_fields(expected: Mapping[str, Any], value: Plain, kind: Any, place: str) -> dict[str, Any]:
     _checked(isinstance(value, Mapping), value, kind, place)
-    expected = field_types(kind)
     if strange := [str(key) for key in value if key not in expected]:
         raise TypeError(f"{place}: unknown {', '.join(strange)}; known are {', '.join(expected)}")
-    return kind(**{key: _decode(expected[key], one, f"{place}.{key}") for key, one in value.items()})
+    return {key: _decode(expected[key], one, f"{place}.{key}") for key, one in value.items()}
 
 
 def _first_that_fits(kinds: tuple[Any, ...], value: Plain, place: str) -> Any:
@@ -187,9 +190,10 @@ Implementation = TypeVar("Implementation")
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plug-in of this package: its folder, the settings class in the folder's `settings.py`, and `module:Class`.
+    """A plug-in of this package: its folder, and in it the classes of its settings and of itself, as `module:Class`.
 
-    Settings load without the implementation, so that a plan needs no torch.
+    Settings are in the folder's `settings.py` where no module is named. They load without the implementation, so that a
+    plan needs no torch.
     """
 
     folder: str
@@ -199,11 +203,12 @@ class Plugin:
     @property
     def places(self) -> tuple[str, str]:
         """Settings and implementation, each as `module:Class`."""
-        return f"{self.folder}.settings:{self.settings}", f"{self.folder}.{self.implementation}"
+        settings = self.settings if ":" in self.settings else f"settings:{self.settings}"
+        return f"{self.folder}.{settings}", f"{self.folder}.{self.implementation}"
 
     @property
     def modules(self) -> list[str]:
-        """The modules of both, without importing them."""
+        """The modules of settings and implementation, without importing them."""
         return [place.partition(":")[0] for place in self.places]
 
 
@@ -240,7 +245,7 @@ class Registry(Generic[Implementation]):
         return self._imported(name)
 
     def settings(self, name: str) -> type[Any]:
-        """The settings class of plug-in `name`; one from outside names it as its class attribute `settings_type`.
+        """The settings class of plug-in `name`; an external one declares it as the class attribute `settings_type`.
 
         Raises:
             LookupError: no such plug-in, it cannot be imported, or it has no such class.

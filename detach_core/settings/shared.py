@@ -1,9 +1,9 @@
-"""Sections that several plug-ins share: input form, augmentation, size of networks, start of the video, optimiser."""
+"""Sections that several plug-ins share: input form, augmentation, network size, initial video weights, optimiser."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from detach_core.settings.base import Derived, Range, Settings, Share
 
@@ -21,7 +21,7 @@ class InputSettings(Settings):
     activation_quantile: Annotated[float, Range(gt=0.5, le=1)] = 0.99
     """quantile over time of the activation (Sec. 3.1)"""
     frames_every: Annotated[int, Range(ge=1, le=100)] = 2
-    """networks that average over frames see every n-th"""
+    """networks that average over frames use every n-th"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SensorAugmentationSettings(Settings):
 
 @dataclass(frozen=True)
 class VideoAugmentationSettings(Settings):
-    """Random changes of a window's video, the same in each of its frames. No flips: location is the label."""
+    """Random changes of a window's video, the same in all frames. No flips, since location matters."""
 
     brightness: Share = 0.2
     """largest relative change"""
@@ -80,7 +80,7 @@ class EncoderSettings(Settings):
 
 @dataclass(frozen=True)
 class WeightFile(Settings):
-    """Content of a weight file: network, width of the shared trunk's feature, checksum; its path while at hand."""
+    """Content of a weight file: network, width of the shared trunk's feature, checksum, and its path if known."""
 
     network: str
     width: int | None
@@ -90,7 +90,7 @@ class WeightFile(Settings):
 
 @dataclass(frozen=True)
 class VideoStartSettings(Settings):
-    """Start of the video networks, the same for every method that has the shared trunk."""
+    """Initial weights of the video networks, the same for every method with the shared trunk."""
 
     init: str = SCRATCH
     """scratch, or a weight file of yours (.safetensors, .pt, .pth): the shared trunk's own, or torchvision's ResNet-18,
@@ -115,14 +115,58 @@ class OptimizerSettings(Settings):
     """the scaled learning rate is never larger"""
 
 
+class SensorAugmentationChanges(TypedDict, total=False):
+    """Some fields of `SensorAugmentationSettings`."""
+
+    scale: float
+    jitter: float
+    shift_s: float
+    warp: float
+    channel_dropout: float
+
+
+class VideoAugmentationChanges(TypedDict, total=False):
+    """Some fields of `VideoAugmentationSettings`."""
+
+    brightness: float
+    contrast: float
+    colour: float
+    blur_probability: float
+    shift_px: int
+    noise: float
+
+
+class AugmentationChanges(TypedDict, total=False):
+    """Some fields of `AugmentationSettings`."""
+
+    enabled: bool
+    sensor: SensorAugmentationChanges
+    video: VideoAugmentationChanges
+
+
+class OptimizerChanges(TypedDict, total=False):
+    """Some fields of `OptimizerSettings`."""
+
+    lr: float
+    weight_decay: float
+    max_lr: float
+
+
+class Candidate(TypedDict, total=False):
+    """Settings that the probe may choose beside the unchanged ones: the fields that differ from those, and no other."""
+
+    augmentation: AugmentationChanges
+    optimizer: OptimizerChanges
+
+
 @dataclass(frozen=True)
 class MachineSettings(Settings):
     """Device and threads of a stage's networks."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where networks run; auto takes a GPU if there is one"""
+    """device of the networks; auto takes a GPU if there is one"""
     threads: Annotated[int, Range(ge=1, le=256)] = 1
-    """torch threads per process, whatever --cores says: the same bits on every run"""
+    """torch threads per process, independent of --cores: the same bits on every run"""
 
 
 @dataclass(frozen=True)

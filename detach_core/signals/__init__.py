@@ -1,1 +1,1 @@
-"""Pure numpy: windows, normal forms, splits and audits."""
+"""Signal processing in numpy: sample times, resampling, optical flow and normalisation."""

@@ -1,4 +1,4 @@
-"""Working frames and the optical flow between them: picture at each tick, fit to the grid, colours.
+"""Working frames and optical flow: selection of pictures by time, scaling to the grid, colour conversion.
 
 The grid is W x H pixels; pictures are handled at twice that (2W x 2H), where grey serves optical flow.
 """
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 def num_ticks(end_s: Fraction, *, interval_s: Fraction, working_hz: float) -> int:
-    """Number of ticks k / working_hz, k from 0, of a video whose last picture at `end_s` lasts half an interval on."""
+    """Number of ticks k / working_hz, k from 0, of a video whose last picture, at `end_s`, lasts half an interval."""
     return max(math.ceil((end_s + interval_s / 2) * _exact(working_hz)), 0)
 
 
 def nearest_pictures(
     pictures: Iterable[tuple[Fraction, T]], *, working_hz: float, ticks: int
 ) -> Iterator[tuple[T, int]]:
-    """(picture, number of ticks in a row that it is nearest to), of those that some tick k / working_hz takes.
+    """(picture, number of consecutive ticks k / working_hz to which it is nearest), for pictures with any.
 
     Exact in whole numbers, so that an hour's ticks do not drift; of two pictures equally near, the later is taken. Only
     one picture is held at a time.

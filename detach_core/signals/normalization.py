@@ -1,4 +1,4 @@
-"""Normalisation: mean and standard deviation of each channel over all windows, equal to numpy's to the last bit.
+"""Normalisation: mean and standard deviation of each channel over all windows, bitwise equal to numpy's.
 
 numpy adds many numbers in pairs: it halves them until few are left. Halving them here in the same way, until a piece
 fits into memory, gives the same sum; so figures do not depend on how much memory there was.
@@ -25,7 +25,7 @@ PieceReader = Callable[[int, int], NDArray[np.float64]]
 
 
 def channel_moments(windows: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(mean (C,), standard deviation (C,)) of `windows` (N, C, L), in their units; a constant channel deviates by 0."""
+    """(mean (C,), standard deviation (C,)) of `windows` (N, C, L), in their units; 0 for a constant channel."""
     num_windows, channels, length = windows.shape
     count = num_windows * length
     at_once = max(_VALUES_AT_ONCE // channels, length)
@@ -56,7 +56,7 @@ def channel_moments(windows: Rows) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def pairwise_sum(read: PieceReader, count: int, at_once: int, first: int = 0) -> NDArray[np.float64]:
-    """(C,) the sums over time of C series, of which `read(first, size)` gives (C, size).
+    """(C,) sums over time of C series, whose piece (C, size) `read(first, size)` returns.
 
     Args:
         read: gives a piece.
@@ -134,9 +134,9 @@ def activation_vector(
 
 
 def equal_windows(sensor: Rows, normalisation: Normalisation, form: str) -> NDArray[np.int64]:
-    """(N,) the first window that has the same values in normal form as each of `sensor` (N, C, L), as float32.
+    """(N,) first window with the same normal form, in float32, as each window of `sensor` (N, C, L).
 
-    No network that is given the normal form tells such windows apart.
+    No network can distinguish such windows by their normal form.
 
     Raises:
         ValueError: as `apply_form`.

@@ -1,4 +1,4 @@
-"""Sensor samples on an even clock. Nothing is invented: a tick takes one sample's values or, in a gap, NaN.
+"""Resampling of sensors to an even clock without interpolation: the nearest sample's values or, in a gap, NaN.
 
 Times and values may be rows in a file: they are gone through in pieces, and what comes back is computed when read.
 """
@@ -18,7 +18,7 @@ _SAME_MOMENT_S = 1e-9
 
 
 def sampling_rate_hz(time_s: Rows) -> float:
-    """The mean rate of samples stamped `time_s` (T,), gaps left out.
+    """The mean rate of samples with the stamps `time_s` (T,), gaps excluded.
 
     Raises:
         ValueError: fewer than two samples, or times that decrease or stand still.
@@ -27,7 +27,7 @@ def sampling_rate_hz(time_s: Rows) -> float:
 
 
 def is_even(time_s: Rows, rate_hz: float) -> bool:
-    """Whether sample k is never further than half a period from tick k of an even clock."""
+    """Whether every sample k lies within half a period of tick k of an even clock."""
     ticks = EvenTicks(float(time_s[0]), len(time_s), rate_hz)
     return all(
         bool(np.abs(piece - ticks.read(first, first + len(piece))).max() <= 0.5 / rate_hz)

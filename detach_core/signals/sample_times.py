@@ -1,8 +1,8 @@
-"""When evenly taken samples were taken, from stamps that say so only roughly.
+"""Estimation of sample times from coarse or irregular time stamps of an even clock.
 
 A clock may move in steps of many samples (15.625 ms on Windows, whole seconds in a log), hand samples over in bursts,
 or tremble; samples may be lost. Against a line of one period a sample, stamps of the first kinds swing and come back, a
-loss shifts all that follow. That tells a pause of the clock from a gap in the recording.
+loss shifts all that follow. That distinguishes a pause of the clock from a gap in the recording.
 
 Stamps may be rows in a file: they are gone through in pieces, and no result depends on the pieces.
 """
@@ -47,7 +47,7 @@ class StampedClock:
 
     @property
     def swing(self) -> int:
-        """The samples that the longest pause stands for; 1 for a clock without pauses."""
+        """Number of samples in the longest regular pause; 1 for a clock without pauses."""
         return max(1, math.ceil(self.pause / self.period))
 
 
@@ -57,7 +57,7 @@ def steps(stamps: Rows, *, over: int = 1) -> Iterator[Times]:
 
 
 def typical_period(stamps: Rows) -> float:
-    """The mean step of `stamps` (T,), gaps left out, from stamps alone; 0 where most of them stand still.
+    """The mean step of `stamps` (T,), gaps excluded; 0 if most stamps repeat the one before.
 
     Steps of single samples say it where they are much alike. Else the spans of ever more samples are tried until half
     of them are: a step of the clock adds or lacks at the ends of a span only, and their mean has no bias. Steps inside
@@ -103,7 +103,7 @@ def stamped_clock(stamps: Rows) -> StampedClock:
 
 
 def sample_times(stamps: Rows, clock: StampedClock, folder: Path | None) -> Rows:
-    """(T,) f64 when each sample was taken, not decreasing: even between gaps but for slow drift.
+    """(T,) f64 time of each sample, non-decreasing: even between gaps, apart from slow drift.
 
     The stamps themselves, where the clock never pauses. Else each is its place on the line of one period a sample that
     goes through the middle of the stamps around it, so that a changing rate is followed and a late stamp is not.
@@ -135,13 +135,13 @@ def sample_times(stamps: Rows, clock: StampedClock, folder: Path | None) -> Rows
 
 
 def _middle(off: Times, size: int) -> Times:
-    """The middle between the quartiles of the `size` values around each: of pairs, a median would be one of the two."""
+    """The midpoint of the quartiles of the `size` values around each; of pairs, a median would be one of the two."""
     quartiles = (percentile_filter(off, share, size=size, mode="reflect") for share in (25, 75))
     return np.asarray(sum(quartiles) / 2.0)
 
 
 def first_surplus(stamps: Rows, clock: StampedClock) -> int | None:
-    """The first of `stamps` (T,) that repeats the one before with no pause around to make up for it, if there is one.
+    """The first of `stamps` (T,) that repeats the one before without a pause around it that accounts for it, if any.
 
     A single sample too many is none: a clock that steps a little slower than the samples come has one now and then.
     """
@@ -164,7 +164,7 @@ def first_surplus(stamps: Rows, clock: StampedClock) -> int | None:
 
 
 class _Gaps(LazyRows):
-    """Whether samples were lost right before each of `stamps` (T,)."""
+    """Gap detection: whether samples were lost right before each of `stamps` (T,)."""
 
     def __init__(self, stamps: Rows, period: float) -> None:
         self._stamps, self._period = stamps, period
@@ -201,7 +201,7 @@ def _clock(stamps: Rows, period: float) -> StampedClock:
 
 
 def _mean_period(stamps: Rows, clock: StampedClock) -> float:
-    """The mean step over spans of two swings without a gap in them."""
+    """The mean step over spans of two swings without a gap."""
     over = min(2 * clock.swing if clock.pause else 1, len(stamps) - 1)
     total, count = 0.0, 0
     for first, piece in blocks(stamps, extra=over):
@@ -239,14 +239,14 @@ def _off_line(stamps: Rows, period: float, first: int, end: int, window: int) ->
 
 
 def _before(off: Times, window: int, *, highest: bool) -> Times:
-    """The highest or lowest of the `window` values before each; of fewer at the beginning."""
+    """Running maximum or minimum of the `window` values before each; of fewer at the beginning."""
     shifted = np.concatenate([off[:1], off[:-1]])
     place = {"size": window, "mode": "nearest", "origin": (window - 1) // 2}
     return np.asarray(maximum_filter1d(shifted, **place) if highest else minimum_filter1d(shifted, **place))
 
 
 def _after(off: Times, window: int, *, highest: bool) -> Times:
-    """The highest or lowest of each value and those behind it, `window` in all; of fewer at the end."""
+    """Running maximum or minimum of each value and those after it, `window` in all; of fewer at the end."""
     place = {"size": window, "mode": "nearest", "origin": -(window // 2)}
     return np.asarray(maximum_filter1d(off, **place) if highest else minimum_filter1d(off, **place))
 
@@ -259,7 +259,7 @@ Pieces = Callable[[], Iterable[NDArray[np.float64]]]
 
 
 def median(pieces: Pieces) -> float:
-    """The median of all values that `pieces` gives, each time it is called, as `numpy.median` of them at once.
+    """The median of all values in `pieces()`, equal to `numpy.median` of their concatenation.
 
     Each call of `pieces` is a pass; there are nine.
 
@@ -278,7 +278,7 @@ def median(pieces: Pieces) -> float:
 
 
 def _order_statistic(pieces: Pieces, rank: int) -> np.float64:
-    """The value at `rank` in order, found digit by digit: the bits of floats from 0 on are in the floats' order."""
+    """The value at `rank` in order, by radix selection: the bits of non-negative floats have the floats' order."""
     prefix = np.uint64(0)
     for digit in reversed(range(_KEY_BITS // _DIGIT_BITS)):
         counts = np.zeros(1 << _DIGIT_BITS, dtype=np.int64)

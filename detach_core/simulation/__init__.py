@@ -1,1 +1,1 @@
-"""Simulated homes: one motion drives the pixels, the switches and the accelerometers; the files are the native ones."""
+"""Simulated homes: pixels, switches and accelerometers from one trace of motion, written as native files."""

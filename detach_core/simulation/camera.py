@@ -1,4 +1,4 @@
-"""Video of a fixed camera in a home: frames of a trace, their light and grain, and their encoding."""
+"""Video of a fixed camera in a home: frames of a trace, their light, noise and encoding."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Light:
 
 
 class Grain:
-    """Sensor noise: cheap, because frames take pieces of one prepared tile."""
+    """Image sensor noise, cut from one precomputed tile for speed."""
 
     def __init__(self, sd: float, width_px: int, height_px: int, frames: int, generator: np.random.Generator) -> None:
         shape = (height_px + TILE_MARGIN_PX, width_px + TILE_MARGIN_PX, 3)
@@ -81,7 +81,7 @@ STILL_BELOW = 0.02
 
 
 def frame_times(trace: Trace, rate_hz: float) -> Array:
-    """The times (F,) of the frames: i / rate_hz for as long as it is earlier than the trace's end."""
+    """The times (F,) of the frames: i / rate_hz before the trace's end."""
     return np.arange(int(np.ceil(trace.duration_s * rate_hz - 1e-6))) / rate_hz
 
 

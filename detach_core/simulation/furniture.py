@@ -149,7 +149,7 @@ def leaf_corners(fixture: Fixture, opening: float) -> tuple[Points, Points, Poin
 
 
 def fixture_region(fixture: Fixture, projection: Projection, *, align: int) -> Region:
-    """The part of the picture that a fixture can change at any opening, a little beyond fully open included."""
+    """The region of the picture that a fixture can change at any opening, including slight overshoot."""
     points = [
         fixture.points(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), o) for o in np.linspace(0, 1.08, 28)
     ]
@@ -157,7 +157,7 @@ def fixture_region(fixture: Fixture, projection: Projection, *, align: int) -> R
 
 
 def draw_fixture(canvas: Canvas, fixture: Fixture, opening: float, within: Region) -> None:
-    """Draw `fixture` at `opening` into `canvas`, nothing outside `within`."""
+    """Draw `fixture` at `opening` into `canvas`, clipped to `within`."""
     look = LOOKS.get(fixture.name, CUPBOARD)
     origin, width, height = leaf_corners(fixture, opening)
     front = Surface(origin, width, height, fixture.colour_bgr, _front_texture(fixture))

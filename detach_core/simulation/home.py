@@ -1,4 +1,4 @@
-"""Geometry of a home: fixtures that open, furniture, the camera, and ways around what stands in them.
+"""Geometry of a home: fixtures that open, furniture, the camera, and walking paths around obstacles.
 
 Metres and radians; z points up, the origin is a corner of the floor.
 """
@@ -86,7 +86,7 @@ def rotate_about(points: Points, *, pivot: Points, axis: Points, angle: float) -
 
 @dataclass(frozen=True)
 class Box:
-    """Furniture: an axis-aligned block from `low` to `high` (m), in one colour; `solid` ones are walked around."""
+    """Furniture: an axis-aligned block from `low` to `high` (m), in one colour; `solid` ones are obstacles."""
 
     name: str
     low: Vector
@@ -107,7 +107,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Home:
-    """A room with what is in it.
+    """A room with its fixtures, furniture and camera.
 
     `places` are named standing points (m) for routines; `motion_sensors` maps a name to (x, y, radius), all in metres.
     """
@@ -210,7 +210,7 @@ def path_length_m(path: Array) -> float:
 
 
 def walking_time_s(path: Array, speed_m_s: float) -> float:
-    """Time (s) of the path at `speed_m_s`, with speeding up and slowing down."""
+    """Time (s) of the path at `speed_m_s`, with acceleration and deceleration."""
     length = path_length_m(path)
     return length / speed_m_s + SPEED_UP_S if length > 0.05 else 0.0
 

@@ -1,4 +1,4 @@
-"""Performance of a routine in a home: walking, reaching, handling and waiting as one trace at 100 Hz.
+"""Performance of a routine in a home: walking, reaching, handling and waiting in one trace at 100 Hz.
 
 Opening and closing take the same kinds of course: grip, one to three minimum-jerk movements with halts between them,
 then an impact, a rebound or a soft end. Only start and end are exchanged, so direction and order tell them apart.
@@ -49,7 +49,7 @@ def opening_motion(
     handling: HandlingSettings,
     generator: np.random.Generator,
 ) -> Array:
-    """Opening fractions (num_samples,) from `start` to `end`, from the hand's reaching the handle to its release."""
+    """Opening fractions (num_samples,) from `start` to `end`, from the grip of the handle to its release."""
     movements = _movements(vigour, handling, generator)
     grip, hold = generator.uniform(0.06, 0.2), generator.uniform(0.04, 0.18)
     # Vigorous people move faster and so hold longer.
@@ -100,7 +100,7 @@ def _movements(vigour: float, handling: HandlingSettings, generator: np.random.G
 
 
 def surroundings(time_s: Array, distractors: DistractorSettings, generator: np.random.Generator) -> dict[str, Array]:
-    """The `distractor` signals (T,) of a trace: sway of curtain and plant, way of the passer-by."""
+    """The `distractor` signals (T,) of a trace: sway of curtain and plant, position of the passer-by."""
     found = {name: np.zeros(len(time_s)) for name in ("curtain", "plant", "passer_by")}
     minutes = float(time_s[-1]) / 60
     for name in ("curtain", "plant"):
@@ -135,7 +135,7 @@ OPENINGS = np.linspace(0.0, 1.1, 56)
 
 @dataclass(frozen=True)
 class Stop:
-    """A visit with its times: leave the last spot at `leave_s`, arrive, and do it in [start_s, end_s)."""
+    """A visit with its times: departure for it at `leave_s`, action in [start_s, end_s)."""
 
     visit: Visit
     path: Array
@@ -151,7 +151,7 @@ def row(time_s: float) -> int:
 
 
 class Body:
-    """The person's arrays of a trace while they are filled in."""
+    """The person's arrays of a trace, filled in step by step."""
 
     def __init__(self, num_samples: int, stops: list[Stop]) -> None:
         self.place = np.empty((num_samples, 2))
@@ -170,7 +170,7 @@ class Body:
             self.place[last:] = stop.path[-1]
 
     def handle(self, fixture: Fixture, opening: Array, first: int, last: int, *, turn: int) -> None:
-        """The hand goes with the handle, the body makes room, the eyes stay there until `turn`."""
+        """Handling of a fixture: the hand follows the handle, the body steps aside, the gaze stays until `turn`."""
         if fixture.name not in self._handles:
             self._handles[fixture.name] = np.array([fixture.handle(float(value)) for value in OPENINGS])
         handles = self._handles[fixture.name]
@@ -185,14 +185,14 @@ class Body:
         self.bend[max(first - 25, 0) : first] = low[0]
 
     def stay(self, visit: Visit, first: int, last: int) -> None:
-        """A gesture of the arms, or a rest, standing or seated."""
+        """A stay at a spot: a gesture of the arms or a rest, standing or seated."""
         if visit.seated:
             self.posture[max(first - 40, 0) : last] = 1.0
         if visit.kind == "gesture":
             self.gesture[first:last] = 0.9
 
     def idle(self, stop: Stop, distractors: DistractorSettings, generator: np.random.Generator) -> None:
-        """Before leaving for `stop`, while waiting, somebody may scratch their head."""
+        """An occasional gesture while waiting to leave for `stop`."""
         span = int(generator.uniform(0.8, 2.5) * RATE_HZ)
         first = row(stop.leave_s) - span - 30
         strength = generator.uniform(0.3, 0.7)
@@ -201,7 +201,7 @@ class Body:
             self.gesture[first : first + span] = np.maximum(self.gesture[first : first + span], strength)
 
     def smooth(self, generator: np.random.Generator) -> None:
-        """Nothing about a body is sudden; standing, it sways."""
+        """Smoothing of the body's movement, and sway while standing."""
         turned = np.unwrap(self.heading)
         self.heading = gaussian_filter1d(turned, 0.18 * RATE_HZ, mode="nearest")
         sway = gaussian_filter1d(generator.standard_normal(self.place.shape), 0.7 * RATE_HZ, axis=0, mode="nearest")
@@ -228,7 +228,7 @@ def perform(
     distractors: DistractorSettings,
     generator: np.random.Generator,
 ) -> Performance:
-    """Carry out `visits` in about `length_s` (s): pauses fill what is left, and longer work takes longer."""
+    """Performance of `visits` in about `length_s` (s): pauses fill the remaining time, longer routines exceed it."""
     stops, duration_s = _timetable(visits, home, person, length_s, generator)
     time_s = np.arange(int(np.ceil(duration_s * RATE_HZ)) + 1) / RATE_HZ
     body = Body(len(time_s), stops)

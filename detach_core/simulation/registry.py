@@ -1,4 +1,4 @@
-"""Registry of simulated homes, and the settings that they share, with plausible ranges and the reason below each field.
+"""Registry of simulated homes, and their common settings, with plausible ranges and the reason below each field.
 
 Fields in which the homes differ have no default.
 """
@@ -22,19 +22,19 @@ class HandlingSettings(Settings):
     """Opening and closing of fixtures."""
 
     partial_stop: Annotated[float, Range(ge=0, le=0.6)]
-    """share of movements that halt on the way: people look or change their mind, mostly not"""
+    """share of movements that pause on the way: people sometimes look or hesitate"""
     regrip: Annotated[float, Range(ge=0, le=0.5)]
-    """share with a second grip: a wide door outruns the arm"""
+    """share with a second grip: a wide door moves beyond the arm's reach"""
     overshoot: Annotated[float, Range(ge=0, le=0.5)]
-    """share that swings beyond its end and comes back"""
+    """share that overshoots the end position and returns"""
     slam: Annotated[float, Range(ge=0, le=0.5)] = 0.25
-    """share that meets its stop at speed, at average vigour"""
+    """share that hits the stop at speed, for a person of average vigour"""
     soft_close: Annotated[float, Range(ge=0, le=0.6)] = 0.2
-    """share that a damper or a careful hand ends slowly"""
+    """share that ends slowly, by a damper or a careful hand"""
     half_open: Annotated[float, Range(ge=0, le=0.5)]
     """share of openings that end about half way: enough to reach inside"""
     left_open: Annotated[float, Range(ge=0, le=0.8)]
-    """share of openings that are closed only after other things were handled"""
+    """share of openings that are closed only after another visit"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class SwitchSettings(Settings):
     """Faults of reed switches and cupboard switches."""
 
     missed: Annotated[float, Range(ge=0, le=0.05)]
-    """share of contacts not made: magnet out of line, at most 1 in 20"""
+    """share of contacts missed: misaligned magnets, at most 1 in 20"""
     spurious_hz: Annotated[float, Range(ge=0, le=0.02)] = 0.005
     """false toggles per second and switch: cable and vibration"""
     bounce_s: Annotated[float, Range(ge=0, le=0.1)] = 0.04
@@ -58,7 +58,7 @@ class ClockSettings(Settings):
     wander_s: Annotated[float, Range(ge=0, le=0.05)] = 0.02
     """slow jitter of a system's clock on top (sd)"""
     label_jitter_s: Annotated[float, Range(ge=0, le=0.3)]
-    """largest shift of an annotated edge: a couple of hundred ms"""
+    """largest shift of an annotated boundary: some hundred ms"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class CameraSettings(Settings):
     """The camera of a simulated home."""
 
     image_px: Annotated[tuple[int, ...], Range(min_length=2, max_length=2)] = (160, 120)
-    """width and height written"""
+    """width and height of the video"""
     noise_sd: Annotated[float, Range(ge=0, le=12)] = 3.0
     """sensor noise (grey levels): an indoor network camera"""
     flicker: Annotated[float, Range(ge=0, le=0.05)] = 0.004
@@ -115,14 +115,14 @@ class HomeSettings(Settings):
 
 @dataclass(frozen=True)
 class NativeFiles(Settings):
-    """Properties of a dataset's native files that a simulated recording has to have."""
+    """Properties of a dataset's native files that a simulated recording must reproduce."""
 
     sensor_hz: float
     """rows per second of the sensor file"""
     video_hz: float
     """frames per second of the video"""
     channels: tuple[str, ...] = ()
-    """columns that the dataset uses, where it says so"""
+    """columns that the dataset uses, if it names them"""
 
 
 def native_files(native: Plain) -> NativeFiles:
@@ -139,13 +139,13 @@ class HomeSimulation(Protocol):
     """A simulated home that writes a dataset's recordings in its native files."""
 
     def __init__(self, knobs: Any, *, native: NativeFiles, classes: Sequence[str]) -> None:
-        """The home by its settings, of its own type."""
+        """Construction from the home's settings, of its own type."""
 
     def write(self, recording: str, root: Path) -> list[Path]:
         """Simulate one recording below `root`; the paths of its files."""
 
     def write_shared(self, root: Path) -> None:
-        """Write the files that belong to no recording."""
+        """Write the files that belong to no single recording."""
 
 
 HOMES: Registry[HomeSimulation] = Registry(
@@ -164,7 +164,7 @@ def home_settings(name: str, plain: Plain) -> HomeSettings:
 
     Raises:
         LookupError: an unknown name.
-        TypeError: settings that the home does not know.
+        TypeError: unknown settings.
     """
     kind: type[HomeSettings] = HOMES.settings(name)
     return from_plain(kind, plain)

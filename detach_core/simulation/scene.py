@@ -49,7 +49,7 @@ class Swaying:
 
 
 def paint_curtain(canvas: Canvas, box: Box, bent: float) -> None:
-    """A curtain whose hem moves along its wall and out of it."""
+    """A curtain whose hem swings along and away from its wall."""
     low, high = np.asarray(box.low), np.asarray(box.high)
     width = np.array([0.0, high[1] - low[1], 0.0])
     height = np.array([0.0, 0.0, high[2] - low[2]])
@@ -158,7 +158,7 @@ class PasserBy:
         self._pane = on_pane & (image.mean(axis=-1) > 110)
 
     def draw(self, frame: NDArray[np.uint8], place: float, opacity: float, depth: NDArray[np.float32]) -> None:
-        """Draw them at `place` 0..1 of their way past, unless something stands before the glass."""
+        """Draw the passer-by at `place` 0..1 of the way past, unless something covers the glass."""
         if self._glass is None:
             return
         low, high = self._glass.low, self._glass.high
@@ -197,7 +197,7 @@ Patch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class _ByValue:
-    """A home as a cache key: homes hold dictionaries and have no hash of their own."""
+    """A home as a cache key, compared by value, since homes hold dictionaries and are not hashable."""
 
     home: Home
 
@@ -286,7 +286,7 @@ class Scene:
         cv2.add(self._unlit, self._rays, dst=self.image)
 
     def set_daylight(self, level: float) -> None:
-        """Let the sun shine with `level` 0..1."""
+        """Set the sunlight to `level` 0..1."""
         if abs(level - self._daylight) < SUN_STEP:
             return
         self._daylight = level

@@ -1,4 +1,4 @@
-"""Pinhole projection, flat rectangles cut exactly by each pixel's ray, and their procedural textures.
+"""Pinhole projection, ray-cast rectangles and their procedural textures.
 
 Pixel centres lie at whole numbers, as in OpenCV. The nearest surface wins.
 """
@@ -47,7 +47,7 @@ class Projection:
         self._shift = -self.rotation @ self.position
 
     def project(self, points: Points) -> Points:
-        """Pixel positions (..., 2) of room points (..., 3); points behind the camera have none: do not ask for them."""
+        """Pixel positions (..., 2) of room points (..., 3); undefined for points behind the camera."""
         points = np.asarray(points, dtype=np.float64)
         flat = np.ascontiguousarray(points.reshape(-1, 1, 3))
         pixels, _ = cv2.projectPoints(flat, self._rotation_vector, self._shift, self.matrix, self.distortion)
@@ -119,7 +119,7 @@ class Surface:
 
     @property
     def rim(self) -> Points:
-        """Points (16, 3) around its edge: the lens bends straight edges beyond their corners."""
+        """Points (16, 3) around the edge, since lens distortion bends edges beyond their corners."""
         return np.asarray(self.origin + RIM_UV[:, :1] * self.width + RIM_UV[:, 1:] * self.height)
 
 

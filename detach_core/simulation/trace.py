@@ -1,4 +1,4 @@
-"""Fine-grained truth of a recording, from which pixels and sensor signals are both made."""
+"""Ground-truth trace of a recording, from which both pixels and sensor signals are computed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Visit:
-    """One thing done at one spot for `duration_s`.
+    """One action at one spot for `duration_s`.
 
     `handle` opens or closes the fixture `place`; `gesture` moves the arms and `rest` does nothing at the place `place`.
     `pause` is this visit's claim on the recording's spare time, which is spent before it.
@@ -96,7 +96,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Interval:
-    """[start_s, end_s) under a label."""
+    """A labelled interval [start_s, end_s)."""
 
     start_s: float
     end_s: float
@@ -145,7 +145,7 @@ def _colour(generator: np.random.Generator, *, brightest: int = 220) -> tuple[in
 
 
 def generator_for(*parts: str | int) -> np.random.Generator:
-    """The generator that belongs to `parts` (seed, home, subject, take, purpose): equal parts draw equal numbers."""
+    """A generator seeded by `parts` (seed, home, subject, take, purpose): equal parts give equal numbers."""
     name = hashlib.sha256(json.dumps(parts).encode()).digest()
     return np.random.default_rng(np.frombuffer(name, dtype=np.uint32).tolist())
 
@@ -173,7 +173,7 @@ def hold(signal: NDArray[Scalar], rate_hz: float, times_s: Array) -> NDArray[Sca
 def annotated(
     intervals: list[Interval], *, until_s: float, label_jitter_s: float, generator: np.random.Generator
 ) -> list[Interval]:
-    """`intervals` as a person annotates them: edges shifted, order kept, neighbours apart, none after `until_s`."""
+    """`intervals` with annotation errors: edges shifted, order kept, neighbours disjoint, none after `until_s`."""
     found: list[Interval] = []
     previous = 0.0
     for interval in sorted(intervals, key=lambda each: each.start_s):
@@ -203,7 +203,7 @@ class Contact:
     active: int
 
     def near(self, opening: Array) -> NDArray[np.bool_]:
-        """Whether a magnet is near, at each opening fraction (T,)."""
+        """Whether a magnet is within reach, at each opening fraction (T,)."""
         distance = np.abs(opening[:, None] - np.array(self.magnets))
         return np.asarray((distance <= self.reach).any(axis=1))
 

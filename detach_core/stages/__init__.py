@@ -1,1 +1,1 @@
-"""One function for each rule of the workflow: read contracts, compute, write contracts."""
+"""One function for each rule of the workflow, which reads artifacts, computes and writes artifacts."""

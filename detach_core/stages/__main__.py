@@ -1,4 +1,4 @@
-"""Run the steps of a plan one after another, without the workflow: `python -m detach_core.stages plan.json`.
+"""Execution of a plan's steps in order, without the workflow: `python -m detach_core.stages plan.json`.
 
 A plan (`detach_core/workflow/plan.py`) is a list of `{stage, arguments}`. Only what the steps need is imported.
 """

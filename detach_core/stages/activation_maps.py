@@ -107,7 +107,7 @@ def activation_maps(
 
 
 def _untrained(checkpoint: Checkpoint) -> AnyMethod:
-    """The checkpoint's method as its seed draws it."""
+    """The checkpoint's method with the initial weights of its seed."""
     seed_everything(checkpoint.provenance.seed or 0)
     return initial_method(checkpoint).requires_grad_(False).eval()
 
@@ -131,7 +131,7 @@ def _resident(
 def _check_same_run(
     path: str | Path, checkpoint: Checkpoint, *, windows: Windows, split: Split, seed: int | None
 ) -> None:
-    """Both runs must have learned from these windows under this split, with one seed."""
+    """Check that both runs were trained on these windows under this split, with one seed."""
     made = checkpoint.provenance
     for field, expected, found in (
         ("provenance.windows", windows.provenance.artifact_id, made.inputs.get("windows", "nothing")),

@@ -1,4 +1,4 @@
-"""Stage `claims`: verdicts on the claims about the method, by intervals against thresholds fixed before."""
+"""Stage `claims`: verdicts on the claims about the method, from intervals and predefined thresholds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detach_core.contracts.analysis import read_negative_pairs
 from detach_core.contracts.embeddings import read_assignments, read_embeddings
+from detach_core.contracts.lists import ClaimRow
 from detach_core.contracts.metrics import Interval, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
@@ -35,10 +36,10 @@ def claims(
     csv_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the claims at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+    """Write the claims at `csv_path` and beside it as `.md`, `.tex`, `.html` and `.parquet`.
 
     Args:
-        settings: JSON of a `ClaimsJob`, whose `keys` say what each of `artifact_paths` is.
+        settings: JSON of a `ClaimsJob`, whose `keys` identify `artifact_paths` one by one.
         artifact_paths: metrics, embeddings, assignments and negative pairs.
         windows_paths: `windows.h5` of every dataset.
         split_paths: `split.json` of every dataset and split whose Stage 1 is held against its own input.
@@ -66,6 +67,7 @@ def claims(
         commits = sorted({one.commit for one in made})
         frame = claims_frame(claimed, artifacts, commits)
         caption = claims_caption(frame, job.confidence)
-        write_table(csv_path, title="Claims", caption=caption, frame=frame, shown=readable_claims(frame))
+        shown = readable_claims(frame)
+        write_table(csv_path, title="Claims", caption=caption, frame=frame, shown=shown, row=ClaimRow)
         counts = frame["verdict"].value_counts()
         log.info("%s", ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))

@@ -16,16 +16,16 @@ from detach_core.settings.base import from_plain, to_plain
 
 
 def download(*, settings: str, root_path: Path | str, manifest_path: Path | str, log_path: Path | str) -> None:
-    """Fetch one dataset's files and write what came into the manifest.
+    """Fetch one dataset's files and list them in the manifest.
 
     Args:
         settings: JSON of `DownloadStageSettings`.
-        root_path: the dataset's folder; what an earlier run brought stays and is not fetched again.
+        root_path: the dataset's folder; files of an earlier run stay and are not fetched again.
         manifest_path: `download.json`, written when every recording has its files.
         log_path: the stage's log.
 
     Raises:
-        SystemExit: something that the user can mend; the log says what.
+        SystemExit: an error that the user can correct; the log names it.
     """
     with stage_log(log_path, "download") as log:
         wanted = from_plain(DownloadStageSettings, json.loads(settings))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from logging import Logger
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
@@ -21,11 +19,18 @@ from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
 from detach_core.datasets.registry import ExtractFramesSettings, NativeSettings, VideoSettings, build_adapter
 from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
-from detach_core.datasets.video_pictures import Picture, PictureCount, PictureFitter, read_pictures, with_held
+from detach_core.datasets.video_pictures import (
+    Picture,
+    PictureCount,
+    PictureFitter,
+    WorkingRows,
+    read_pictures,
+    with_held,
+)
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.signals.motion import nearest_pictures, num_ticks, rgb_of_planar
+from detach_core.signals.motion import nearest_pictures, num_ticks
 
 _RATE_DIFFERENCE = 5e-4
 
@@ -84,7 +89,7 @@ def _write_video(
     if file.places_only:
         timed = with_held(pictures, interval_s=file.interval_s, end_s=end_s)
     fitter = PictureFitter(file.path, image_px=settings.image_px, crop_px=settings.crop_px)
-    rows = _Rows(fitter, np.empty(ticks), 2 * settings.image_px[1])
+    rows = WorkingRows(fitter, np.empty(ticks))
     write_rows(stored, rows.of(nearest_pictures(timed, working_hz=working_hz, ticks=ticks)))
     tick_s = np.arange(ticks) / working_hz
     timing = VideoTiming(
@@ -106,31 +111,8 @@ def _write_video(
     return timing
 
 
-@dataclass
-class _Rows:
-    """The rows (rgb, luma) of a recording, and meanwhile in `picture_s` (F,) when each row's picture was taken."""
-
-    fitter: PictureFitter
-    picture_s: NDArray[np.float64]
-    luma_height: int
-
-    def of(self, pictures: Iterable[tuple[Picture, int]]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-        """A row for each tick that a picture is nearest to; each picture is scaled once."""
-        done = 0
-        scaled: Picture | None = None
-        for picture, ticks in pictures:
-            if picture is not scaled:
-                planar = self.fitter(picture)
-                row = rgb_of_planar(planar, self.fitter.image_px), planar[: self.luma_height]
-                scaled = picture
-            self.picture_s[done : done + ticks] = float(picture.time_s)
-            done += ticks
-            for _ in range(ticks):
-                yield row
-
-
 def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed: float) -> None:
-    """One line of figures, and one for each thing that one might not expect."""
+    """Log of the video's timing: one line of figures, and one for each irregularity."""
     log.info(
         "%s: %d pictures from %.3f s on, %.4f a second, the farthest %.3f s from its tick; %.0f native frames/s",
         name, timing.pictures, timing.start_s, timing.rate_hz, timing.farthest_s, speed,
@@ -138,7 +120,7 @@ def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed
     if timing.start_s != 0:
         log.warning("%s: the first picture is shown at %.3f s, not 0", name, timing.start_s)
     if timing.rate_hz and abs(timing.rate_hz / expected_hz - 1) > _RATE_DIFFERENCE:
-        text = "%s: %.4f pictures a second where `native.video_hz` says %g; each is put where its time stamp says"
+        text = "%s: %.4f pictures a second, expected %g by `native.video_hz`; each is placed at its time stamp"
         log.warning(text, name, timing.rate_hz, expected_hz)
     if timing.gaps:
         text = "%s: %d gaps between pictures, %.1f s together; the longest is %.2f s, from %.2f s on"

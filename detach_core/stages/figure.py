@@ -1,23 +1,26 @@
-"""Stage `figure`: one figure as pdf and png, its caption as md, the numbers it plots as csv. It trains nothing."""
+"""Stage `figure`: one figure as pdf and png, its caption as md, its values as csv and parquet. Nothing is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from detach_core.contracts.lists import FigureRow
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import heading, plain
-from detach_core.reports.figures import FIGURES, read_figure
 from detach_core.reports.figures.drawing import (
     Artifact,
     Artifacts,
     house_style,
+    provenance_facts,
     provenance_line,
     read_artifact,
     save_figure,
 )
+from detach_core.reports.figures.registry import FIGURES, read_figure
+from detach_core.reports.lists import write_list
 from detach_core.reports.tables import refuse_mixed_sources
 
 Paths = Sequence[str | Path]
@@ -31,7 +34,7 @@ def figure(
     csv_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the figure's numbers at `csv_path`, beside it the figure as `.pdf` and `.png` and its caption as `.md`.
+    """Write the figure's numbers at `csv_path`, and beside it as `.parquet`, its picture and its caption.
 
     Args:
         name: `figure4`, ...; for the caption and the log.
@@ -57,9 +60,12 @@ def figure(
         title = plain(heading(name, caption))
         words = f"**{title}.** {caption.text} {plain(line)}.\n\n![{title}]({Path(csv_path).stem}.png)\n"
         write_text(Path(csv_path).with_suffix(".md"), words)
+        exact = frame.astype(dict.fromkeys(made.integers, "Int64"))
+        facts = provenance_facts(artifacts, split=section.split)
+        write_list(Path(csv_path).with_suffix(".parquet"), exact, FigureRow, facts)
         # The file that the workflow waits for comes last: when it is there, all are.
         write_text(csv_path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-        log.info("%s is %s (.pdf, .png and .md beside it): %s", name, csv_path, line)
+        log.info("%s is %s (.pdf, .png, .md and .parquet beside it): %s", name, csv_path, line)
 
 
 def _read(name: str, kind: str, paths: Mapping[str, Paths | str | Path]) -> list[Artifact]:

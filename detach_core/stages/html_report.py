@@ -1,4 +1,4 @@
-"""Stage `html_report`: all tables and figures, their captions, the rule graph and the run's statistics in one page.
+"""Stage `html_report`: tables, figures and training curves with captions, the rule graph and the run's statistics.
 
 Snakemake makes the page from what it keeps of each finished job. A second Snakemake does so while the first waits for
 this job: it runs nothing, and the files that it shows are all there.
@@ -28,7 +28,7 @@ def html_report(
     report_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the report at `report_path`; it asks the network for nothing.
+    """Write the report at `report_path`, which needs no network.
 
     Args:
         settings: JSON of the whole configuration as the running workflow has it, whatever overlays it came from.
@@ -56,7 +56,7 @@ def html_report(
 
 
 def _check(path: Path) -> None:
-    """Refuse a table's page or a caption that holds what this project does not write."""
+    """Refuse a table's page or a caption with content that this project does not write."""
     rule = "table" if path.suffix == ".html" else "figure"
     if path.suffix == ".html" and path.is_file():
         check_page(path, rule=rule)

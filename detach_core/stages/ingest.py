@@ -15,8 +15,8 @@ from tqdm import tqdm
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import Recording, open_location, write_recordings
 from detach_core.contracts.rows import MappedRows
+from detach_core.datasets.adapter import check_channels, count_lost
 from detach_core.datasets.registry import IngestSettings, build_adapter
-from detach_core.datasets.sensor_checks import check_channels, count_lost
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.windows.packing import first_rows

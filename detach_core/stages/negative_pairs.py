@@ -95,7 +95,7 @@ def negative_pairs(
 
 
 def _check_run(checkpoint: Checkpoint, inputs: Mapping[str, str], path: str | Path) -> None:
-    """It must weigh negative pairs, and must have been trained on these windows under this split."""
+    """Check that the run weighs negative pairs and was trained on these windows under this split."""
     if METHODS.implementation(checkpoint.method) is not Detach:
         raise UserError(
             f"{path}: method: found {checkpoint.method}, expected detach, which alone weighs negative pairs; name a"

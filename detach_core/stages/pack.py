@@ -65,7 +65,7 @@ def pack(
         if not sum(len(part.start_s) for part in parts):
             raise UserError(
                 f"dataset {dataset}: no window is left of {len(parts)} recordings; check their annotations and "
-                "lengths, what the log of `extract_frames` says of the videos' times, or set `null_windows: keep`"
+                "lengths, the videos' times in the log of `extract_frames`, or set `null_windows: keep`"
             )
         windows = _join(dataset, values, shards, parts, JoinedRows(means), Path(windows_path))
         write_windows(windows_path, windows)
@@ -133,6 +133,8 @@ def _join(
         window_s=values.window.length_s,
         stride_s=values.window.stride_s,
         frames_per_window=rows_per_window(values.window.length_s, frames.working_hz),
+        max_nan_share=float(values.max_nan_share),
+        flow_method=shards[0].flow.method,
         flow_max_px=shards[0].flow.max_px,
         streams=tuple(
             StreamSource(

@@ -23,10 +23,11 @@ def pretrain(
     snapshots_path: str | Path,
     seed: int,
     log_path: str | Path,
+    tensorboard_path: str | Path | None = None,
 ) -> None:
     """Write `checkpoint.safetensors`, `history.jsonl` and `snapshots.safetensors`.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         settings: JSON of the training's job.
@@ -38,6 +39,7 @@ def pretrain(
         snapshots_path: where to write the weights at a few epochs.
         seed: of weights, order and augmentation.
         log_path: the log.
+        tensorboard_path: folder for TensorBoard's event files; None: none are asked for.
     """
 
     def write(trained: Trained) -> None:
@@ -56,5 +58,6 @@ def pretrain(
         history_path=history_path,
         seed=seed,
         log_path=log_path,
+        tensorboard_path=tensorboard_path,
         write=write,
     )

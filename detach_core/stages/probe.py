@@ -1,21 +1,23 @@
-"""Stage `probe`: a linear classifier on frozen sensor features, tested as each protocol of the split says."""
+"""Stage `probe`: a linear classifier on frozen sensor features, tested under each protocol of the split."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from detach_core.contracts.classifier import Classifier, write_classifier
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.metrics import Interval, Metrics, write_metrics
 from detach_core.contracts.provenance import make_provenance
-from detach_core.contracts.split import Split, read_split
+from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import evaluate_protocols, relabelled
+from detach_core.evaluation.evaluate import Evaluation, check_match, evaluate_protocols, null_windows, relabelled
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
@@ -30,16 +32,18 @@ def probe(
     split_path: str | Path,
     embeddings_paths: Sequence[str | Path],
     metrics_path: str | Path,
+    classifier_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write `metrics.json`.
+    """Write `metrics.json` and `classifier.safetensors`.
 
     Args:
         settings: JSON of a `ProbeJob`; with `half`, `target` and `variant` it probes a part of the embedding.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
-        metrics_path: where to write.
+        metrics_path: where to write the metrics.
+        classifier_path: where to write the classifier for new windows.
         log_path: the log.
     """
     with stage_log(log_path, "probe") as log:
@@ -49,7 +53,7 @@ def probe(
         runs = [read_embeddings(path) for path in embeddings_paths]
         embeddings = runs[0]
         for path, run, _ in zip(embeddings_paths, runs, job.candidates, strict=True):
-            _check_match(windows, split, run, path)
+            check_match(windows, split, run, path)
             _check_run(run, embeddings, path)
         device = choose_device(job.device)
         # Nothing here sums in an order of its own, so the threads are all that must be fixed for equal bits.
@@ -60,7 +64,7 @@ def probe(
         )
         labelled = windows if job.target == "class" else relabelled(windows, job.target)
         interval = Interval(section.bootstrap, section.confidence, split.seed)
-        protocols = evaluate_protocols(
+        evaluation = evaluate_protocols(
             labelled,
             split,
             [_probed(run, job.half, path) for run, path in zip(runs, embeddings_paths, strict=True)],
@@ -71,6 +75,7 @@ def probe(
             interval=interval,
             device=device,
         )
+        protocols = evaluation.results
         texts = ("method", "split", "seed", "source", "video_init")
         metrics = Metrics(
             **{name: getattr(embeddings, name) for name in texts},
@@ -78,7 +83,7 @@ def probe(
             probed=_probed_words(job, embeddings),
             dataset=windows.dataset,
             label_unit=windows.label_unit,
-            null_windows=_null_windows(windows),
+            null_windows=null_windows(windows),
             probe=section.kind,
             candidates=job.candidates,
             strengths=tuple(sorted(section.c)),
@@ -97,6 +102,8 @@ def probe(
                 },
             ),
         )
+        taken = runs[evaluation.probe.candidate]
+        write_classifier(classifier_path, _classifier(evaluation, metrics, labelled, taken, job))
         write_metrics(metrics_path, metrics)
         for name, one in protocols.items():
             bounds = (
@@ -109,6 +116,35 @@ def probe(
             log.info("%s: %s (n = %d, %d draws of folds)%s", name, bounds, one.n_test, draws, searched)
 
 
+def _classifier(
+    evaluation: Evaluation, metrics: Metrics, labelled: Windows, run: Embeddings, job: ProbeJob
+) -> Classifier:
+    """The classifier for new windows, on the features of `run`; its provenance names the checkpoint behind them."""
+    probe, made = evaluation.probe, metrics.provenance
+    checkpoint = {role: one for role, one in run.provenance.inputs.items() if role == "checkpoint"}
+    return Classifier(
+        dataset=metrics.dataset,
+        variant=metrics.variant,
+        run=run.variant,
+        split=metrics.split,
+        protocol=evaluation.protocol,
+        label_unit=metrics.label_unit,
+        feature=_feature(job.half),
+        target=job.target,
+        kind=metrics.probe,
+        c=probe.c,
+        class_names=list(labelled.class_names),
+        class_places=list(labelled.class_places),
+        class_actions=list(labelled.class_actions),
+        tensors={name: getattr(probe, name) for name in ("mean", "std", "coefficients", "intercept")},
+        provenance=replace(made, inputs={**made.inputs, **checkpoint}),
+    )
+
+
+def _feature(half: str | None) -> str:
+    return f"sensor_{half}" if half else "sensor"
+
+
 def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
     if job.half is None:
         return embeddings.probed
@@ -118,17 +154,11 @@ def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
 
 def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:
     """The features to probe: the whole embedding, or a part of it."""
-    name = f"sensor_{half}" if half else "sensor"
+    name = _feature(half)
     if name not in run.features:
         found, remedy = ", ".join(run.features), "name a variant that has this part in the config's `halves`"
         raise ContractError(path, name, expected="a dataset", found=found, remedy=remedy)
     return run.features[name]
-
-
-def _null_windows(windows: Windows) -> str:
-    """`drop` where every window of a gesture dataset has a label: that is how they were chosen; `keep` otherwise."""
-    chosen_by_label = windows.label_unit == "window" and bool((windows.label >= 0).all())
-    return "drop" if chosen_by_label else "keep"
 
 
 def _role(place: int) -> str:
@@ -136,21 +166,10 @@ def _role(place: int) -> str:
 
 
 def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:
-    """Candidates are the same method with other settings."""
+    """Check that the candidates are one method with different settings."""
     for field in ("method", "probed", "seed"):
         expected, found = getattr(first, field), getattr(run, field)
         if expected != found:
             raise ContractError(
                 path, field, expected=str(expected), found=str(found), remedy="run the rule embed again"
             )
-
-
-def _check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:
-    for field, expected, found in (
-        ("dataset", windows.dataset, embeddings.dataset),
-        ("source", windows.source, embeddings.source),
-        ("split", split.name, embeddings.split),
-        ("sensor", f"{windows.num_windows} rows", f"{len(embeddings.sensor)} rows"),
-    ):
-        if expected != found:
-            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")

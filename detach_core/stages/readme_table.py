@@ -1,4 +1,4 @@
-"""Stage `readme_table`: the short form of a results table in the README, between its markers, never by hand."""
+"""Stage `readme_table`: the short form of a results table in the README, between its markers."""
 
 from __future__ import annotations
 

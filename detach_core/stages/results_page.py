@@ -1,4 +1,4 @@
-"""Stage `results_page`: every table and figure of the default run on one page, between markers, never by hand."""
+"""Stage `results_page`: every table and figure of the default run on one page, between markers."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
+from detach_core.contracts.lists import RetrievalListRow
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
@@ -30,7 +31,7 @@ from detach_core.evaluation.retrieval_rows import RetrievalRun, SearchedPart, re
 from detach_core.evaluation.settings import RetrievalJob
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
-from detach_core.reports.retrieval_table import TITLE, readable_retrieval, retrieval_caption, retrieval_frame
+from detach_core.reports.comparisons import RETRIEVAL_TITLE, readable_retrieval, retrieval_caption, retrieval_frame
 from detach_core.reports.tables import refuse_mixed_sources, write_table
 from detach_core.settings.base import from_plain
 from detach_core.signals.normalization import equal_windows
@@ -43,7 +44,7 @@ _STREAM = 8
 
 @dataclass(frozen=True, eq=False)
 class _Home:
-    """A split's searched windows.
+    """The searched windows of a split.
 
     Attributes:
         searched: the split's retrieval tasks.
@@ -71,7 +72,7 @@ def retrieval(
     csv_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+    """Write the table at `csv_path` and beside it as `.md`, `.tex`, `.html` and `.parquet`.
 
     Args:
         settings: JSON of a `RetrievalJob`.
@@ -106,9 +107,12 @@ def retrieval(
             )
         frame = retrieval_frame(retrieval_rows(runs, job.confidence))
         caption = retrieval_caption(frame, job.confidence)
-        write_table(csv_path, title=TITLE, caption=caption, frame=frame, shown=readable_retrieval(frame))
+        shown = readable_retrieval(frame)
+        write_table(csv_path, title=RETRIEVAL_TITLE, caption=caption, frame=frame, shown=shown, row=RetrievalListRow)
         log.info(
-            "searched %d files of embeddings; the table is %s (.md, .tex and .html beside it)", len(runs), csv_path
+            "searched %d files of embeddings; the table is %s (.md, .tex, .html and .parquet beside it)",
+            len(runs),
+            csv_path,
         )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from detach_core.contracts.lists import SignificanceRow
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.evaluation.settings import SignificanceJob
 from detach_core.foundation.errors import ContractError
@@ -18,10 +19,10 @@ from detach_core.settings.base import from_plain
 def significance(
     *, settings: str, metrics_paths: Sequence[str | Path], csv_path: str | Path, log_path: str | Path
 ) -> None:
-    """Write the comparisons at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+    """Write the comparisons at `csv_path` and beside it as `.md`, `.tex`, `.html` and `.parquet`.
 
     Args:
-        settings: JSON of a `SignificanceJob`, whose `keys` say what each of `metrics_paths` is.
+        settings: JSON of a `SignificanceJob`, whose `keys` identify `metrics_paths` one by one.
         metrics_paths: `metrics.json` of every row.
         csv_path: where to write.
         log_path: the log.
@@ -40,7 +41,7 @@ def significance(
             runs.setdefault((key.dataset, key.split, key.name), []).append(run)
         frame = significance_frame(job.tables, job.reference, runs, swaps=job.swaps)
         caption = significance_caption(frame, job.confidence)
-        title = f"Differences from {job.reference}"
-        write_table(csv_path, title=title, caption=caption, frame=frame, shown=readable_significance(frame))
+        title, shown = f"Differences from {job.reference}", readable_significance(frame)
+        write_table(csv_path, title=title, caption=caption, frame=frame, shown=shown, row=SignificanceRow)
         beyond = int((frame["p_holm"] < 1.0 - job.confidence).sum())
         log.info("%d comparisons, %d with a corrected p below %.2f", len(frame), beyond, 1.0 - job.confidence)

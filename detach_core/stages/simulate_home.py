@@ -29,7 +29,7 @@ class SimulationJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it; the home's name determines the type of its settings."""
+    """A job in JSON form; the home's name determines the type of its settings."""
 
     home: Plain
     native: Plain
@@ -42,7 +42,7 @@ def read_simulation_job(home: str, text: str) -> SimulationJob:
 
     Raises:
         LookupError: an unknown home.
-        TypeError: settings that the home does not know.
+        TypeError: unknown settings.
     """
     plain = from_plain(_PlainJob, json.loads(text))
     return SimulationJob(home_settings(home, plain.home), native_files(plain.native), plain.classes)

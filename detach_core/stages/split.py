@@ -1,4 +1,4 @@
-"""Stage `split`: who is pretrained on, probed and held out, with the normalisation and what the parts share."""
+"""Stage `split`: pretraining, probe and held-out windows, the normalisation and the overlap of the parts."""
 
 from __future__ import annotations
 

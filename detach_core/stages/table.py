@@ -1,4 +1,4 @@
-"""Stage `table`: one table as csv, md, tex and html, from metrics or from the prepared data."""
+"""Stage `table`: one table as csv, md, tex, html and parquet, from metrics or from the prepared data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from detach_core.contracts.lists import DataRow, ResultRow
 from detach_core.contracts.metrics import Metrics, read_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
@@ -31,7 +32,7 @@ def table(
     csv_path: str | Path,
     log_path: str | Path,
 ) -> None:
-    """Write the table at `csv_path` and beside it as `.md`, `.tex` and `.html`.
+    """Write the table at `csv_path` and beside it as `.md`, `.tex`, `.html` and `.parquet`.
 
     Args:
         name: `table1`, ...; names the paper's table whose values stand beside ours.
@@ -48,7 +49,7 @@ def table(
             _write_results(name, job.table, metrics_paths, csv_path)
         else:
             _write_statistics(name, windows_paths, split_paths, csv_path)
-        log.info("the table is %s (.md, .tex and .html beside it)", csv_path)
+        log.info("the table is %s (.md, .tex, .html and .parquet beside it)", csv_path)
 
 
 def _write_results(name: str, section: ResultsTable, paths: Paths, csv_path: str | Path) -> None:
@@ -68,7 +69,7 @@ def _write_results(name: str, section: ResultsTable, paths: Paths, csv_path: str
     frame = tables.results_frame(name, aggregate(sorted(runs, key=place)))
     measured = tables.results_caption(frame, runs[0].interval.confidence)
     words = _words(name, f"{measured} {pooling_note(frame['protocol'].tolist())}".strip())
-    write_table(csv_path, **words, frame=frame, shown=tables.readable(frame))
+    write_table(csv_path, **words, frame=frame, shown=tables.readable(frame), row=ResultRow)
 
 
 def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_path: str | Path) -> None:
@@ -76,10 +77,10 @@ def _write_statistics(name: str, windows_paths: Paths, split_paths: Paths, csv_p
     refuse_mixed_sources(windows_paths, [windows.source for windows, _ in pairs])
     frame = tables.statistics_frame(pairs)
     words = _words(name, tables.statistics_caption(frame))
-    write_table(csv_path, **words, frame=frame, shown=tables.readable_statistics(frame))
+    write_table(csv_path, **words, frame=frame, shown=tables.readable_statistics(frame), row=DataRow)
 
 
 def _words(name: str, measured: str) -> dict[str, str]:
-    """Title and caption of the table `name`; `measured` says how its metrics came about."""
+    """Title and caption of the table `name`; `measured` describes the origin of its metrics."""
     caption = table_caption(name)
     return {"title": heading(name, caption), "caption": f"{caption.text} {measured}"}

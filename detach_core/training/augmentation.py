@@ -1,4 +1,4 @@
-"""Augmentation of sensor windows and their video by changes that keep a window's meaning.
+"""Label-preserving augmentation of sensor windows and their video.
 
 Sensor windows are in the normal form, in standard deviations of the pretraining windows. All draws come from one CPU
 generator. Brightness, contrast and colour are gains and an offset per window and colour, so they act on frame
@@ -47,7 +47,7 @@ class SensorAugmentation:
         return changed * kept.to(device)
 
     def _retime(self, sensor: Tensor) -> Tensor:
-        """`sensor` read at shifted and gently bent times; beyond its ends the end values go on."""
+        """`sensor` at shifted and slightly warped times; end values are held beyond its ends."""
         batch, channels, length = sensor.shape
         time = torch.arange(length, dtype=torch.float32)
         draw = torch.rand(3, batch, 1, generator=self.generator) * 2.0 - 1.0
@@ -126,7 +126,7 @@ class VideoAugmentation:
         return changed.add_(noise, alpha=self.settings.noise * averaged**-0.5).clamp_(0.0, 1.0)
 
     def change_differences(self, differences: Tensor, change: VideoChange) -> Tensor:
-        """Changed differences (B, F-1, H, W, 3) of consecutive frames, in place; they follow the frames."""
+        """Changed differences (B, F-1, H, W, 3) of consecutive frames, in place, consistent with the frames."""
         differences.mul_(_per_colour(change.gain, differences))
         return differences.add_(self.noise.draw(differences.shape), alpha=self.settings.noise * _DIFFERENCE)
 
@@ -136,5 +136,5 @@ def _per_colour(value: Tensor, video: Tensor) -> Tensor:
 
 
 def _byte_mean(first: Tensor, second: Tensor) -> Tensor:
-    """The mean of bytes, rounded down, without leaving bytes: a quarter of the memory traffic of floats."""
+    """The mean of bytes, rounded down, in byte arithmetic: a quarter of the memory traffic of floats."""
     return (first & second) + ((first ^ second) >> 1)

@@ -68,7 +68,7 @@ class ByteStream:
         return self._mend_borders(pictures, shift[:, 1].tolist())
 
     def _mend_borders(self, pictures: Tensor, shift: list[int]) -> Tensor:
-        """`pictures` whose moved lines go on with their own border in place of their neighbour's end."""
+        """`pictures` whose shifted lines are padded with their own border instead of the end of the next line."""
         for picture, right in zip(pictures, shift, strict=True):
             if right > 0:
                 picture[..., :right, :] = picture[..., right : right + 1, :]
@@ -129,7 +129,7 @@ def join_motion(differences: Tensor, flow: Tensor) -> Tensor:
 
 
 def channels_first(video: Tensor) -> Tensor:
-    """The view (B, C, ..., H, W) of (B, ..., H, W, C); memory stays channels-last, which convolutions want."""
+    """The view (B, C, ..., H, W) of (B, ..., H, W, C); memory stays channels-last, which is fast for convolutions."""
     return video.movedim(-1, 1)
 
 
@@ -201,13 +201,13 @@ class ResidentWindows:
         self._flow = ByteStream(torch.from_numpy(streams.flow).to(self.device))
 
     def random_state(self) -> dict[str, Tensor]:
-        """State of every random stream of the windows, and of the pools of noise drawn from them."""
+        """State of every random generator of the windows, and of their pools of noise."""
         state = {purpose: generator.get_state() for purpose, generator in self._draws.items()}
         pools = {name: pool.state() for name, pool in self._pools().items()}
         return state | {f"{name}.{key}": value for name, pool in pools.items() for key, value in pool.items()}
 
     def restore_random_state(self, state: Mapping[str, Tensor]) -> None:
-        """Put every random stream where `random_state` found it."""
+        """Restoration of the state that `random_state` returned."""
         for purpose, generator in self._draws.items():
             generator.set_state(state[purpose])
         for name, pool in self._pools().items():

@@ -1,4 +1,4 @@
-"""Settings of a training as its stage gets them: method, the method's own settings, machines."""
+"""Settings of the training stages: method, the method's own settings, machines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainingJob:
     machines: MachinesSettings
 
     def to_plain(self) -> dict[str, Any]:
-        """The job as plain values, without the place of a weight file, which differs between machines."""
+        """The job as plain values, without the path of a weight file, which differs between machines."""
         settings = self.settings
         if isinstance(settings, VideoNetworkSettings):
             settings = replace(settings, video=without_path(settings.video))
@@ -37,7 +37,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class _PlainJob(Settings):
-    """A job as JSON holds it; the method determines the type of its settings."""
+    """A job in JSON form; the method determines the type of its settings."""
 
     method: str
     settings: Plain
@@ -46,7 +46,7 @@ class _PlainJob(Settings):
 
 @runtime_checkable
 class HasAugmentation(Protocol):
-    """Settings of a method that is trained on changed windows."""
+    """Settings of a method that is trained on augmented windows."""
 
     @property
     def augmentation(self) -> AugmentationSettings:
@@ -63,11 +63,11 @@ class HasSnapshots(Protocol):
 
 
 def read_job(text: str) -> TrainingJob:
-    """The job that a stage's JSON holds.
+    """The job in a stage's JSON.
 
     Raises:
         LookupError: an unknown method.
-        TypeError: settings that the method does not know.
+        TypeError: unknown settings.
     """
     plain = from_plain(_PlainJob, json.loads(text))
     return TrainingJob(plain.method, from_plain(METHODS.settings(plain.method), plain.settings), plain.machines)
@@ -79,7 +79,7 @@ def settings_of(checkpoint: Checkpoint) -> Any:
 
 
 def with_stage_1(job: TrainingJob, spatial: Checkpoint | None) -> TrainingJob:
-    """The job with what its weight file holds and, on a Stage 1, that one's settings and its start of the video.
+    """The job with the content of its weight file and, on a Stage 1, its settings and initial video weights.
 
     Raises:
         BadInputError: the weight file is refused.

@@ -16,6 +16,7 @@ from detach_core.methods.batch import SENSOR, WindowBatch, WindowsAccess, requir
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import ResidentWindows
+from detach_core.training.event_files import Record, no_record
 from detach_core.training.processes import Processes, alone
 from detach_core.training.resume import Progress, StateKeeper, restore_state, take_state
 
@@ -34,7 +35,7 @@ def scaled_learning_rate(lr: float, *, max_lr: float, num_steps: int, paper_step
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], *, lr: float, settings: OptimizerSettings) -> torch.optim.AdamW:
-    """AdamW over what is trainable, at `lr`, with the configured weight decay."""
+    """AdamW over the trainable parameters, at `lr`, with the configured weight decay."""
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     # One kernel for all tensors: these networks have many small ones, and a step would be mostly overhead.
     return torch.optim.AdamW(trainable, lr=lr, weight_decay=settings.weight_decay, fused=True)
@@ -57,7 +58,7 @@ class HasLearningRate(Protocol):
 
 
 def learning_rate_of_run(settings: HasLearningRate, num_steps: int) -> float:
-    """The rate of a run of `num_steps`; a method's own `lr` goes before the optimiser's."""
+    """The rate of a run of `num_steps`; a method's own `lr` takes precedence over the optimiser's."""
     optimizer = settings.optimizer
     return scaled_learning_rate(
         optimizer.lr if settings.lr is None else settings.lr,
@@ -130,10 +131,11 @@ def train(
     snapshots: Sequence[float] = (),
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
+    record: Record = no_record,
 ) -> TrainingRun:
-    """Train `method` on the pretraining windows until its last epoch or until it is finished.
+    """Train `method` on the pretraining windows to its last epoch or until it reports that it is finished.
 
-    Where `keeper` finds the state of an earlier run, training goes on from there, and ends as that run would have.
+    Where `keeper` finds the state of an earlier run, training resumes from it, with the result of an uninterrupted run.
 
     Args:
         method: on the device of `windows`.
@@ -143,6 +145,7 @@ def train(
         snapshots: shares of the epochs after which weights are kept; 0 is the state before any step.
         keeper: gets the state at each epoch's end; None: nothing outlasts the process.
         processes: that train the method together, this one among them; None: this one alone.
+        record: called with each row of the history once, those of an earlier run first.
 
     Raises:
         UserError: fewer windows than a batch, a loss that is no number, or processes that have drifted apart.
@@ -158,6 +161,8 @@ def train(
     keep = {round(share * method.num_epochs) for share in snapshots}
     if not num_steps:
         start = _start(method, windows, keep)
+        for row in start.rows:
+            record(row)
         return TrainingRun(start.rows, start.traces, facts, start.snapshots, 0)
     lr = facts["learning_rate"] = learning_rate_of_run(method.settings, num_steps)
     optimizer = make_optimizer(method.parameters(), lr=lr, settings=method.settings.optimizer)
@@ -169,6 +174,8 @@ def train(
     else:
         progress = restore_state(state, method, windows, optimizer)
         report(f"resumed at epoch {state.epoch} of {method.num_epochs} from {keeper.path}")
+    for row in progress.rows:
+        record(row)
     losses = processes.share(method)
     for epoch in range(progress.rows[-1]["epoch"] + 1, method.num_epochs + 1):
         if processes.decide(method.is_finished):
@@ -187,6 +194,7 @@ def train(
             "epoch_seconds": time.perf_counter() - started,
         }
         progress.rows.append(row)
+        record(row)
         progress.traces.append(method.epoch_trace())
         if epoch in keep:
             progress.snapshots[epoch] = _snapshot(method)
@@ -204,7 +212,7 @@ def _start(method: AnyMethod, windows: ResidentWindows, keep: Collection[int]) -
 
 
 def _tensors_of(method: AnyMethod) -> dict[str, Tensor]:
-    """All that the processes of a training must have in common after an epoch."""
+    """Tensors that must agree between the processes of a training after an epoch."""
     own = {name: value for name, value in method.training_state().items() if isinstance(value, Tensor)}
     return {**method.state_dict(), **own}
 

@@ -1,4 +1,4 @@
-"""Processes of a training: their device, threads, determinism and memory, their launch, and what they exchange.
+"""Processes of a training: device, threads, determinism, memory, launch and communication.
 
 A batch of video is tens of megabytes. The C library hands blocks of that size back to the system at once, so that every
 step has them mapped and zeroed anew, page by page; here memory that a step frees is kept for the next one.
@@ -44,7 +44,7 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees; False where the C library has no such switch. No figure depends on it."""
+    """Keep freed memory in this process; False if the C library has no such option. Results do not depend on it."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
@@ -55,8 +55,8 @@ def keep_freed_memory() -> bool:
 def choose_device(name: str) -> torch.device:
     """The device of `auto | cpu | cuda`; `auto` takes the GPU where there is one. Called by every stage with torch.
 
-    From then on this process computes in float32 where that is asked for, also on a GPU: TF32, which keeps 10 of the
-    mantissa's 23 bits and which convolutions use unless told otherwise, is off.
+    From then on float32 operations of this process have full precision, also on a GPU: TF32, which keeps 10 of the
+    mantissa's 23 bits and is the default of convolutions, is off.
 
     Raises:
         UserError: `cuda` on a machine without it, or another name.
@@ -68,7 +68,7 @@ def choose_device(name: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise UserError("device: cuda was asked for but this machine offers none to torch; set `device: auto` or `cpu`")
+        raise UserError("device: cuda is configured, but torch finds none on this machine; set `device: auto` or `cpu`")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -100,7 +100,7 @@ P = ParamSpec("P")
 
 
 def in_processes(stage: Callable[P, None]) -> Callable[P, None]:
-    """A stage that runs in as many processes as its settings ask for; each then runs `stage` itself."""
+    """Decorator of a stage that runs in the configured number of processes, each of which calls `stage`."""
 
     @wraps(stage)
     def launched(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -113,12 +113,12 @@ def in_processes(stage: Callable[P, None]) -> Callable[P, None]:
 
 
 def is_shared(machines: MachinesSettings) -> bool:
-    """Whether a training with these settings needs processes that are not there yet."""
+    """Whether a training with these settings must launch further processes."""
     return machines.num_processes > 1 and _LAUNCHED not in os.environ
 
 
 def launch(stage: str, arguments: Mapping[str, Any]) -> None:
-    """Run `stage` with `arguments` in as many processes as its settings say, and wait for them.
+    """Run `stage` with `arguments` in the configured number of processes, and wait for them.
 
     The first failure ends all of them; they end as this process does on a signal.
 
@@ -158,7 +158,7 @@ def slurm_command(machines: MachinesSettings, plan: str) -> list[str]:
     if job is None or (found := _num_nodes(job)) != str(nodes):
         here = "no Slurm job" if job is None else f"a Slurm job of {found}"
         raise UserError(
-            f"nodes: {nodes} were asked for, but this is {here}; give the rule so many nodes in your Slurm profile"
+            f"nodes: {nodes} are configured, but this is {here}; give the rule as many in your Slurm profile"
             " (docs/slurm.md, several nodes), or set `nodes: 1`"
         )
     # The agents meet where this runs, which is the job's first node.
@@ -185,7 +185,7 @@ def run_agent(arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    # Else the agent says that it sets it to 1; torch's own count is the settings' `threads`.
+    # Else the agent logs that it sets it to 1; torch's own count is the settings' `threads`.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ[_LAUNCHED] = "1"
     logging.disable(logging.CRITICAL)
@@ -213,7 +213,7 @@ _MAIN = 0
 
 @torch.no_grad()
 def agree(tensors: Mapping[str, Tensor], *, device: torch.device, count: int) -> dict[str, float]:
-    """Set `tensors` to those of the first process, in place; by how much each that differed anywhere did, at most.
+    """Set `tensors` to those of the first process, in place; the largest difference of each that differed.
 
     All processes call it together and get the same answer. On the CPU nothing differs. A GPU may sum in another order
     from run to run.
@@ -239,8 +239,8 @@ def agree(tensors: Mapping[str, Tensor], *, device: torch.device, count: int) ->
 
 
 def _take_over(tensor: Tensor, device: torch.device) -> tuple[float, bool]:
-    """Set `tensor` to the first process's: the largest difference, and whether it is more than rounding."""
-    # Not every backend knows booleans.
+    """Set `tensor` to the first process's; the largest difference, and whether it exceeds rounding."""
+    # Not every backend supports booleans.
     said = tensor.to(device, torch.uint8 if tensor.dtype == torch.bool else tensor.dtype, copy=True)
     dist.broadcast(said := said.contiguous(), _MAIN)
     said = said.to(tensor)
@@ -281,7 +281,7 @@ class Processes:
 
     @property
     def is_main(self) -> bool:
-        """Whether this one writes the files."""
+        """Whether this process writes the files."""
         return self.rank == _MAIN
 
     @property
@@ -300,14 +300,14 @@ class Processes:
         return DistributedDataParallel(_Losses(method), find_unused_parameters=True, **_BUFFERS_STAY)
 
     def share_rows(self, method: AnyMethod) -> None:
-        """Share out the rows that the method's networks see, from here on, in training and evaluation."""
+        """Distribute the rows of the method's networks over the processes from now on, in training and evaluation."""
         if self.count > 1:
             rows = SharedRows(self.rank, self.count)
             for network in method.row_networks:
                 rows.share(network)
 
     def decide(self, value: bool) -> bool:
-        """The first process's `value`: all must leave a loop together."""
+        """The first process's `value`, so that all processes leave a loop together."""
         if self.count == 1:
             return value
         said = torch.tensor([value], dtype=torch.uint8, device=self.device)
@@ -315,7 +315,7 @@ class Processes:
         return bool(said)
 
     def check_same(self, name: str, value: int) -> None:
-        """Refuse to go on where the first process found another `value` (at least -1) of the quantity `name`.
+        """Refuse a `value` (at least -1) of the quantity `name` that differs from the first process's.
 
         Raises:
             UserError: it did.
@@ -331,12 +331,12 @@ class Processes:
             )
 
     def agree(self, tensors: Mapping[str, Tensor]) -> dict[str, float]:
-        """Set `tensors` to those of the first process; by how much each differed, `agreement.agree`."""
+        """Set `tensors` to those of the first process; the largest difference of each (see `agree`)."""
         return agree(tensors, device=self.device, count=self.count) if self.count > 1 else {}
 
 
 class _Losses(nn.Module):
-    """A method whose `forward` is its losses: what torch's data parallelism calls."""
+    """Wrapper of a method whose `forward` returns its losses, for torch's data parallelism."""
 
     def __init__(self, method: AnyMethod) -> None:
         super().__init__()
@@ -353,12 +353,12 @@ def alone(device: torch.device) -> Processes:
 
 
 def own_rank(count: int) -> int:
-    """Rank of this process among `count`; that of a single one is 0 without any environment."""
+    """Rank of this process among `count`; 0 for a single one, without reading the environment."""
     return int(os.environ["RANK"]) if count > 1 else 0
 
 
 def _end_with_the_agent() -> None:
-    """Let Linux stop this process when its agent is killed: else it would go on and write its files much later."""
+    """Request Linux to stop this process when its agent is killed, so that it does not write its files later."""
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError, TypeError):
@@ -368,7 +368,7 @@ def _end_with_the_agent() -> None:
 
 @contextmanager
 def joined(device: str, count: int) -> Iterator[Processes]:
-    """This process among the `count` of its training, for as long as the block lasts.
+    """Context that joins this process to the `count` processes of its training.
 
     Args:
         device: the settings' `auto | cpu | cuda`.

@@ -1,4 +1,4 @@
-"""Seeded random streams of a training: global generators, batch order and pools of noise."""
+"""Seeded random generators of a training: global generators, batch order and pools of noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def derived_seed(seed: int, purpose: str) -> int:
 
 
 def make_generator(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator for `purpose`. Draws are made on the CPU so that a GPU run sees the same ones."""
+    """A CPU generator for `purpose`. Draws are made on the CPU so that a GPU run has the same ones."""
     return torch.Generator().manual_seed(derived_seed(seed, purpose))
 
 
@@ -27,7 +27,7 @@ def seed_everything(seed: int) -> None:
 
 
 def global_random_state(device: torch.device) -> dict[str, Tensor]:
-    """State of torch's and numpy's global generators, and on a GPU of its own one."""
+    """State of torch's and numpy's global generators, and of the GPU's on a GPU."""
     _, keys, place, has_gauss, gauss = np.random.get_state(legacy=True)
     state = {
         "torch": torch.get_rng_state(),
@@ -38,7 +38,7 @@ def global_random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_global_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Put the generators where `global_random_state` found them on such a device."""
+    """Restoration of the state that `global_random_state` returned on the same kind of device."""
     torch.set_rng_state(state["torch"])
     *keys, place, has_gauss = state["numpy"].tolist()
     np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), place, has_gauss, float(state["numpy_gauss"])))
@@ -109,7 +109,7 @@ class NoisePool:
         return {} if self._drawn_at is None else {"drawn_at": self._drawn_at, "length": torch.tensor(len(self._pool))}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Draw the pool that `state` is of once more; the pool's own generator stays where it is."""
+        """Redraw the pool of `state`; the pool's own generator does not advance."""
         self._pool, self._drawn_at = torch.empty(0), None
         if state:
             self._drawn_at = state["drawn_at"]

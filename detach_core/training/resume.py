@@ -37,7 +37,7 @@ _PACKAGES = ("clustering", "contracts", "encoders", "losses", "methods", "settin
 
 
 def training_identity(provenance: Provenance, *, device: str, spatial: Checkpoint | None) -> dict[str, str]:
-    """Name -> value of all that two trainings with the same bits have in common.
+    """Identity of a training by name: all that two trainings with equal results have in common.
 
     Args:
         provenance: of the checkpoint that is to come: stage, settings, seed, inputs, version.
@@ -70,7 +70,7 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """The first 16 hex digits of the SHA-256 of the sources that training runs on, as they were when first asked."""
+    """The first 16 hex digits of the SHA-256 of the source files that training uses, cached at the first call."""
     root = Path(__file__).resolve().parents[1]
     text = hashlib.sha256()
     folders = (root / name for name in _PACKAGES)
@@ -83,7 +83,7 @@ def code_digest() -> str:
 
 @dataclass
 class Progress:
-    """Progress up to an epoch: history's rows, their traces, and kept weights by epoch."""
+    """Progress up to an epoch: rows of the history, their traces, and stored weights by epoch."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     traces: list[dict[str, Tensor]] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Progress:
 def take_state(
     method: AnyMethod, windows: ResidentWindows, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> TrainingState:
-    """A copy of all that the coming epochs depend on, on the CPU, and the progress, which only grows."""
+    """A copy, on the CPU, of the state on which the coming epochs depend, and the progress."""
     own = method.training_state()
     changing = {
         **_named("weights", method.state_dict()),
@@ -113,7 +113,7 @@ def take_state(
 def restore_state(
     state: TrainingState, method: AnyMethod, windows: ResidentWindows, optimizer: torch.optim.Optimizer
 ) -> Progress:
-    """Put the training where `take_state` found it; returns the progress till then.
+    """Restoration of the state that `take_state` returned; returns the progress up to it.
 
     Args:
         state: of the same training.
@@ -160,7 +160,7 @@ def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _copy(value: Any) -> Any:
-    """A copy of a plain JSON value: the method goes on with its own."""
+    """A copy of a plain JSON value, which the method may still change."""
     return list(value) if isinstance(value, list) else dict(value) if isinstance(value, dict) else value
 
 
@@ -176,7 +176,7 @@ SIGNALLED = 128
 
 
 class StateKeeper:
-    """A block of training and writing its results. The block's end deletes the file, any other way out leaves it.
+    """Context of a training and the writing of its results; the file is deleted on success and kept otherwise.
 
     Within the block SIGTERM, which schedulers send before they kill, becomes `SystemExit(143)`: the latest state is
     written on the way out. Outside of the main thread, where Python allows no handler, it ends the process as ever.
@@ -206,7 +206,7 @@ class StateKeeper:
         self.writes = writes
 
     def found(self) -> TrainingState | None:
-        """The state that an earlier run of this training left, if there is one; any other is ignored with a warning."""
+        """The state of an earlier run of this training, if any; that of another training is ignored with a warning."""
         if not self.path.exists():
             return None
         try:
@@ -225,7 +225,7 @@ class StateKeeper:
         self._log.warning("%s is ignored, and training starts from the beginning: %s", self.path, why)
 
     def keep(self, state: TrainingState) -> None:
-        """Take over the state of an epoch's end, and write it when the last writing is long enough ago."""
+        """Store the state at an epoch's end, and write it if enough time has passed since the last write."""
         if not self.writes:
             return
         self._latest = state
@@ -233,7 +233,7 @@ class StateKeeper:
             self._write()
 
     def _write(self) -> None:
-        """Write the latest state; a disk that has no room for it is no reason to end a training."""
+        """Write the latest state; a full disk does not end the training."""
         if self._latest is None or self._latest is self._written:
             return
         try:
@@ -261,7 +261,7 @@ class StateKeeper:
                 return
             self._write()
             if self._written is not None:
-                self._log.info("stopped after epoch %d; the next run goes on from %s", self._written.epoch, self.path)
+                self._log.info("stopped after epoch %d; the next run resumes from %s", self._written.epoch, self.path)
         finally:
             if self._handles_signal:
                 signal.signal(signal.SIGTERM, self._handler_before)

@@ -1,4 +1,4 @@
-"""One training from files to checkpoint: what the stages `pretrain_spatial` and `pretrain` share."""
+"""One training from files to checkpoint, shared by the stages `pretrain_spatial` and `pretrain`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from detach_core.methods.batch import STREAMED
 from detach_core.methods.method import AnyMethod, check_widths
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import ResidentWindows, input_shape
+from detach_core.training.event_files import Record, event_files, no_record
 from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
 from detach_core.training.loop import TrainingRun, train
 from detach_core.training.processes import Processes, alone, choose_device, joined, own_rank, prepare
@@ -31,7 +32,7 @@ from detach_core.training.resume import StateKeeper, training_identity
 
 @dataclass(frozen=True)
 class Session:
-    """A trained method and the account of its training."""
+    """A trained method and the record of its training."""
 
     method: AnyMethod
     run: TrainingRun
@@ -39,7 +40,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training, for what its stage writes beside checkpoint and history."""
+    """A finished training, for the further outputs of its stage."""
 
     session: Session
     split: Split
@@ -59,11 +60,12 @@ def train_to_files(
     history_path: str | Path,
     seed: int,
     log_path: str | Path,
+    tensorboard_path: str | Path | None,
     write: Callable[[Trained], None],
 ) -> None:
-    """Train, write checkpoint and history and, by `write`, what the stage keeps beside them.
+    """Train, and write checkpoint, history and, by `write`, the further outputs of the stage.
 
-    A run that was stopped before that goes on where it was; its state lies beside the checkpoint until then.
+    A stopped run is resumed from its state, which lies beside the checkpoint until the training ends.
 
     Args:
         stage: its name.
@@ -76,6 +78,7 @@ def train_to_files(
         history_path: where to write what each epoch reported.
         seed: of weights, order and augmentation.
         log_path: the log.
+        tensorboard_path: folder for TensorBoard's event files; None: none are asked for.
         write: called once, by the main process, when checkpoint and history are there.
     """
     count = job.machines.num_processes
@@ -94,7 +97,10 @@ def train_to_files(
             stage=stage, source=windows.source, settings=job.to_plain(), seed=seed, inputs=inputs
         )
         identity = training_identity(provenance, device=job.machines.device, spatial=spatial)
-        with StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper:
+        with (
+            event_files(tensorboard_path, writes=processes.is_main) as record,
+            StateKeeper(checkpoint_path, identity=identity, log=log, writes=processes.is_main) as keeper,
+        ):
             session = run_session(
                 job,
                 place=place,
@@ -105,6 +111,7 @@ def train_to_files(
                 log=log,
                 keeper=keeper,
                 processes=processes,
+                record=record,
             )
             if not processes.is_main:
                 return
@@ -115,7 +122,7 @@ def train_to_files(
 
 
 def _check_same_input(spatial: Checkpoint, path: str | Path, inputs: dict[str, str]) -> None:
-    """Stage 1 must have seen these windows under this split."""
+    """Check that Stage 1 was trained on these windows under this split."""
     for role, expected in inputs.items():
         found = spatial.provenance.inputs.get(role, "nothing")
         if found != expected:
@@ -135,6 +142,7 @@ def run_session(
     log: logging.Logger,
     keeper: StateKeeper | None = None,
     processes: Processes | None = None,
+    record: Record = no_record,
 ) -> Session:
     """Train a method on the split's pretraining windows.
 
@@ -148,6 +156,7 @@ def run_session(
         log: gets a line per epoch.
         keeper: of the state; None: nothing outlasts the process.
         processes: that train together, this one among them; None: this one alone.
+        record: called with each row of the history once, those of an earlier run first.
     """
     processes = processes or alone(choose_device(job.machines.device))
     device = processes.device
@@ -188,6 +197,7 @@ def run_session(
         snapshots=settings.snapshots if isinstance(settings, HasSnapshots) else (),
         keeper=keeper,
         processes=processes,
+        record=record,
     )
     run.facts["device"] = words
     return Session(method, run)
@@ -208,8 +218,15 @@ def make_checkpoint(
         settings=plain["settings"],
         shape=session.method.shape.as_dict(),
         normalisation=normalisation_as_dict(split.normalisation),
+        dataset=windows.dataset,
         class_names=list(windows.class_names),
+        class_places=list(windows.class_places),
+        class_actions=list(windows.class_actions),
         channel_names=list(windows.channel_names),
+        window_s=windows.window_s,
+        max_nan_share=windows.max_nan_share,
+        flow_method=windows.flow_method,
+        flow_max_px=windows.flow_max_px,
         epoch=session.run.num_epochs,
         facts={
             "encoders": plain["settings"].get("encoders"),

@@ -1,4 +1,4 @@
-"""Rows of a batch shared out among processes, gathered with gradient, under BatchNorm of the whole batch.
+"""Data parallelism by rows: a batch split over processes, gathered with gradient, with BatchNorm over the whole batch.
 
 Around a network that treats rows one by one nothing else notices: it takes and gives whole batches as ever. Torch's own
 SyncBatchNorm is for GPUs alone; the one here runs wherever the processes do, so that tests see it.
@@ -46,14 +46,14 @@ def gather_from_all(own: Tensor) -> Tensor:
 
 
 class Shares(Protocol):
-    """Shares of a batch among processes."""
+    """Shares of a batch's rows by process."""
 
     rank: int
     sizes: list[int]
 
 
 class JointBatchNorm(_BatchNorm):
-    """A BatchNorm layer that, in training and while rows are shared, counts those of all processes."""
+    """A BatchNorm layer whose batch statistics, in training with shared rows, cover all processes."""
 
     def __init__(self, layer: _BatchNorm, shares: Shares) -> None:
         """Args: layer: whose weights and statistics this one takes over; shares: rows of each process, or none."""
@@ -82,7 +82,7 @@ class JointBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:
-        """One step of the running statistics; without a momentum every batch counts alike, as torch has it."""
+        """One step of the running statistics; without a momentum all batches have equal weight, as in torch."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
@@ -133,7 +133,7 @@ def _all_but_channels(input: Tensor) -> list[int]:
 
 @torch.no_grad()
 def _statistics_of_all(input: Tensor, sizes: list[int], per_row: int) -> tuple[Tensor, Tensor]:
-    """As `joint_statistics`, of what all processes have; in float32 at least."""
+    """As `joint_statistics`, over all processes; at least in float32."""
     values = input.to(torch.promote_types(input.dtype, torch.float32))
     dims = _all_but_channels(values)
     mean = values.mean(dim=dims)
@@ -157,7 +157,7 @@ def joint_statistics(shares: Tensor, sizes: list[int], per_row: int) -> tuple[Te
 
 
 def join_batch_norm(network: nn.Module, shares: Shares) -> None:
-    """Put a `JointBatchNorm` in the place of every BatchNorm within `network`; names and weights stay."""
+    """Replace every BatchNorm within `network` by a `JointBatchNorm`; names and weights stay."""
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):
             setattr(network, name, JointBatchNorm(child, shares))
@@ -172,7 +172,7 @@ def share_sizes(num_rows: int, count: int) -> list[int]:
 
 
 class SharedRows:
-    """This process's share of every batch that goes through the networks given to `share`.
+    """This process's share of every batch in the networks passed to `share`.
 
     Batches of fewer rows than processes are computed by all. The gradient that reaches a network's weights here is
     `count` times the share's part of the whole batch's: the mean over the processes is the whole batch's own.
@@ -185,7 +185,7 @@ class SharedRows:
         self._random: dict[str, Tensor] | None = None
 
     def share(self, network: nn.Module) -> None:
-        """Share out the rows of all calls of `network`, whose every tensor has the batch in front."""
+        """Distribute the rows of all calls of `network`, all of whose tensors have the batch as first axis."""
         join_batch_norm(network, self)
         network.register_forward_pre_hook(self._take, with_kwargs=True)
         network.register_forward_hook(self._give)
@@ -216,13 +216,13 @@ class SharedRows:
         return whole
 
     def _draw_apart(self, device: torch.device) -> None:
-        """Dropout of this process's own; afterwards the global generators stand equally everywhere again."""
+        """Context with separate dropout for each process; afterwards the global generators agree again."""
         seed = int(torch.randint(2**62, ()))
         self._random = global_random_state(device)
         torch.manual_seed(seed + self.rank)
 
     def _gather(self, share: Tensor) -> Tensor:
-        """All rows, of this process's."""
+        """The rows of all processes, from this one's."""
         missing = max(self.sizes) - len(share)
         if missing:
             share = torch.cat([share, share.new_zeros(missing, *share.shape[1:])])

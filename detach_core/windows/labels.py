@@ -1,4 +1,4 @@
-"""Labels of windows: the class of a window from its samples, and the place that it is counted to."""
+"""Labels of windows: class from the annotations, and place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WINDOWS_AT_ONCE = 1024
 def centre_annotation(
     centre_s: NDArray[np.float64], start_s: Sequence[float], end_s: Sequence[float]
 ) -> NDArray[np.int64]:
-    """(N,) the annotation [start_s, end_s) that holds each centre, the latest to start if several do; -1 for none.
+    """(N,) the annotation [start_s, end_s) that holds each centre, the one that starts last if several do; -1 for none.
 
     Of several that start together, the last one counts as the latest.
 
@@ -71,7 +71,7 @@ def dominant_location(location: Rows, first: NDArray[np.int64], length: int) -> 
 
 
 def most_active_place(windows: Rows, places: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """(N,) the place whose channels changed most often in each window (N, C, L), else were longest away from rest.
+    """(N,) the place whose channels changed most often in each window (N, C, L), ties broken by the longest activity.
 
     A channel rests at its most frequent value of all windows, whatever its polarity. -1 where nothing was active.
     """
@@ -112,7 +112,7 @@ def locate_windows(
     truth_names: Sequence[str],
     places: Places,
 ) -> tuple[NDArray[np.int32], tuple[str, ...], str]:
-    """(location (N,), its names, where it comes from). "none" is a place of its own; -1 means that nobody knows.
+    """(location (N,), its names, its source). "none" is a separate place; -1 means unknown.
 
     Args:
         sensor: (N, C, L) all windows.

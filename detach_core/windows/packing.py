@@ -86,7 +86,7 @@ class RecordingWindows:
     """One recording's windows: sensor (N, C, L) f32 without NaN, and a row of each table column (N,) per window.
 
     `annotation` is the position of the window's annotation in the recording's list, -1 for none of the classes;
-    `location` the true one, -1 where none is in use, absent where nobody knows. `unseen` is the number of windows that
+    `location` the true one, -1 where none is in use, absent where it is unknown. `unseen` is the number of windows that
     the sensors have and the video does not show: past its end, or where a row of it has no picture.
     """
 
@@ -121,7 +121,7 @@ def cut_windows(
     stride_s: float,
     max_nan_share: float,
 ) -> RecordingWindows:
-    """All windows of `recording` that lie inside its sensors and in whose rows of the video all pictures are there.
+    """All windows of `recording` that lie inside its sensors and whose video rows all have a picture.
 
     Args:
         recording: sensors and annotations.
@@ -198,6 +198,7 @@ def open_shards(
         _require_equal(paths[1], "extract_frames", "grid", _grid(shard.frames), _grid(first.frames))
         _require_equal(paths[2], "flow", "grid", _grid(shard.flow), _grid(first.frames))
         _require_equal(paths[2], "flow", "max_px", shard.flow.max_px, first.flow.max_px)
+        _require_equal(paths[2], "flow", "method", shard.flow.method, first.flow.method)
         for recording in shard.sensors.recordings:
             reference = first.sensors.recordings[0]
             name = recording.recording_id

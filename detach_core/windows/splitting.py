@@ -47,7 +47,7 @@ def audit(windows: Windows, parts: Mapping[str, Ids], protocols: Mapping[str, Se
 
 
 def refuse_leaks(overlap: Sequence[Overlap], *, label_unit: str, path: Path | str) -> None:
-    """Check that nothing is shared where whole recordings or subjects were set apart.
+    """Check that held-out recordings or subjects share nothing with the other parts.
 
     Args:
         overlap: what `audit` found.
@@ -88,7 +88,7 @@ def shared_seconds(
 
 
 def shared_instances(instance_a: Integers, instance_b: Integers) -> int:
-    """Number of instances with windows in both sets; -1 is none."""
+    """Number of instances with windows in both sets; -1 is no instance."""
     common = np.intersect1d(instance_a, instance_b)
     return int((common >= 0).sum())
 
@@ -172,7 +172,7 @@ def build_protocols(
     held out.
 
     All rotating folds of a draw train on equally many units of each class. Leaving a unit out would else make its class
-    rarer in training, so that a probe of features that say nothing is wrong more often than a guess.
+    rarer in training, so that a probe of uninformative features is wrong more often than a guess.
 
     Raises:
         ContractError: fewer units than folds, or a class that no training window of a fold has.
@@ -288,7 +288,7 @@ def stratified_folds(
 def rotating_folds(
     labels: Integers, num_folds: int, rng: np.random.Generator, *, with_val: bool
 ) -> list[tuple[Mask, Mask, Mask]]:
-    """Which units train, select and test in each fold, three masks (N,); every unit is tested once.
+    """Training, selection and test units of each fold, three masks (N,); every unit is tested once.
 
     Of each class as many train in every fold: as many as the fold that could have the fewest has. What is above that
     number is drawn, and idle in its fold. Otherwise the tested classes would be the rarer ones in training, and a

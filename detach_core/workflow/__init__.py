@@ -1,1 +1,1 @@
-"""The workflow behind the rules: its stages, their files and settings, what reruns them, and what a user is told."""
+"""The workflow behind the rules: stages with their files and settings, triggers of reruns, messages to the user."""

@@ -1,4 +1,4 @@
-"""Digest of the code that a stage imports: a changed formula reruns the stages that use it, a comment none.
+"""Digest of the code that a stage imports, so that a changed formula reruns its stages and a comment none.
 
 Snakemake sees the time of a rule's script, which a fresh clone sets anew, and not the package behind it. So each rule
 carries this digest as a param in place of the trigger `code`: it covers the script and the modules of `detach_core`
@@ -55,7 +55,7 @@ class CodeDigest:
         self._changed = False
 
     def of_stage(self, stage: str, method: str | None = None) -> str:
-        """The digest of `detach_core.stages.<stage>`, all that it imports and what runs it: 16 hex digits.
+        """The digest of `detach_core.stages.<stage>`, its imports and its runner: 16 hex digits.
 
         The registry of methods names them all; with `method`, only that one's modules count of those that the registry
         names, so that a change of one method leaves the others' results alone. A method from outside the package has
@@ -171,7 +171,7 @@ class CodeDigest:
         return {}
 
     def _save(self) -> None:
-        """Write the cache, if something new was read; a folder that cannot be written only costs time."""
+        """Write the cache if it has changed; without write permission checksums are only computed again."""
         if self.cache_path is None or not self._changed:
             return
         with suppress(OSError):

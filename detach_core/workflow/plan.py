@@ -1,4 +1,4 @@
-"""All that follows the packed windows of a table, as plain JSON: for a machine with a GPU and without the workflow.
+"""Training plan of a table: all jobs after `windows.h5` as plain JSON, for a GPU machine without the workflow.
 
 ./run python -m detach_core.workflow.plan table1 config.yaml config/full.yaml > plan.json
 python -m detach_core.stages plan.json          # there: torch, numpy, h5py, scikit-learn, safetensors and this package
@@ -22,7 +22,7 @@ Step = dict[str, Any]
 
 
 def training_plan(config: Config, table: str) -> list[Step]:
-    """The steps of `table` in their order, each `{stage, arguments}`; a Stage 1 that variants share stands once."""
+    """The steps of `table` in their order, each `{stage, arguments}`; a shared Stage 1 is listed once."""
     stages, steps = workflow_stages(config), dict[str, Step]()
     for dataset, split in config.parts(table):
         for seed in config.document.seeds:
@@ -34,7 +34,7 @@ def training_plan(config: Config, table: str) -> list[Step]:
 
 
 def _jobs(config: Config, variant: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Stage and wildcard of each job behind a row of a table, in an order that can run."""
+    """Stage and wildcard of each job behind a row of a table, dependencies first."""
     if (spatial := config.spatial_of(config.trained(variant))) is not None:
         yield "pretrain_spatial", {"spatial": spatial}
     for run in config.candidates(variant):
@@ -44,7 +44,7 @@ def _jobs(config: Config, variant: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the plan of a table from config files that lie one over the other, and over config/results.yaml."""
+    """Print the plan of a table from merged config files, over config/results.yaml."""
     table, *paths = arguments
     json.dump(
         training_plan(load_config(read_layers([CHECKOUT / DEFAULT_LAYERS[0], *paths])), table), sys.stdout, indent=1

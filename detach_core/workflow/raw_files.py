@@ -1,4 +1,4 @@
-"""Raw files of a shard, and the fingerprints by which files that take their place are found out."""
+"""Raw files of a shard, and the fingerprints by which replaced ones are detected."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RawFiles:
         return found
 
     def local_datasets(self) -> list[RawFolder]:
-        """The datasets whose files are the user's own, of those that some table needs."""
+        """The datasets with `source: local` that some table needs."""
         sections = {name: self._config.document.datasets[name] for name in self._config.tabulated}
         return [
             RawFolder(name, section.adapter, section.root, self._config.recordings(name), section.native)
@@ -66,7 +66,7 @@ class RawFiles:
         return {"simulated": f"{root}/{shard}.json", "downloaded": f"{root}/download.json", "local": None}[source]
 
     def _list_present(self, dataset: str) -> tuple[str, ...]:
-        """The files in the folder of a dataset's raw files, none as long as nothing was simulated or downloaded."""
+        """The files in the folder of a dataset's raw files, empty before anything is simulated or downloaded."""
         root = self._config.raw_root(dataset)
         return list_files(root) if self._config.source(dataset) == "local" or Path(root).is_dir() else ()
 

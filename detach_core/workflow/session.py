@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from detach_core.acquisition.local import local_troubles
 from detach_core.config.evidence import RESERVED
 from detach_core.config.load import Config
-from detach_core.reports.captions import Caption, as_label, heading, table_caption
+from detach_core.reports.captions import TRAINING_CURVES, Caption, as_label, heading, table_caption
 from detach_core.workflow.raw_files import RawFiles
 from detach_core.workflow.stage import Stage, Wildcards
 
@@ -18,7 +18,7 @@ SHOWN_CHARACTERS = 8000  # a longer table is not printed
 
 
 def refuse(message: str) -> NoReturn:
-    """End the workflow before its first job; an error would be shown with places in files that are not the user's.
+    """End the workflow before its first job, without an exception, which Snakemake would show with internal files.
 
     Raises:
         SystemExit: with code 1, after `message` on stderr.
@@ -29,7 +29,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def refuse_place(checkout: str) -> None:
-    """End the workflow where the path of its checkout holds braces: Snakemake fills in what stands between them.
+    """End the workflow if the path of its checkout holds braces, which Snakemake treats as wildcards.
 
     Raises:
         SystemExit: it does.
@@ -42,7 +42,7 @@ def refuse_place(checkout: str) -> None:
 
 
 def refuse_missing_files(raw_files: RawFiles) -> None:
-    """End the workflow where files of the user's own datasets are missing, after telling them all.
+    """End the workflow if files of the user's own datasets are missing, with a list of all of them.
 
     Raises:
         SystemExit: some are.
@@ -52,7 +52,7 @@ def refuse_missing_files(raw_files: RawFiles) -> None:
 
 
 def closing_lines(config: Config, started_s: float) -> Iterator[str]:
-    """Lines on the tables, figures and report that are newer than `started_s`; a short table that came alone is shown.
+    """Lines on the tables, figures and report newer than `started_s`; a short table is printed if it is the only one.
 
     Args:
         config: the configuration.
@@ -63,11 +63,11 @@ def closing_lines(config: Config, started_s: float) -> Iterator[str]:
     if len(tables) == 1 and len(text := tables[0].with_suffix(".md").read_text()) < SHOWN_CHARACTERS:
         yield text
     for path in tables:
-        yield f"The table is in {path} (and .md, .tex, .html)."
+        yield f"The table is in {path} (and .md, .tex, .html, .parquet)."
     for name in config.document.figures:
         path = Path(f"results/figures/{name}.pdf")
         if _is_fresh(path, started_s):
-            yield f"The figure is in {path} (and .png, .csv)."
+            yield f"The figure is in {path} (and .png, .csv, .parquet)."
     page = Path("results/report.html")
     if _is_fresh(page, started_s):
         yield f"The report is {page}; any browser opens it."
@@ -77,7 +77,34 @@ def _is_fresh(path: Path, started_s: float) -> bool:
     return path.exists() and path.stat().st_mtime >= started_s
 
 
-def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str]:
+def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
+    """Outputs of stage `training_curves`, whose picture is in the report under the name of its training.
+
+    Args:
+        report: Snakemake's function of that name.
+        stage: the stage, whose wildcard `training` is dataset, split, run and seed as a path.
+    """
+    marked = report(
+        stage.outputs["png_path"],
+        caption="../report/training_curves.rst",
+        category=TRAINING_CURVES,
+        labels=lambda w: {"Result": as_label(f"Training curves. {', '.join(w.training.split('/'))}")},
+    )
+    return {**stage.outputs, "png_path": marked}
+
+
+def with_folders(directory: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
+    """Outputs of a training's stage, of which the event files, where they are asked for, are a folder.
+
+    Args:
+        directory: Snakemake's function of that name.
+        stage: `pretrain_spatial` or `pretrain`.
+    """
+    folder = stage.outputs["tensorboard_path"]
+    return {**stage.outputs, "tensorboard_path": directory(folder) if folder else []}
+
+
+def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str | Sequence[str]]:
     """Outputs of a stage, of which `shown` is in the report, under its section of the paper and with its caption.
 
     Args:

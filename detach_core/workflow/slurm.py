@@ -1,4 +1,4 @@
-"""Resources of jobs that grow when a job is sent again, and patience with Slurm, but not without end."""
+"""Resources of jobs that grow with each attempt, and the tracking of jobs that Slurm does not report."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def more_each_attempt(amount: int) -> Callable[[Any, int], int]:
 
 
 def gpus_of(device: str) -> int:
-    """GPUs that a job with a network asks for: 1, or 0 where `device` or the machine has none."""
+    """Number of GPUs that a job with a network requests: 1, or 0 where `device` or the machine has none."""
     return int(device == "cuda" or (device == "auto" and which("nvidia-smi") is not None))
 
 
 def ask_slurm(command: str, *arguments: str) -> list[str] | None:
-    """The words of Slurm's answer, or None where it gives none."""
+    """The words of Slurm's output, or None if a command fails."""
     unfiltered = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
     try:
         done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=60, env=unfiltered)
@@ -41,11 +41,11 @@ def ask_slurm(command: str, *arguments: str) -> list[str] | None:
 
 
 def keep_unsettled_jobs(executor: Executor, ask: Ask = ask_slurm) -> None:
-    """Make a class of remote executors ask again after jobs whose end it did not report, until Slurm has lost them.
+    """Make a class of remote executors poll unreported jobs again, until Slurm has lost them.
 
     snakemake-executor-plugin-slurm 2.8.0 forgets all its jobs where no attempt at a status query succeeds, as while the
     controller is down: Snakemake then waits for them for ever and submits nothing more. And it waits for ever for a job
-    that Slurm forgot: a controller that is killed soon after a submission does not know that job when it is back.
+    that Slurm has lost: a controller that is killed soon after a submission restarts without that job.
     """
     if hasattr(executor, "settled"):
         return
@@ -84,29 +84,29 @@ def keep_unsettled_jobs(executor: Executor, ask: Ask = ask_slurm) -> None:
 
 
 def unsettled(executor: Executor, active_jobs: Iterable[JobInfo]) -> list[JobInfo]:
-    """The jobs of whose end nothing was reported in this round."""
+    """The jobs whose end was not reported in this round."""
     return [job_info for job_info in active_jobs if not any(job_info is settled for settled in executor.settled)]
 
 
 def namesakes(active_jobs: Iterable[JobInfo]) -> Iterator[tuple[JobInfo, str]]:
-    """Jobs whose number a later submission got: (job, reason).
+    """Jobs whose number was reassigned to a later submission: (job, reason).
 
     Slurm forgot them; the later job's end would pass for theirs.
     """
     newest: dict[str, JobInfo] = {}
     for job_info in sorted(active_jobs, key=lambda job_info: job_info.aux["submitted_s"]):
         if older := newest.get(job_info.external_jobid):
-            yield older, "its number was given to another job"
+            yield older, "its number was reassigned to another job"
         newest[job_info.external_jobid] = job_info
 
 
 def absent(executor: Executor, active_jobs: Sequence[JobInfo], ask: Ask) -> Iterator[tuple[JobInfo, str]]:
-    """Jobs that the controller has not known for some answers and some time: (job, reason).
+    """Jobs absent from several answers of the controller over some time: (job, reason).
 
     Their end may have been forgotten, with their output there, or they never ran. Both count as failed, so that
-    Snakemake deletes what there is and sends them again: nobody vouches for that output. Two copies do not write at
+    Snakemake deletes what there is and sends them again: that output may be incomplete. Two copies do not write at
     once: a forgotten job never starts, and one that had started is killed within seconds, since a controller that comes
-    back first asks its nodes what they run. Only a node that does not answer then can go on with it.
+    back first queries its nodes for their jobs. Only a node that does not answer then can continue it.
     """
     if not active_jobs or getattr(executor, "_submitted_job_clusters", None):
         return  # the jobs of other clusters are not in this one's answer
@@ -125,7 +125,7 @@ def absent(executor: Executor, active_jobs: Sequence[JobInfo], ask: Ask) -> Iter
 
 
 def report_lost(executor: Executor, job_info: JobInfo, reason: str) -> None:
-    """Report a job as failed that Slurm lost.
+    """Report of a job lost by Slurm as failed.
 
     A warning says why, since Snakemake drops the message where the job is a group.
     """

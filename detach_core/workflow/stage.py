@@ -1,4 +1,4 @@
-"""Stages as the workflow sees them: path patterns of their files, and the arguments of a job.
+"""Stages of the workflow: path patterns of their files, and the arguments of a job.
 
 The adapter between a job and its stage is part of every stage's code digest, so nothing of the package is imported.
 """
@@ -27,7 +27,7 @@ class Stage:
         name: of stage, rule and log.
         folder: pattern of the folder of its log and benchmark.
         inputs: name -> pattern, paths, or a function of the wildcards; other names are files that it depends on.
-        outputs: name -> pattern.
+        outputs: name -> pattern; an empty list for what the configuration does not ask for.
         params: name -> a further argument, or a function of the wildcards that gives it.
         triggers: name -> value, or a function of the wildcards; a job reruns when it changes.
         wildcards: name of an argument -> the wildcard that it is.
@@ -36,7 +36,7 @@ class Stage:
     name: str
     folder: str
     inputs: Mapping[str, Files]
-    outputs: Mapping[str, str]
+    outputs: Mapping[str, str | Sequence[str]]
     params: Mapping[str, Value] = field(default_factory=dict)
     triggers: Mapping[str, Value] = field(default_factory=dict)
     wildcards: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Stage:
 
 
 class _Job:
-    """A job's wildcards, as attributes as Snakemake has them."""
+    """A job's wildcards as attributes, as in Snakemake."""
 
     def __init__(self, **wildcards: Any) -> None:
         vars(self).update(wildcards)
@@ -94,7 +94,7 @@ def expanded(pattern: str, **values: Iterable[Any]) -> list[str]:
 
 
 def run_stage(job: Any) -> None:
-    """Run the stage that is named like the job's rule.
+    """Run the stage of the job's rule, which has the same name.
 
     Args:
         job: the object `snakemake` of a script.

@@ -1,4 +1,4 @@
-"""Table of the workflow's stages: the files, settings and arguments of each, for the rules and for training plans.
+"""Table of the workflow's stages: files, settings and arguments of each, for the rules and for training plans.
 
 A path pattern holds wildcards in braces; `Config` gives the settings. Nothing here needs Snakemake.
 """
@@ -27,20 +27,26 @@ WINDOWS = "results/{dataset}/windows.h5"
 SPLIT = "results/{dataset}/{split}/split.json"
 SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
 RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
+# The folder of any training: a Stage 1's or a run's.
+TRAINING = "results/{training}"
+CURVES = f"{TRAINING}/history.png"
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, CLASSIFIER = "checkpoint.safetensors", "classifier.safetensors"
+EVENTS = "tensorboard"  # a folder
 # Kind of artifact -> its file, for figures and evidence.
 ARTIFACTS = {
     "windows": WINDOWS,
     "split": SPLIT,
     "metrics": f"{RUN}/metrics.json",
+    "label_curve": f"{RUN}/label_curve.json",
     "embeddings": f"{RUN}/embeddings.h5",
     "negative_pairs": f"{RUN}/negative_pairs.h5",
     "activation_maps": f"{RUN}/activation_maps.h5",
     "spatial_history": f"{SPATIAL}/history.jsonl",
     "assignments": f"{SPATIAL}/assignments.h5",
 }
-FORMATS = ("md", "tex", "html")
+FORMATS = ("md", "tex", "html", "parquet")
+LISTS = ("predictions", "metrics", "classes", "embeddings")
 
 
 def workflow_stages(
@@ -147,6 +153,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 "checkpoint_path": f"{SPATIAL}/{CHECKPOINT}",
                 "history_path": ARTIFACTS["spatial_history"],
                 "assignments_path": ARTIFACTS["assignments"],
+                "tensorboard_path": f"{SPATIAL}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.spatial(w.spatial, w.dataset)},
             triggers={"weights": lambda w: of_files(config.spatial_weights(w.spatial))},
@@ -164,6 +171,7 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                 **checkpoint,
                 "history_path": f"{RUN}/history.jsonl",
                 "snapshots_path": f"{RUN}/snapshots.safetensors",
+                "tensorboard_path": f"{RUN}/{EVENTS}" if config.document.tensorboard else [],
             },
             params={"settings": lambda w: config.pretraining(w.variant, w.dataset)},
             triggers={"weights": lambda w: of_files(config.video_weights(w.variant))},
@@ -185,8 +193,15 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
                     filled(ARTIFACTS["embeddings"], {"variant": run}) for run in config.candidates(w.variant)
                 ],
             },
-            outputs={"metrics_path": ARTIFACTS["metrics"]},
+            outputs={"metrics_path": ARTIFACTS["metrics"], "classifier_path": f"{RUN}/{CLASSIFIER}"},
             params={"settings": lambda w: config.probing(w.variant)},
+        ),
+        Stage(
+            "label_curve",
+            RUN,
+            inputs={**data, "embeddings_path": ARTIFACTS["embeddings"]},
+            outputs={"curve_path": ARTIFACTS["label_curve"]},
+            params={"settings": lambda w: config.label_curve()},
         ),
         Stage(
             "negative_pairs",
@@ -208,9 +223,9 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
         ),
         Stage(
             "training_curves",
-            RUN,
-            inputs={"history_path": f"{RUN}/history.jsonl"},
-            outputs={"png_path": f"{RUN}/history.png"},
+            TRAINING,
+            inputs={"history_path": f"{TRAINING}/history.jsonl"},
+            outputs={"png_path": CURVES},
         ),
     ]
 
@@ -227,6 +242,18 @@ def _table_stages(config: Config) -> list[Stage]:
             },
             outputs=_tables("{table}"),
             params={"settings": lambda w: config.table(w.table)},
+            wildcards={"name": "table"},
+        ),
+        Stage(
+            "lists",
+            "results/logs/{table}",
+            inputs={
+                "metrics_paths": _of_table(config, ARTIFACTS["metrics"]),
+                "windows_paths": _of_table(config, WINDOWS),
+                "split_paths": _of_table(config, SPLIT),
+                "embeddings_paths": _of_table(config, ARTIFACTS["embeddings"]),
+            },
+            outputs={f"{name}_path": f"results/lists/{{table}}/{name}.parquet" for name in LISTS},
             wildcards={"name": "table"},
         ),
         Stage(
@@ -262,6 +289,12 @@ def _table_stages(config: Config) -> list[Stage]:
             outputs=_tables("retrieval"),
             params={"settings": lambda w: retrieval_settings(config)},
         ),
+        Stage(
+            "few_labels",
+            "results/logs",
+            inputs={"curve_paths": _of_trainings(config, ARTIFACTS["label_curve"])},
+            outputs=_tables("few_labels"),
+        ),
     ]
 
 
@@ -281,7 +314,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             inputs={},  # by kind of artifact, which differ from figure to figure: `figure_files`
             outputs={
                 "csv_path": "results/figures/{figure}.csv",
-                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png")},
+                **{kind: f"results/figures/{{figure}}.{kind}" for kind in ("md", "pdf", "png", "parquet")},
             },
             params={"settings": lambda w: config.figure(w.figure)},
             wildcards={"name": "figure"},
@@ -289,7 +322,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
         Stage(
             "html_report",
             "results/logs",
-            inputs={"target_paths": [*shown["table"], *shown["figure"]]},
+            inputs={"target_paths": [*shown["table"], *shown["figure"], *_curves(config)]},
             outputs={"report_path": "results/report.html"},
             params={"settings": lambda w: whole_settings, "snakefile": snakefile},
         ),
@@ -325,16 +358,17 @@ def _of_shards(config: Config, name: str) -> Files:
 
 
 def _spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]:
-    """The Stage 1 that a variant stands on; none for methods without."""
+    """The checkpoint of a variant's Stage 1; empty for methods without one."""
     spatial = config.spatial_of(wildcards.variant)
     return [] if spatial is None else filled(f"{SPATIAL}/{CHECKPOINT}", {"spatial": spatial})
 
 
 def _of_table(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for all that a table is made of."""
+    """An input function: `pattern` for all inputs of a table; rows that probe one training share its files."""
 
     def files(wildcards: Wildcards) -> list[str]:
         rows, seeds = config.rows(wildcards.table), config.document.seeds
+        rows = rows if pattern == ARTIFACTS["metrics"] else list(map(config.trained, rows))
         named = [
             path
             for dataset, split in config.parts(wildcards.table)
@@ -346,7 +380,7 @@ def _of_table(config: Config, pattern: str) -> Files:
 
 
 def _of_trainings(config: Config, pattern: str) -> Files:
-    """An input function: `pattern` for each training behind Table 1; a file that trainings share stands for each."""
+    """An input function: `pattern` for each training behind Table 1; a shared file is repeated for each."""
 
     def files(wildcards: Wildcards) -> list[str]:
         variants = list(dict.fromkeys(map(config.trained, config.rows("table1"))))
@@ -358,6 +392,21 @@ def _of_trainings(config: Config, pattern: str) -> Files:
         ]
 
     return files
+
+
+def _curves(config: Config) -> list[str]:
+    """The curves of the trainings behind Table 1, with each dataset's first split and the first seed."""
+    if "table1" not in config.document.tables:
+        return []
+    rows = dict.fromkeys(map(config.trained, config.rows("table1")))
+    variants = [name for name in rows if config.variant(name).settings.counts_of_epochs]
+    stages_1 = dict.fromkeys(filter(None, map(config.spatial_of, variants)))
+    folders, seed = [], config.document.seeds[0]
+    for dataset, split in dict(reversed(config.parts("table1"))).items():
+        named = {"dataset": dataset, "split": split, "seed": seed}
+        folders += [filled(SPATIAL, {**named, "spatial": name}) for name in stages_1]
+        folders += [filled(RUN, {**named, "variant": name}) for name in variants]
+    return [f"{folder}/history.png" for folder in folders]
 
 
 def _files_of(keys: Iterable[ArtifactKey]) -> list[str]:

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ class Reply:
 
     content: bytes = b""
     status: int = 200
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     break_after: int | None = None
     ignore_range: bool = False
     honour_if_range: bool = True
@@ -31,7 +32,8 @@ class Reply:
 
 class Loopback:
     def __init__(self):
-        self.replies, self.requests = {}, []
+        self.replies: dict[str, Any] = {}
+        self.requests: list[Any] = []
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):

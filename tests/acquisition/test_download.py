@@ -6,6 +6,7 @@ import shutil
 import socket
 import time
 from collections import namedtuple
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_chunked_transfer_that_breaks_off_is_resumed(loopback, reply, bring):
 
 def test_the_part_is_kept_over_runs(loopback, reply, bring, tmp_path):
     url = loopback.give(reply(CONTENT, headers=ETAG, break_after=100_000, ignore_range=True))
-    with pytest.raises(UserError, match="gave up after 1 attempts; the 100000 bytes that came are kept"):
+    with pytest.raises(UserError, match="gave up after 1 attempts; the 100000 bytes received are kept"):
         bring(url, attempts=1)
     assert hidden(tmp_path) == [".target.bin.partial", ".target.bin.partial.json"]
     loopback.give(reply(CONTENT, headers=ETAG))
@@ -145,7 +146,13 @@ def test_a_wrong_body_is_refused_with_both_sums_and_removed(loopback, reply, bri
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "knows no such file"), (410, "no longer"), (401, "wants a login"), (403, "login"), (418, "does not give")],
+    [
+        (404, "has no such file"),
+        (410, "no longer"),
+        (401, "requires a login"),
+        (403, "login"),
+        (418, "does not deliver"),
+    ],
 )
 def test_an_answer_that_will_not_change_is_told_at_once(loopback, reply, bring, tmp_path, status, words):
     with pytest.raises(UserError, match=f"answered {status}.*{words}.*source: local"):
@@ -167,7 +174,7 @@ def test_attempts_are_bounded(loopback, reply, bring):
 
 
 def test_waits_double_up_to_their_limit_and_heed_the_server(loopback, reply, bring, monkeypatch):
-    waits = []
+    waits: list[Any] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     url = loopback.give(*[reply(status=503)] * 4, reply(status=503, headers={"Retry-After": "7"}), reply(CONTENT))
     bring(url, attempts=9, backoff_s=1.0, max_backoff_s=5.0)

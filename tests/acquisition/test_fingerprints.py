@@ -61,7 +61,12 @@ def test_a_checksum_is_computed_once_and_again_when_the_file_is_another(tmp_path
     first = Fingerprints(cache).of_files(["a"], tmp_path)
     read = []
     digest = hashlib.file_digest
-    monkeypatch.setattr(hashlib, "file_digest", lambda *given: read.append(1) or digest(*given))
+
+    def counted(*given):
+        read.append(1)
+        return digest(*given)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
     assert Fingerprints(cache).of_files(["a"], tmp_path) == first
     assert not read
     put(path, b"y")  # equal size and stamp; the time of change is beyond any tool's reach

@@ -130,7 +130,7 @@ def test_an_archive_above_the_limit_stays_and_need_not_come_again(loopback, repl
 def test_files_of_opportunity_are_held_against_their_published_sums(loopback, reply, bring, caplog):
     caplog.set_level("INFO")
     bring(loopback.give(reply(zip_of(**{"dataset__S1-ADL1.dat": SENSOR, "readme": b""}))), adapter="opportunity")
-    assert "1 of 1 published files of OPPORTUNITY and Opportunity++ came" in caplog.text
+    assert "1 of 1 published files of OPPORTUNITY and Opportunity++ were received" in caplog.text
 
 
 @pytest.mark.parametrize("unpack", [True, False])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ URL = "https://example.org/a.zip"
 
 
 def whole(**changes):
-    return Whole(**({"url": URL, "etag": '"v1"', "last_modified": "then", "length": 10} | changes))
+    fields: dict[str, Any] = {"url": URL, "etag": '"v1"', "last_modified": "then", "length": 10}
+    return Whole(**(fields | changes))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import ast
 import re
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def reached_from(stages, root):
     """Names of functions that the stages reach by calls, with what torch calls itself (`forward`, constructors)."""
     modules = set().union(*(CodeDigest(root).closure(f"detach_core.stages.{stage}") for stage in stages))
     files = [root.joinpath(*name.split(".")).with_suffix(".py") for name in modules]
-    uses = {}
+    uses: dict[str, Any] = {}
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
             if isinstance(node, ast.FunctionDef):

@@ -25,7 +25,7 @@ from detach_core.evaluation.settings import (
     SignificanceJob,
 )
 from detach_core.methods.registry import METHODS
-from detach_core.reports.figures import read_figure
+from detach_core.reports.figures.registry import read_figure
 from detach_core.reports.settings import TableJob
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.simulation.registry import HOMES

@@ -1,6 +1,7 @@
 import pytest
 
 from detach_core.config.load import load_config
+from detach_core.datasets.hwu_usp.settings import HwuNative
 
 
 def test_each_adapter_has_its_own_native_keys(set_key, mistakes):
@@ -29,7 +30,9 @@ def test_values_out_of_range_are_refused(set_key, mistakes, path, value):
 @pytest.mark.parametrize("value", [None, float("nan")])
 def test_a_word_may_map_to_a_lost_value(data, value):
     data["datasets"]["hwu_usp"]["native"]["value_map"]["AJAR"] = value
-    assert load_config(data).document.datasets["hwu_usp"].native.value_map["AJAR"] is None
+    native = load_config(data).document.datasets["hwu_usp"].native
+    assert isinstance(native, HwuNative)
+    assert native.value_map["AJAR"] is None
 
 
 def test_a_word_does_not_map_to_infinity_or_to_a_word(set_key, mistakes):
@@ -59,7 +62,9 @@ def test_an_offset_that_is_none_is_refused(set_key, mistakes, offset, message):
 
 
 def test_words_in_files_map_to_numbers(data):
-    assert load_config(data).document.datasets["hwu_usp"].native.value_map["ON"] == 1.0
+    native = load_config(data).document.datasets["hwu_usp"].native
+    assert isinstance(native, HwuNative)
+    assert native.value_map["ON"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -132,4 +137,5 @@ def test_what_a_user_rarely_changes_has_a_default(data):
     for key in ("video_offset_s", "rate_tolerance", "lost_words"):
         del section["native"][key]
     found = load_config(data).document.datasets["hwu_usp"]
+    assert isinstance(found.native, HwuNative)
     assert (found.window.length_s, found.video.image_px, found.native.rate_tolerance) == (2.0, (64, 48), 0.05)

@@ -7,7 +7,6 @@ import pytest
 from detach_core.config.document import Section
 from detach_core.config.errors import ConfigError, validated
 from detach_core.methods.detach.settings import SpatialSettings
-from detach_core.settings.base import Settings
 from detach_core.settings.shared import OptimizerSettings
 
 PLACES = ["threads", "optimizer.lr", "methods.detach.epochs", "spatial.default.alpha", "probe.inner_folds"]
@@ -89,7 +88,7 @@ def test_what_is_no_section_is_one_line(kind, data):
 
 def test_settings_come_back_as_their_type_and_a_list_as_a_tuple():
     found = validated(SpatialSettings, {"plateau": {"rate": 0.5}, "clusters": 3})
-    assert isinstance(found, Settings)
+    assert isinstance(found, SpatialSettings)
     assert found == SpatialSettings(clusters=3, plateau=type(found.plateau)(rate=0.5))
 
 

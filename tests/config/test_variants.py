@@ -4,11 +4,13 @@ import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.variants import merge, resolve_spatial, resolve_variant
+from detach_core.methods.detach.settings import DetachSettings
 
 
 def test_a_variant_changes_what_it_names_and_keeps_the_rest(set_key):
     document = load_config(set_key("variants.soft", {"method": "detach", "spatial": "default", "hardness": 2})).document
     soft, full = resolve_variant(document, "soft"), resolve_variant(document, "detach")
+    assert isinstance(full.settings, DetachSettings)
     assert soft.settings == replace(full.settings, hardness=2.0)
     assert (soft.method, soft.spatial) == ("detach", "default")
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from detach_core.config.errors import ConfigError
@@ -10,7 +12,7 @@ def write(tmp_path, text, name="a.yaml"):
 
 
 def test_a_repeated_key_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ConfigError, match="line 3: the key `b` stands twice"):
+    with pytest.raises(ConfigError, match="line 3: the key `b` is repeated"):
         read_yaml(write(tmp_path, "a:\n  b: 1\n  b: 2\n"))
 
 
@@ -38,7 +40,7 @@ def test_layers_merge_as_snakemake_merges_them(tmp_path):
     from snakemake.utils import update_config
 
     layers = [{"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"c": [3], "e": {"f": 1}}, "d": {"x": 1}}]
-    expected = {}
+    expected: dict[str, Any] = {}
     for layer in layers:
         update_config(expected, layer)
     import yaml
@@ -55,7 +57,7 @@ def test_aliases_may_not_stand_for_more_than_a_configuration_holds(tmp_path):
     many = "a: &a [1, 2]\n" + "".join(
         f"a{k}: &a{k} [{', '.join(20 * [f'*a{k - 1}' if k else '*a'])}]\n" for k in range(5)
     )
-    with pytest.raises(ConfigError, match="line 5: its aliases stand for more than 100000 values"):
+    with pytest.raises(ConfigError, match="line 5: its aliases expand to more than 100000 values"):
         read_yaml(write(tmp_path, many))
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ CHOICE = Choice(1, 0.1, ((0.5, 0.25), (0.125, 1.5)))
 
 
 def read(node):
-    document = JsonDocument("metrics.json", "probe", {"choices": [json.loads(json.dumps(node))]})
+    document = JsonDocument(Path("metrics.json"), "probe", {"choices": [json.loads(json.dumps(node))]})
     return read_choice(document, "choices/0", num_candidates=2, num_strengths=2)
 
 

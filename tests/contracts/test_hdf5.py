@@ -155,4 +155,4 @@ def test_too_few_and_too_many_rows_are_refused(tmp_path, length, rows):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         stored = create_stream(file, "a", (length,), "int64")
         with pytest.raises(ValueError, match="rows"):
-            write_rows([stored], ([np.int64(row)] for row in range(rows)))
+            write_rows([stored], ([np.asarray(row, np.int64)] for row in range(rows)))

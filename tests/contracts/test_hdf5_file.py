@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -137,7 +138,7 @@ def test_what_is_no_hdf5_file_is_still_made_anew(tmp_path):
 def test_too_many_open_files_are_told_as_that(tmp_path):
     path = written(tmp_path / "a.h5")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    kept = []
+    kept: list[Any] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
     try:
         while len(kept) < 100:

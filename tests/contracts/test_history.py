@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ PROVENANCE = make_provenance(stage="pretrain", source="simulated", settings={}, 
 
 
 def test_what_is_written_is_read(tmp_path):
-    rows = [{"epoch": 0}, {"epoch": 1, "losses": {"contrastive": 1.5}, "sizes": [1, 2]}]
+    rows: list[dict[str, Any]] = [{"epoch": 0}, {"epoch": 1, "losses": {"contrastive": 1.5}, "sizes": [1, 2]}]
     write_history(tmp_path / "h.jsonl", rows, run={"momentum": 0.99}, provenance=PROVENANCE)
     read = read_history(tmp_path / "h.jsonl")
     assert read.epochs == rows
@@ -19,7 +20,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_each_line_is_json_and_what_is_not_finite_is_null(tmp_path):
-    rows = [{"epoch": 1, "pairs": {"hard": float("nan")}, "list": [float("inf"), 1.0]}]
+    rows: list[dict[str, Any]] = [{"epoch": 1, "pairs": {"hard": float("nan")}, "list": [float("inf"), 1.0]}]
     write_history(tmp_path / "h.jsonl", rows, run={}, provenance=PROVENANCE)
     lines = (tmp_path / "h.jsonl").read_text().splitlines()
     assert len(lines) == 2
@@ -27,7 +28,7 @@ def test_each_line_is_json_and_what_is_not_finite_is_null(tmp_path):
 
 
 def test_a_column_leaves_out_epochs_without_it(tmp_path):
-    rows = [{"epoch": 0, "change_rate": None}, {"epoch": 1, "change_rate": 0.5}, {"epoch": 2}]
+    rows: list[dict[str, Any]] = [{"epoch": 0, "change_rate": None}, {"epoch": 1, "change_rate": 0.5}, {"epoch": 2}]
     write_history(tmp_path / "h.jsonl", rows, run={}, provenance=PROVENANCE)
     assert read_history(tmp_path / "h.jsonl").column("change_rate") == [0.5]
 

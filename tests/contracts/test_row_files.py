@@ -24,7 +24,7 @@ def test_a_spool_gives_back_what_was_added_and_leaves_nothing(tmp_path):
     for first in range(0, 20, 6):
         spool.append(VALUES[first : first + 6].astype(np.float64))
     rows = spool.rows()
-    assert (rows.shape, rows.dtype) == ((20, 3), np.float32)
+    assert (rows.shape, rows.dtype) == ((20, 3), np.dtype(np.float32))
     np.testing.assert_array_equal(rows[:], VALUES)
     np.testing.assert_array_equal(rows[5:9], VALUES[5:9])
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,5 @@
 import hashlib
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from safetensors.torch import save_file
 from detach_core.contracts.checkpoint import read_tensors, write_tensors
 from detach_core.foundation.errors import ContractError, NoSpaceError
 
-READ = {"schema": "detach.test/1", "fields": ("seed",), "rule": "pretrain"}
+READ: dict[str, Any] = {"schema": "detach.test/1", "fields": ("seed",), "rule": "pretrain"}
 HEADER = {"schema": "detach.test/1", "seed": 3}
 
 

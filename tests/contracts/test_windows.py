@@ -45,6 +45,8 @@ def written(tmp_path):
         window_s=2.0,
         stride_s=1.0,
         frames_per_window=10,
+        max_nan_share=0.25,
+        flow_method="dis fast",
         flow_max_px=16.0,
         streams=tuple(StreamSource(f"S{k}", "shards/0/frames.h5", "shards/0/flow.h5", 400) for k in range(recordings)),
         provenance=make_provenance(stage="pack", source="simulated", settings={}),

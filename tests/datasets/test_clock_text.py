@@ -105,7 +105,9 @@ def test_compact_dates_without_fractions_are_whole_seconds():
     ],
 )
 def test_digits_that_may_be_a_date_of_another_order_are_refused(form, kind):
-    with pytest.raises(BadInputError, match=f"line 2, column timestamp: found what reads as {kind}, expected seconds"):
+    with pytest.raises(
+        BadInputError, match=f"line 2, column timestamp: found a number that reads as {kind}, expected seconds"
+    ):
         read(written(form), pieces=3)
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detach_core.contracts import rows
-from detach_core.datasets.sensor_checks import (
+from detach_core.datasets.adapter import (
     check_channels,
     check_gaps,
     check_increasing,
@@ -46,7 +47,7 @@ def test_time_that_does_not_run_backwards_passes(time_s):
 
 def test_a_line_that_stands_twice_is_named_and_a_coarse_clock_passes():
     time_s = np.arange(300) / 30
-    with pytest.raises(BadInputError, match=r"line 2[2-4], column 1: found 0.633 s again, and no pause .* stand twice"):
+    with pytest.raises(BadInputError, match=r"line 2[2-4], column 1: found 0.633 s again, without a pause .* repeated"):
         check_repeats(PATH, np.insert(time_s, [20] * 3, time_s[19]), first_line=2, column="1")
     for coarse in (time_s, np.floor(time_s * 5) / 5, np.repeat(time_s[::2], 2)):
         check_repeats(PATH, coarse, first_line=2, column="1")
@@ -73,7 +74,7 @@ def test_a_channel_without_any_value_is_named():
     sensor = np.zeros((5, 3), np.float32)
     sensor[:, 1] = np.nan
     sensor[:4, 2] = np.nan
-    recording = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
+    recording: Any = SimpleNamespace(sensor=sensor, channel_names=("a", "b", "c"))
     with pytest.raises(BadInputError, match=r"channel b: found only NaN.*all_nan_channel: zero"):
         check_channels(PATH, recording)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detach_core.datasets.sensor_checks import SensorSpool
+from detach_core.datasets.adapter import SensorSpool
 from detach_core.foundation.errors import BadInputError
 
 

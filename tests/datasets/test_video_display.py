@@ -90,7 +90,7 @@ def test_a_turned_picture_is_whole_and_in_its_aspect(tmp_path):
 
 @pytest.mark.parametrize("matrix", [(1 << 15, 1 << 15, 0, -1 << 15, 1 << 15), (1 << 16, 1 << 14, 0, 0, 1 << 16)])
 def test_a_slanted_picture_is_refused(matrix):
-    with pytest.raises(ValueError, match="a picture to be slanted by the matrix"):
+    with pytest.raises(ValueError, match="a picture to be sheared by the matrix"):
         orientation_of(struct.pack("=9i", *matrix, 0, 0, 0, 1 << 30))
 
 

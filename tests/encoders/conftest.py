@@ -31,7 +31,7 @@ class ResNet(nn.Module):
 
     def forward(self, frames):
         assert frames.shape[1:] == (3, 224, 224)
-        features = self.layer1[0].conv1(self.bn1(self.conv1(frames)))
+        features = self.layer1.get_submodule("0.conv1")(self.bn1(self.conv1(frames)))
         return self.fc(features.mean(dim=(2, 3)))
 
 

@@ -82,6 +82,7 @@ def test_the_start_fades_as_the_share_says():
     online.weight.data.fill_(0.0)
     for _ in range(20):
         slow.update(online, 0.9)
+    assert isinstance(slow.encoder, nn.Linear)
     assert abs(float(slow.encoder.weight) - share_of_start_left(0.9, 20)) < 1e-6
 
 
@@ -89,27 +90,29 @@ def test_batch_norm_statistics_are_its_own_and_never_averaged():
     online = network().train()
     slow = MomentumEncoder(online)
     online(10 + torch.randn(16, 3))
-    before = slow.encoder[1].running_mean.clone()
+    _, norm, *_ = slow.encoder.children()
+    before = norm.get_buffer("running_mean").clone()
     slow.update(online, 0.5)
-    assert torch.equal(slow.encoder[1].running_mean, before)
+    assert torch.equal(norm.get_buffer("running_mean"), before)
     slow(5 + torch.randn(16, 3))
-    assert not torch.equal(slow.encoder[1].running_mean, before)
+    assert not torch.equal(norm.get_buffer("running_mean"), before)
 
 
 def test_in_training_its_batch_norm_works_but_nothing_is_dropped():
     slow = MomentumEncoder(network().train())
     assert slow.training
-    assert slow.encoder[1].training
-    assert not slow.encoder[2].training
+    _, norm, dropout, *_ = slow.encoder.children()
+    assert norm.training
+    assert not dropout.training
     batch = torch.randn(8, 3)
     assert torch.equal(slow(batch), slow(batch))
     assert not slow(batch).requires_grad
     slow.eval()
     assert not slow.training
-    assert not slow.encoder[1].training
-    before = slow.encoder[1].running_mean.clone()
+    assert not norm.training
+    before = norm.get_buffer("running_mean").clone()
     slow(batch)
-    assert torch.equal(slow.encoder[1].running_mean, before)
+    assert torch.equal(norm.get_buffer("running_mean"), before)
 
 
 def test_a_checkpoint_brings_parameters_and_statistics_back():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_an_unknown_name_or_size_is_refused():
     with pytest.raises(ValueError, match="cnn_gru_attention"):
         build_sensor_encoder("lstm", channels=6, length=60, dim=8, size="small")
     with pytest.raises(ValueError, match="size"):
-        build_sensor_encoder("cnn_gru", channels=6, length=60, dim=8, size="tiny")
+        build_sensor_encoder("cnn_gru", channels=6, length=60, dim=8, size="tiny")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("length", [1, 2, 60, 100, 101, 128, 400])
@@ -257,8 +258,8 @@ def test_statistics_travel_with_the_checkpoint():
 def test_what_does_not_fit_is_refused():
     vector = ActivationVector(2, form="z", mode="abs", quantile=0.99)
     for call in (
-        lambda: ActivationVector(2, form="raw", mode="abs", quantile=0.99),
-        lambda: ActivationVector(2, form="z", mode="max", quantile=0.99),
+        lambda: ActivationVector(2, form="raw", mode="abs", quantile=0.99),  # type: ignore[arg-type]
+        lambda: ActivationVector(2, form="z", mode="max", quantile=0.99),  # type: ignore[arg-type]
         lambda: ActivationVector(2, form="z", mode="abs", quantile=99),
         lambda: vector(torch.zeros(4, 3, 60)),
         lambda: vector.set_statistics({"mean": [0.0], "std": [1.0]}),
@@ -267,7 +268,7 @@ def test_what_does_not_fit_is_refused():
             call()
 
 
-SETTINGS = {"channels": 6, "length": 100, "dim": 16, "form": "centred", "quantile": 0.99, "mode": "abs"}
+SETTINGS: dict[str, Any] = {"channels": 6, "length": 100, "dim": 16, "form": "centred", "quantile": 0.99, "mode": "abs"}
 
 
 @pytest.mark.parametrize("size", ["small", "paper"])

@@ -59,7 +59,7 @@ def test_a_bright_spots_place_can_be_learned():
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="time_average"):
-        SpatialCnn2d(dim=8, size="small", time_average="frames")
+        SpatialCnn2d(dim=8, size="small", time_average="frames")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
         SpatialCnn2d(dim=8, size="small")(torch.rand(2, 5, 3, 48, 64))
     with pytest.raises(ValueError, match=r"\(B, F, 3, H, W\)"):
@@ -178,7 +178,7 @@ def test_a_still_video_gives_finite_features_and_gradients():
 
 def test_motion_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="time_average"):
-        TemporalCnn3d(dim=6, size="small", time_average="mean")
+        TemporalCnn3d(dim=6, size="small", time_average="mean")  # type: ignore[arg-type]
     for shape in ((2, 3, 9, 48, 64), (2, 5, 48, 64)):
         with pytest.raises(ValueError, match="expected motion"):
             TemporalCnn3d(dim=6, size="small")(torch.zeros(shape))

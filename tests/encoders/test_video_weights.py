@@ -56,8 +56,8 @@ def test_the_two_operators_are_declared_only_after_a_failed_import(monkeypatch):
         return torch
 
     monkeypatch.setattr(video_weights, "_DECLARED", [])
-    monkeypatch.setattr(video_weights.importlib, "import_module", import_module)
-    monkeypatch.setattr(video_weights.torch.library, "Library", Library)
+    monkeypatch.setattr("detach_core.encoders.video_weights.importlib.import_module", import_module)
+    monkeypatch.setattr("detach_core.encoders.video_weights.torch.library.Library", Library)
     monkeypatch.setitem(sys.modules, "torchvision.half_loaded", torch)
     assert video_weights.import_torchvision() is torch
     assert declared == [("torchvision", "FRAGMENT"), "nms", "qnms"]
@@ -68,7 +68,7 @@ def test_any_other_failure_is_left_to_be_seen(monkeypatch):
     def import_module(name):
         raise RuntimeError(f"cannot load {name}")
 
-    monkeypatch.setattr(video_weights.importlib, "import_module", import_module)
+    monkeypatch.setattr("detach_core.encoders.video_weights.importlib.import_module", import_module)
     with pytest.raises(RuntimeError, match="cannot load"):
         video_weights.import_torchvision()
 
@@ -322,7 +322,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 def test_a_view_that_claims_more_numbers_than_it_holds_is_refused(tmp_path):
     state = {**trunk_state(), "projection.0.weight": torch.zeros(1).expand(16, 128)}
-    assert "`projection.0.weight`: found a tensor of more numbers than it holds" in refusal(
+    assert "`projection.0.weight`: found a tensor of more numbers than its storage holds" in refusal(
         save(tmp_path, state, "w.pt")
     )
 

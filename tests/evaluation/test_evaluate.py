@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,11 @@ def make_split(windows, hold_out="recordings", held_out=("S1-R2", "S2-R3"), pret
 
 
 def evaluate(windows, split, features, **changes):
-    options = {
+    return evaluation_of(windows, split, features, **changes).results
+
+
+def evaluation_of(windows, split, features, **changes):
+    options: dict[str, Any] = {
         "kind": "logistic",
         "strengths": [0.1, 1.0],
         "class_weights": "fit_and_choice",
@@ -145,6 +150,53 @@ def test_features_that_do_not_fit_and_unknown_kinds_are_refused(make_windows):
         evaluate(windows, split, telling(windows)[:-1])
     with pytest.raises(ValueError, match="'svm'"):
         evaluate(windows, split, telling(windows), kind="svm")
+
+
+def classifier_scores(found, features):
+    return found.probe.probabilities(features.astype(np.float32).astype(np.float64))
+
+
+def test_the_probe_for_new_units_is_that_of_the_held_out_protocol(make_windows):
+    windows = make_windows(repeats=6)
+    split, features = make_split(windows), telling(windows)
+    found = evaluation_of(windows, split, features)
+    expected = found.results["by_recording"].predictions[0]
+    assert found.protocol == "by_recording"
+    assert found.probe.c == found.results["by_recording"].choices[0].c
+    np.testing.assert_array_equal(classifier_scores(found, features)[expected.unit], expected.probabilities)
+
+
+def test_of_several_draws_the_first_with_the_commonest_choice_is_taken(make_windows):
+    windows = make_windows("recording", num_recordings=48, num_subjects=4)
+    split = make_split(windows, "subjects", ["S4"], fold_draws=9)
+    found = evaluation_of(windows, split, telling(windows, noise=3.0), strengths=[0.01, 0.03, 0.1, 0.3, 1.0])
+    chosen = [choice.c for choice in found.results["by_subject"].choices]
+    commonest = max(chosen, key=chosen.count)
+    assert len(set(chosen)) > 1
+    assert found.probe.c == commonest
+    first = found.results["by_subject"].choices[chosen.index(commonest)]
+    assert found.probe.inner_loss == first.inner_loss
+
+
+@pytest.mark.parametrize("kind", ["logistic", "authors"])
+def test_where_nothing_is_held_out_a_probe_is_fitted_on_every_unit_that_the_folds_test(make_windows, kind):
+    windows = make_windows()
+    split, features = make_split(windows, "nothing", ()), telling(windows)
+    found = evaluation_of(windows, split, features, kind=kind)
+    assert found.protocol == "paper"
+    assert (found.probe.c is None) == (kind == "authors")
+    downstream = features[split.downstream].astype(np.float32).astype(np.float64)
+    if kind == "logistic":
+        np.testing.assert_allclose(found.probe.mean, downstream.mean(axis=0))
+        np.testing.assert_allclose(found.probe.std, downstream.std(axis=0))
+    elsewhere = features.copy()
+    elsewhere[split.pretrain] = 100.0
+    again = evaluation_of(windows, split, elsewhere, kind=kind)
+    torch.testing.assert_close(again.probe.coefficients, found.probe.coefficients, rtol=0, atol=0)
+    changed = features.copy()
+    changed[split.downstream[-1]] += 5.0
+    other = evaluation_of(windows, split, changed, kind=kind)
+    assert not torch.equal(other.probe.coefficients, found.probe.coefficients)
 
 
 def noise(windows, seed=9):

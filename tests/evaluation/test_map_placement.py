@@ -29,7 +29,7 @@ def test_shrinking_an_even_picture_leaves_it_even_and_a_bright_corner_stays_in_i
     np.testing.assert_allclose(shrink(np.full((2, 12, 20), 0.3), rows, columns), 0.3)
     picture = np.zeros((1, 12, 20))
     picture[0, 10:, 18:] = 1.0
-    assert np.unravel_index(shrink(picture, rows, columns).argmax(), (1, 2, 3)) == (0, 1, 2)
+    assert tuple(map(int, np.unravel_index(shrink(picture, rows, columns).argmax(), (1, 2, 3)))) == (0, 1, 2)
 
 
 def test_min_max_is_over_all_steps_of_a_window():

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,8 +63,12 @@ class Fixed:
 
 def test_all_windows_with_motion_are_measured_by_map_and_version():
     towards, away, even = (np.array([[row] * 2], dtype=float) for row in ([0, 0, 1], [1, 0, 0], [1, 1, 1]))
-    trained = {"baseline": Fixed(away), "spatial": Fixed(towards), "temporal": Fixed(np.repeat(towards, 2, axis=0))}
-    start = {name: Fixed(np.repeat(even, len(one.cells), axis=0)) for name, one in trained.items()}
+    trained: Any = {
+        "baseline": Fixed(away),
+        "spatial": Fixed(towards),
+        "temporal": Fixed(np.repeat(towards, 2, axis=0)),
+    }
+    start: Any = {name: Fixed(np.repeat(even, len(one.cells), axis=0)) for name, one in trained.items()}
     change = {40: np.zeros((2, HEIGHT, WIDTH)), 41: np.zeros((2, HEIGHT, WIDTH)), 42: np.zeros((2, HEIGHT, WIDTH))}
     change[40][:, :, 9:] = 50
     change[42][0, :, 9:] = 50
@@ -88,7 +93,7 @@ def test_all_windows_with_motion_are_measured_by_map_and_version():
 
 
 def test_a_part_without_motion_gives_no_rows_and_no_error():
-    network = dict.fromkeys(MAPS, Fixed(np.ones((1, 2, 3))))
+    network: Any = dict.fromkeys(MAPS, Fixed(np.ones((1, 2, 3))))
     batch = WindowBatch(position=torch.tensor([0]), recording=torch.zeros(1), start_s=torch.zeros(1))
     found = motion_shares(
         [batch],

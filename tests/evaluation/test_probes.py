@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def toy(count=80, width=12, num_classes=4):
 
 def fit(features, label, rows, **changes):
     inner = [np.arange(len(one)) % 3 for one in rows]
-    options = {"strengths": [1.0], "num_classes": 4, "class_weights": "fit_and_choice", "device": CPU}
+    options: dict[str, Any] = {"strengths": [1.0], "num_classes": 4, "class_weights": "fit_and_choice", "device": CPU}
     return fit_logistic_probes([features], label, rows, inner, **(options | changes))
 
 
@@ -93,7 +95,7 @@ def test_each_probe_takes_the_features_and_the_strength_of_least_inner_loss():
     # In the second set the first candidate is the blurred one.
     mixed = [np.where(np.arange(80)[:, None] < 20, features, blurred), blurred.copy()]
     mixed[1][60:] = features[60:]
-    options = {"strengths": [1.0, 0.01, 0.1], "num_classes": 4, "class_weights": "none", "device": CPU}
+    options: dict[str, Any] = {"strengths": [1.0, 0.01, 0.1], "num_classes": 4, "class_weights": "none", "device": CPU}
     for k, probe in enumerate(fit_logistic_probes(mixed, label, rows, inner, **options)):
         alone = [fit_logistic_probes([one], label, rows, inner, **options)[k] for one in mixed]
         assert probe.inner_loss == tuple(one.inner_loss[0] for one in alone)

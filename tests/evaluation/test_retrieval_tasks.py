@@ -89,7 +89,7 @@ def test_resamples_weight_the_queries_of_the_level():
 
 
 def kept_task(level, label):
-    far_apart = 10.0 * np.arange(len(label))
+    far_apart = np.arange(len(label), dtype=np.float64) * 10.0
     found = {(task.level, task.neighbours): task for task in tasks_of(label, np.zeros(len(label), int), far_apart, 2.0)}
     return found[level, "kept"]
 

@@ -39,7 +39,11 @@ def test_the_choice_is_that_of_a_loop_over_folds_with_scikit_learn():
 
 
 def test_noise_calls_for_a_stronger_penalty():
-    clean, noisy = (float(select_c(*make_sets(noise), GRID, 3)) for noise in (0.3, 20.0))
+    chosen = []
+    for noise in (0.3, 20.0):
+        sets, inner = make_sets(noise)
+        chosen.append(float(select_c(sets, inner, GRID, 3)))
+    clean, noisy = chosen
     assert clean > noisy
 
 

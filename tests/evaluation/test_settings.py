@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,13 @@ from detach_core.evaluation.settings import (
     read_claims,
 )
 
-COMMON = {"table": "table1", "datasets": ("opportunity",), "threshold": 0.0}
-KMEANS = {"measure": "clusters_over_kmeans", "spatial": "default", "variant": "statistics", "figure": "nmi"}
+COMMON: dict[str, Any] = {"table": "table1", "datasets": ("opportunity",), "threshold": 0.0}
+KMEANS: dict[str, Any] = {
+    "measure": "clusters_over_kmeans",
+    "spatial": "default",
+    "variant": "statistics",
+    "figure": "nmi",
+}
 
 
 def job(**changes):

@@ -36,15 +36,17 @@ def test_contract_error_keeps_its_parts_and_is_a_user_error():
 def test_names_that_break_the_line_are_written_as_escapes():
     error = BadInputError("a\nERROR b", "line 3", found="\x1b[2J", expected="text", remedy="mend it")
     assert str(error) == "a\\nERROR b: line 3: found \\x1b[2J, expected text; mend it"
-    error = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
-    assert str(error).startswith("x\\udcff.h5: schema")
+    damaged = ContractError("x\udcff.h5", "schema", expected="a", found="b", remedy="rerun pack")
+    assert str(damaged).startswith("x\\udcff.h5: schema")
 
 
 def test_a_full_disk_is_an_error_of_the_user_and_of_the_system():
     error = NoSpaceError("a\nb.h5", errno.ENOSPC)
     assert isinstance(error, UserError)
     assert isinstance(error, OSError)
-    assert str(error).startswith("a\\nb.h5: cannot be written, no space is left on its disk; nothing is left")
+    assert str(error).startswith(
+        "a\\nb.h5: cannot be written, no space is left on its disk; the partial file is removed"
+    )
 
 
 def read_weights(path):

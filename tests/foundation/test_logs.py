@@ -8,6 +8,10 @@ from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
 
 
+def fail(error):
+    raise error
+
+
 def test_lines_reach_the_file_and_the_terminal(tmp_path, capsys):
     with stage_log(tmp_path / "deep" / "ingest.log", "ingest") as log:
         log.info("read %d rows", 3)
@@ -17,7 +21,7 @@ def test_lines_reach_the_file_and_the_terminal(tmp_path, capsys):
 
 def test_a_user_error_is_one_line_and_exit_code_1(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_info, stage_log(tmp_path / "a.log", "ingest"):
-        raise UserError("x.csv: line 3: found 'a', expected a number; mend it")
+        fail(UserError("x.csv: line 3: found 'a', expected a number; mend it"))
     assert exit_info.value.code == 1
     assert capsys.readouterr().err == "[ingest] x.csv: line 3: found 'a', expected a number; mend it\n"
     text = (tmp_path / "a.log").read_text()
@@ -28,7 +32,7 @@ def test_a_user_error_is_one_line_and_exit_code_1(tmp_path, capsys):
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ESTALE])
 def test_a_file_that_the_system_refuses_anywhere_in_a_stage_is_one_line(tmp_path, capsys, number):
     with pytest.raises(SystemExit), stage_log(tmp_path / "a.log", "ingest"):
-        raise OSError(number, os.strerror(number), "S1-Drill.dat")
+        fail(OSError(number, os.strerror(number), "S1-Drill.dat"))
     said = capsys.readouterr().err
     assert said.startswith("[ingest] S1-Drill.dat: the operating system refuses it: ")
     assert said.count("\n") == 1
@@ -55,7 +59,7 @@ def test_of_several_processes_the_first_writes_the_file_and_the_others_say_their
     with stage_log(tmp_path / "a.log", "pretrain", rank=1) as log:
         log.info("epoch 2")
     with pytest.raises(SystemExit), stage_log(tmp_path / "a.log", "pretrain", rank=1):
-        raise UserError("no such device")
+        fail(UserError("no such device"))
     (line,) = (tmp_path / "a.log").read_text().splitlines()
     assert line.endswith("epoch 1")
     assert capsys.readouterr().err.splitlines() == ["[pretrain] epoch 1", "[pretrain, process 1] no such device"]
@@ -75,7 +79,7 @@ def test_a_log_that_cannot_be_written_is_told_once_and_the_terminal_has_its_line
         log.info("first")
         log.info("second")
     first, *others = sorted(capsys.readouterr().err.splitlines())
-    assert first == f"[flow] {path}: the log cannot be written (No space left on device); its lines are here alone"
+    assert first == f"[flow] {path}: the log cannot be written (No space left on device); its lines appear here only"
     assert others == ["[flow] first", "[flow] second"]
 
 

@@ -208,7 +208,7 @@ CASES = [
     case(
         "a bomb behind the end",
         padded_with_eight_gigabytes,
-        refused="'archive': found something behind the archive's end",
+        refused="'archive': found data behind the archive's end",
     ),
     case("a bomb of headers", headers_without_end, refused="'archive': found more than [0-9]+ bytes of headers"),
     case("a terabyte, it says", says_a_terabyte, refused="('archive'|'tea_s01.csv'): found"),

@@ -7,6 +7,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,7 +18,8 @@ from detach_core.contracts.frames import create_flow, create_frames
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.raw_files import DownloadedFile, write_download_manifest
 from detach_core.contracts.recording import Annotation, Places, Recording, write_recordings, write_truth
-from tests.contracts.test_split import make_split, write_split
+from detach_core.contracts.split import write_split
+from tests.contracts.test_split import make_split
 from tests.fixtures.artifacts import make_metrics, make_windows
 from tests.fixtures.maps import make_maps
 from tests.fixtures.pairs import make_pairs
@@ -39,8 +41,18 @@ def embeddings(path):
 
 
 def recordings(path):
-    names = {"channel_names": ("a", "b"), "channel_units": ("x", "x"), "recording_id": "S1-Drill", "subject": "S1"}
-    stream = {"sensor": np.ones((10, 2), np.float32), "time_s": np.arange(10) / 30, "sensor_hz": 30.0, "video_hz": 10.0}
+    names: dict[str, Any] = {
+        "channel_names": ("a", "b"),
+        "channel_units": ("x", "x"),
+        "recording_id": "S1-Drill",
+        "subject": "S1",
+    }
+    stream: dict[str, Any] = {
+        "sensor": np.ones((10, 2), np.float32),
+        "time_s": np.arange(10) / 30,
+        "sensor_hz": 30.0,
+        "video_hz": 10.0,
+    }
     one = Recording(**names, **stream, annotations=(Annotation(0.1, 0.2, 0),), video_path=None)
     places = Places(("Fridge",), (0, -1), ((0,),))
     write_recordings(

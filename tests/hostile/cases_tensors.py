@@ -8,6 +8,7 @@ import pickle
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -23,10 +24,12 @@ from detach_core.contracts.checkpoint import (
     write_tensors,
     write_training_state,
 )
+from detach_core.contracts.classifier import read_classifier, write_classifier
 from detach_core.contracts.provenance import make_provenance
 from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.encoders.video_weights import read_video_weights
 from tests.contracts.test_checkpoint import make_checkpoint
+from tests.contracts.test_classifier import make_classifier
 from tests.contracts.test_training_state import IDENTITY, make_state
 
 TESTS = Path(__file__).parents[1]
@@ -42,6 +45,10 @@ class Payload:
 
 def checkpoint(path):
     write_checkpoint(path, make_checkpoint())
+
+
+def classifier(path):
+    write_classifier(path, make_classifier())
 
 
 def snapshots(path):
@@ -62,6 +69,7 @@ def read_plain(path):
 
 READERS = {
     "read_checkpoint": (read_checkpoint, checkpoint),
+    "read_classifier": (read_classifier, classifier),
     "read_snapshots": (read_snapshots, snapshots),
     "read_training_state": (read_training_state, training_state),
     "read_tensors": (read_plain, plain),
@@ -98,7 +106,7 @@ def not_finite(path):
     tensors = load_file(path)
     name = next(name for name, value in tensors.items() if value.is_floating_point())
     tensors[name] = torch.full_like(tensors[name], float("nan"))
-    text = {}
+    text: dict[str, Any] = {}
     header_of(path, lambda found: text.setdefault("header", found))
     save_file(tensors, path, metadata={HEADER_KEY: text["header"]})
 
@@ -124,7 +132,7 @@ EVERYWHERE = {
     "a header nested without end": (lambda path: header_of(path, lambda text: "[" * 100_000), "file: found"),
     "a header that is a list": (lambda path: header_of(path, lambda text: "[]"), "schema: found list"),
     "another schema": (field("schema", "detach.other/1"), "schema: found detach.other/1"),
-    "NaN among the weights": (not_finite, "\\S*w(eight)?: found NaN or infinity"),
+    "NaN among the weights": (not_finite, "\\S*(w(eight)?|coefficients): found NaN or infinity"),
     "a NaN in the header": (
         lambda path: header_of(path, lambda text: text.replace("{", '{"x": NaN, ', 1)),
         "file: found .*NaN",
@@ -134,6 +142,15 @@ SPECIAL = {
     ("read_checkpoint", "settings of text"): (field("settings", "x"), "settings: found str"),
     ("read_checkpoint", "a maker of no name"): (field("provenance", "[]"), "provenance: found"),
     ("read_checkpoint", "an epoch of text"): (field("epoch", "2"), "epoch: found str"),
+    ("read_classifier", "a maker of no name"): (field("provenance", "[]"), "provenance: found"),
+    ("read_classifier", "class names of text"): (field("class_names", "ab"), "class_names: found str"),
+    ("read_classifier", "no class"): (field("class_names", []), "class_names: found 0"),
+    ("read_classifier", "a class that is a list"): (field("class_names", ["a", ["b"]]), "class_names: found list"),
+    ("read_classifier", "a class with an escape"): (field("class_names", ["a", "b\x1b[2J"]), "class_names: found the"),
+    ("read_classifier", "a formula for a place"): (field("class_places", ["=A1", ""]), "class_places: found '='"),
+    ("read_classifier", "actions of fewer classes"): (field("class_actions", ["x"]), "class_actions: found 1"),
+    ("read_classifier", "a penalty of text"): (field("c", "1.0"), "c: found str"),
+    ("read_classifier", "a feature of a number"): (field("feature", 3), "feature: found int"),
     ("read_snapshots", "epochs of text"): (field("epochs", ["first"]), "epochs: found"),
     ("read_snapshots", "tensors of no epoch"): (field("epochs", [1]), "0/w: found 0"),
     ("read_training_state", "rows of text"): (field("rows", "x"), "rows: found str"),
@@ -188,6 +205,11 @@ def with_tensor(key, tensor):
     return lambda path: torch.save({**state(), key: tensor}, path)
 
 
+def cut_off(path):
+    torch.save(state(), path)
+    path.write_bytes(path.read_bytes()[:-500])
+
+
 def zip_bomb(path):
     """A .pt whose zip packs its numbers, though torch never does: a gigabyte and a half of zeros in a few megabytes."""
     few, many = 1_000_003, 400_000_009
@@ -233,7 +255,7 @@ WEIGHTS = [
     weights("a zip bomb", zip_bomb, refused="file: found [0-9]+ packed bytes"),
     weights(
         "cut off",
-        lambda path: (torch.save(state(), path), path.write_bytes(path.read_bytes()[:-500])),
+        cut_off,
         refused="file: found",
     ),
     weights("empty", lambda path: path.touch(), refused="file: found"),
@@ -246,7 +268,7 @@ WEIGHTS = [
     weights(
         "one number that claims a terabyte",
         with_tensor(LAST, torch.zeros(1).expand(1 << 33, 128)),
-        refused=f"`{LAST}`: found a tensor of more numbers than it holds",
+        refused=f"`{LAST}`: found a tensor of more numbers than its storage holds",
     ),
     weights(
         "one number that claims three gigabytes",

@@ -180,16 +180,16 @@ SDP = (
 EVEN = np.arange(40) / 10
 CASES = [
     case("empty", content(b""), refused="file: found an empty file"),
-    case("a text", content(b"this is no video\n" * 1000), refused="file: found something that cannot be opened"),
+    case("a text", content(b"this is no video\n" * 1000), refused="file: found a file that cannot be opened"),
     case(
         "random bytes",
         content(np.random.default_rng(0).bytes(100_000)),
-        refused="file: found something that cannot be opened",
+        refused="file: found a file that cannot be opened",
     ),
     case(
         "cut off before its index",
         patched(lambda b: b[: len(b) // 2]),
-        refused="file: found something that cannot be opened",
+        refused="file: found a file that cannot be opened",
     ),
     case("an .avi cut off", lambda root: cut_avi(root), refused="(length|frame [0-9]+): found"),
     case("no frame", no_frame, refused="(video stream: found no frames|file: found something)"),
@@ -223,9 +223,9 @@ CASES = [
     ),
     case("a picture to be turned", patched(turned), handled=all_frames_came),
     case(
-        "a picture to be slanted",
+        "a picture to be sheared",
         patched(lambda b: turned(b, (40000, 40000, -40000, 40000))),
-        refused="picture: found a picture to be slanted by the matrix",
+        refused="picture: found a picture to be sheared by the matrix",
     ),
     case("a matrix of nothing", patched(lambda b: turned(b, (0, 0, 0, 0))), handled=all_frames_came),
     case(
@@ -264,11 +264,11 @@ CASES = [
     case(
         "a playlist that names another file",
         playlist_of_a_neighbour,
-        refused="file: found something that cannot be opened",
+        refused="file: found a file that cannot be opened",
     ),
-    case("a playlist that names an address", content(HLS), refused="file: found something that cannot be opened"),
-    case("an invitation to listen", content(SDP), refused="file: found something that cannot be opened"),
-    case("a still picture", still_picture, refused="file: found something that cannot be opened"),
+    case("a playlist that names an address", content(HLS), refused="file: found a file that cannot be opened"),
+    case("an invitation to listen", content(SDP), refused="file: found a file that cannot be opened"),
+    case("a still picture", still_picture, refused="file: found a file that cannot be opened"),
     case("a pipe", pipe, refused="file: found nothing"),
     case("a folder", lambda root: folder_instead(root), refused=""),
 ]

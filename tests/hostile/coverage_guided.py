@@ -5,6 +5,7 @@ Any input must give a result or a clear refusal that names the file; anything el
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import atheris
 
@@ -47,7 +48,7 @@ def numbers(path):
 
 
 # Target -> a file's name and what reads it, or what makes them in a folder; and texts to start from.
-TARGETS = {
+TARGETS: dict[str, Any] = {
     "number_table": (("S1.dat", numbers), ["0 1 2\n33 NaN -1.5e3\n66 inf 1\n"]),
     "srt": (("track.srt", track_intervals), ["1\n00:00:01,000 --> 00:00:02,500\n406520 - Open Fridge\n\n2\n"]),
     "hwu": (hwu, ["\n".join([HWU_HEADER, *HWU_LINES])]),

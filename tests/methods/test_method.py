@@ -10,7 +10,7 @@ from detach_core.methods.registry import METHODS, MethodSettings
 SHAPE = InputShape(2, 60, 10, 24, 32, 30.0, 5.0, 3, "window")
 
 
-class Smallest(Method):
+class Smallest(Method[MethodSettings]):
     probed = "nothing"
     embedding_dim = 1
 
@@ -34,7 +34,7 @@ def test_what_a_method_need_not_say_has_a_harmless_default():
     assert method.video_modalities == frozenset()
     assert method.learning_rate_factor(0.5) == 1.0
     assert method.training_state() == {}
-    assert method.restore_training_state({}) is None
+    method.restore_training_state({})
     assert not method.is_finished
 
 
@@ -48,7 +48,7 @@ def test_losses_and_stage_1_are_refused_where_there_are_none():
 
 def test_the_protocol_cannot_be_built_bare():
     with pytest.raises(TypeError):
-        Method(MethodSettings(), SHAPE, None)
+        Method(MethodSettings(), SHAPE, None)  # type: ignore[abstract]
 
 
 def test_what_is_probed_is_compared_unless_the_method_says_otherwise():
@@ -57,7 +57,7 @@ def test_what_is_probed_is_compared_unless_the_method_says_otherwise():
     assert Embedding(whole, shared=other).in_shared_space is other
 
 
-class TwoWidths(Method):
+class TwoWidths(Method[MethodSettings]):
     """A method whose video network is as wide as it is told."""
 
     modalities, embedding_dim = frozenset({"sensor", "frames"}), 8

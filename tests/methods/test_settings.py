@@ -14,7 +14,7 @@ def test_a_method_s_settings_are_a_frozen_dataclass_with_all_defaults_in_one_pla
     assert kind.__module__.startswith("detach_core.methods.")
     assert kind() == kind()
     with pytest.raises(AttributeError):
-        kind().input = None
+        kind().input = None  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", list(METHODS))

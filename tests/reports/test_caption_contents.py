@@ -13,10 +13,16 @@ from detach_core.evaluation.intervals import aggregate
 from detach_core.evaluation.retrieval import METRICS as RETRIEVAL_METRICS
 from detach_core.evaluation.retrieval_rows import retrieval_rows
 from detach_core.evaluation.settings import Claim, ComparedTable, ExceedsSettings
-from detach_core.reports.comparisons import claims_caption, claims_frame, significance_caption, significance_frame
+from detach_core.reports.comparisons import (
+    claims_caption,
+    claims_frame,
+    retrieval_caption,
+    retrieval_frame,
+    significance_caption,
+    significance_frame,
+)
 from detach_core.reports.figures.drawing import Artifact, Artifacts, provenance_line
 from detach_core.reports.results_table import results_caption, results_frame, statistics_caption, statistics_frame
-from detach_core.reports.retrieval_table import retrieval_caption, retrieval_frame
 from detach_core.signals.normalization import fit
 from tests.evaluation.test_retrieval_rows import run
 from tests.fixtures.evidence import Made as MADE

@@ -60,5 +60,5 @@ def test_a_heading_is_number_and_title():
 
 
 def test_the_snakefile_reads_captions_without_loading_numpy_or_pandas():
-    code = "import detach_core.reports.figures.settings, sys; sys.exit(bool({'pandas', 'numpy'} & set(sys.modules)))"
+    code = "import detach_core.reports.figures.registry, sys; sys.exit(bool({'pandas', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

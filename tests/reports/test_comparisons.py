@@ -1,11 +1,12 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
 from detach_core.evaluation.claim_evidence import Line
+from detach_core.evaluation.claims import MEASURES
 from detach_core.evaluation.intervals import Estimate
 from detach_core.evaluation.settings import Claim, ExceedsSettings
-from detach_core.reports import comparisons
 from detach_core.reports.comparisons import COLUMNS, claims_caption, claims_frame, readable_claims
 
 
@@ -18,6 +19,9 @@ class Evidence:
     def __init__(self):
         self.windows = {"opportunity": Home(), "hwu_usp": Home()}
         self.seeds = (0, 1)
+
+
+evidence: Any = Evidence()
 
 
 def settings(table, datasets):
@@ -35,9 +39,9 @@ def frame(monkeypatch):
         yield Line(Estimate(0.2, 0.1, 0.3), "paper", "primus", 40, ("default", "fold1"))
         yield Line(Estimate(0.05, -0.1, 0.2), "by_subject", "primus", 12, ("fold1",))
 
-    monkeypatch.setitem(comparisons.MEASURES, "exceeds", measure)
+    monkeypatch.setitem(MEASURES, "exceeds", measure)
     claim = Claim(settings("table1", ("opportunity", "hwu_usp")), (("opportunity", "default"), ("hwu_usp", "default")))
-    return claims_frame({"detach_exceeds_baselines": claim}, Evidence(), ["abc"])
+    return claims_frame({"detach_exceeds_baselines": claim}, evidence, ["abc"])
 
 
 def test_the_six_columns_come_first_and_the_interval_decides(frame):
@@ -64,4 +68,4 @@ def test_the_caption_says_what_was_resampled(frame):
 
 def test_a_dataset_that_the_table_leaves_out_is_said(frame):
     claim = Claim(settings("table5", ("hwu_usp",)), (("opportunity", "default"),))
-    assert claims_frame({"x": claim}, Evidence(), ["abc"])["note"].tolist() == ["table5 leaves this dataset out"]
+    assert claims_frame({"x": claim}, evidence, ["abc"])["note"].tolist() == ["table5 does not include this dataset"]

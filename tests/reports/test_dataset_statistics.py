@@ -3,8 +3,8 @@ import pytest
 
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Overlap, Split
+from detach_core.evaluation.dataset_statistics import dataset_statistics
 from detach_core.reports.results_table import (
-    dataset_statistics,
     readable_statistics,
     statistics_caption,
     statistics_frame,

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from detach_core.contracts.lists import ListRow
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.pages import check_caption, check_page
 from detach_core.reports.tables import write_table
@@ -10,7 +11,8 @@ FRAME = pd.DataFrame({"Class": ["<b>", "url(x)"], "F1": ["0.5 [0.1, 0.9]", ""]})
 
 @pytest.fixture
 def table(tmp_path):
-    write_table(tmp_path / "t.csv", title="A <T>", caption="With `code`.", frame=FRAME, shown=FRAME)
+    frame = FRAME.assign(source="simulated")
+    write_table(tmp_path / "t.csv", title="A <T>", caption="With `code`.", frame=frame, shown=FRAME, row=ListRow)
     return tmp_path / "t"
 
 

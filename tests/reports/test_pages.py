@@ -32,6 +32,6 @@ def test_filling_twice_changes_nothing(page):
 def test_a_page_without_the_markers_of_any_block_is_refused_and_left_alone(page, text):
     page.write_text(f"{text} {markers('table2')[0]}{markers('table2')[1]}")
     before = page.read_text()
-    with pytest.raises(BadInputError, match=r"markers of table1.*put them where the block shall stand"):
+    with pytest.raises(BadInputError, match=r"markers of table1.*put them around the place of the block"):
         fill_blocks(page, {"table2": "x", "table1": "y"})
     assert page.read_text() == before

@@ -58,7 +58,7 @@ def test_the_caption_says_what_one_must_know(make_metrics):
     assert "simulated" not in real
     assert "recordings: local" in real
     assert "dropped" not in real
-    assert "with one seed it does not hold what another training would give" in real
+    assert "with one seed it does not cover the variation between trainings" in real
     assert "another training" not in caption
     assert "it is for this split alone" in caption
     assert "draws of the probe's folds" not in real

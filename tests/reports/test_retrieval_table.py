@@ -5,7 +5,7 @@ import pytest
 
 from detach_core.evaluation.retrieval import METRICS
 from detach_core.evaluation.retrieval_rows import retrieval_rows
-from detach_core.reports.retrieval_table import HEADS, readable_retrieval, retrieval_caption, retrieval_frame
+from detach_core.reports.comparisons import RETRIEVAL_HEADS, readable_retrieval, retrieval_caption, retrieval_frame
 from tests.evaluation.test_retrieval_rows import part, run
 
 COLUMNS = """dataset split_part variant method direction level neighbours gallery n_queries r1 r1_low r1_high r5 r5_low
@@ -21,7 +21,7 @@ def frame_of(*runs):
 def test_every_agreed_column_is_there_in_its_order():
     found = list(frame_of(run()).columns)
     assert [name for name in found if name != "protocol"] == COLUMNS.split()
-    assert tuple(HEADS) == METRICS
+    assert tuple(RETRIEVAL_HEADS) == METRICS
 
 
 def test_a_row_says_of_how_many_splits_and_seeds_it_is():

@@ -38,7 +38,7 @@ def test_the_caption_names_reference_and_test(frame):
     for words in (
         "F1 of detach minus",
         "in all splits and seeds at once",
-        "smallest p that it can give: 0.0001",
+        "smallest possible p: 0.0001",
         "Holm",
     ):
         assert words in caption

@@ -179,4 +179,4 @@ def test_derived_fields_are_found_in_subclasses_too():
 
 def test_settings_cannot_be_changed():
     with pytest.raises(AttributeError):
-        Outer().count = 4
+        Outer().count = 4  # type: ignore[misc]

@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import pytest
 
@@ -58,10 +59,20 @@ def test_a_plugin_of_this_package_is_imported_from_its_place(registry):
 
 
 def test_settings_of_this_package_come_without_the_implementation():
-    registry = Registry("thing", {"gone": Plugin("detach_core.methods.primus", "PrimusSettings", "not_there:Gone")})
+    registry: Registry[Any] = Registry(
+        "thing", {"gone": Plugin("detach_core.methods.primus", "PrimusSettings", "not_there:Gone")}
+    )
     assert registry.settings("gone").__name__ == "PrimusSettings"
     with pytest.raises(ModuleNotFoundError, match="not_there"):
         registry.implementation("gone")
+
+
+def test_settings_may_stand_in_another_module_of_the_folder():
+    plugin = Plugin("detach_core.reports.figures", "registry:PhaseSpaceSettings", "phase_space:PhaseSpace")
+    registry: Registry[Any] = Registry("thing", {"space": plugin})
+    assert registry.settings("space").__name__ == "PhaseSpaceSettings"
+    folder = "detach_core.reports.figures"
+    assert registry.modules("space") == [f"{folder}.registry", f"{folder}.phase_space"]
 
 
 def test_a_class_of_one_s_own_package_is_found_with_its_settings(registry, own):

@@ -1,6 +1,22 @@
+from dataclasses import fields, is_dataclass
+from typing import get_type_hints, is_typeddict
+
 import pytest
 
-from detach_core.settings.shared import MachinesSettings, VideoStartSettings
+from detach_core.evaluation.settings import ProbeJob
+from detach_core.settings.base import from_plain
+from detach_core.settings.shared import (
+    AugmentationChanges,
+    AugmentationSettings,
+    MachinesSettings,
+    OptimizerChanges,
+    OptimizerSettings,
+    SensorAugmentationChanges,
+    SensorAugmentationSettings,
+    VideoAugmentationChanges,
+    VideoAugmentationSettings,
+    VideoStartSettings,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +51,34 @@ def test_a_start_from_nothing_has_no_path():
 
 def test_processes_are_those_of_all_nodes():
     assert MachinesSettings(devices=4, nodes=3).num_processes == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        (SensorAugmentationChanges, SensorAugmentationSettings),
+        (VideoAugmentationChanges, VideoAugmentationSettings),
+        (AugmentationChanges, AugmentationSettings),
+        (OptimizerChanges, OptimizerSettings),
+    ],
+)
+def test_a_candidate_may_change_every_field_of_its_sections_and_no_other(changes, kind):
+    default = kind()
+    hints = get_type_hints(changes)
+    assert list(hints) == [field.name for field in fields(kind)]
+    for name, hint in hints.items():
+        assert is_typeddict(hint) if is_dataclass(getattr(default, name)) else type(getattr(default, name)) is hint
+
+
+def test_a_stage_refuses_a_candidate_that_changes_what_is_not_there():
+    plain = {"candidates": [{}, {"optimizer": {"lr": 1}, "augmentation": {"video": {"shift_px": 3}}}]}
+    job = from_plain(ProbeJob, plain)
+    assert job.candidates[1] == {"optimizer": {"lr": 1.0}, "augmentation": {"video": {"shift_px": 3}}}
+    wrongs: tuple[object, ...] = (
+        {"encoders": {}},
+        {"optimizer": {"lrr": 1.0}},
+        {"augmentation": {"sensor": {"scale": "x"}}},
+    )
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match=r"ProbeJob\.candidates\[0\]"):
+            from_plain(ProbeJob, {"candidates": [wrong]})

@@ -14,7 +14,7 @@ def shifted_pictures(shift_px, *, size=(128, 96), seed=0):
     width, height = size
     coarse = np.random.default_rng(seed).random((height // 5, width // 5)).astype(np.float32)
     texture = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) * 180 + 40
-    matrix = np.float32([[1, 0, shift_px], [0, 1, 0]])
+    matrix = np.array([[1, 0, shift_px], [0, 1, 0]], np.float32)
     moved = cv2.warpAffine(texture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     return [np.clip(picture, 0, 255).astype(np.uint8) for picture in (texture, moved)]
 
@@ -35,7 +35,7 @@ def test_a_known_shift_is_not_halved(method, preset, grid_shift_px):
 
 def test_the_presets_own_level_would_halve_motion_on_small_pictures():
     """The trap that `finest_scale` avoids is real: without it this test's sibling above must fail."""
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     assert search.getFinestScale() == 2
     assert finest_scale(2, 96) == 1
     assert finest_scale(2, 160) == 2

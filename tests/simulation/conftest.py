@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ def hand_made_trace():
         """`opening` gives fixtures their first and last fraction; other signals are constants or arrays."""
         time_s = np.arange(round(duration_s * rate_hz) + 1) / rate_hz
         count = len(time_s)
+        ends: dict[str, Any] = opening or {}
         person = Person(1.75, 1.1, True, 1.0, (150, 70, 51), (70, 52, 44), (28, 40, 60), (140, 170, 215), 1.0)
 
         def series(name, default):
@@ -53,7 +55,10 @@ def hand_made_trace():
             recording_id="x",
             rate_hz=rate_hz,
             time_s=time_s,
-            opening={name: np.linspace(*(opening or {}).get(name, (0.0, 0.0)), count) for name in home.fixtures},
+            opening={
+                name: np.linspace(ends[name][0], ends[name][1], count) if name in ends else np.zeros(count)
+                for name in home.fixtures
+            },
             person=signals.get("person", person),
             person_xy_m=np.tile(np.asarray(position, dtype=float), (count, 1)),
             heading_rad=series("heading", 0.0),

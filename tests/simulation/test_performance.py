@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def test_without_distractors_nothing_moves():
 
 
 def _stop(path, leave_s=0.0, arrive_s=2.0, **visit):
-    fields = {"kind": "rest", "place": "x", "duration_s": 1.0} | visit
-    return Stop(Visit(**fields), np.array(path), leave_s, arrive_s, arrive_s + 0.5, arrive_s + 1.5)
+    fields: dict[str, Any] = {"kind": "rest", "place": "x", "duration_s": 1.0}
+    return Stop(Visit(**(fields | visit)), np.array(path), leave_s, arrive_s, arrive_s + 0.5, arrive_s + 1.5)
 
 
 def test_a_body_is_where_its_walks_take_it():

@@ -34,7 +34,7 @@ def test_duration_is_the_last_time():
 
 def test_a_visit_cannot_be_changed_after_it_was_planned():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Visit("rest", "table", 1.0).place = "chair"
+        Visit("rest", "table", 1.0).place = "chair"  # type: ignore[misc]
 
 
 def test_subjects_differ_in_looks_and_manner():

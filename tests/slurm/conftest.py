@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -99,7 +100,11 @@ def hurried(profile, folder):
 class Story:
     """What happened in a run with faults."""
 
-    failure = None
+    failure: str | None = None
+    local: Path
+    slurm: Path
+    said: str
+    jobs: dict[int, Any]
 
 
 @pytest.fixture(scope="module")

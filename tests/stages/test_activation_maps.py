@@ -10,7 +10,9 @@ from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint, write_
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split, write_split
 from detach_core.contracts.windows import read_windows
+from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.evaluation.embedding_map import Pictures
+from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import build_method
 from detach_core.settings.base import to_plain
 from detach_core.stages.activation_maps import activation_maps
@@ -28,14 +30,26 @@ def save(name, toy, home, path, *, seed=3, trained=True):
     method = build_method(name, settings=toy.SETTINGS[name], shape=input_shape(windows))
     inputs = {"windows": windows.provenance.artifact_id, "split": split.provenance.artifact_id}
     provenance = make_provenance(stage="pretrain", source="simulated", settings={}, seed=seed, inputs=inputs)
-    normalisation = normalisation_as_dict(split.normalisation)
-    write_checkpoint(
-        path,
-        Checkpoint(
-            name, to_plain(toy.SETTINGS[name]), method.shape.as_dict(), normalisation, list(windows.class_names),
-            list(windows.channel_names), 2, {}, method.state_dict(), provenance,
-        ),
-    )  # fmt: skip
+    checkpoint = Checkpoint(
+        method=name,
+        settings=to_plain(toy.SETTINGS[name]),
+        shape=method.shape.as_dict(),
+        normalisation=normalisation_as_dict(split.normalisation),
+        dataset=windows.dataset,
+        class_names=list(windows.class_names),
+        class_places=list(windows.class_places),
+        class_actions=list(windows.class_actions),
+        channel_names=list(windows.channel_names),
+        window_s=windows.window_s,
+        max_nan_share=windows.max_nan_share,
+        flow_method=windows.flow_method,
+        flow_max_px=windows.flow_max_px,
+        epoch=2,
+        facts={},
+        tensors=method.state_dict(),
+        provenance=provenance,
+    )
+    write_checkpoint(path, checkpoint)
     return path
 
 
@@ -92,10 +106,13 @@ def test_the_shown_maps_are_those_of_the_checkpoints(home, toy, runs, tmp_path):
     windows = read_windows(home / "windows.h5")
     maps = run(home, tmp_path, runs)
     detach = build_method("detach", settings=toy.SETTINGS["detach"], shape=input_shape(windows))
+    assert isinstance(detach, Detach)
+    encoder = detach.eval().video_spatial.encoder
+    assert isinstance(encoder, SpatialCnn2d)
     detach.restore(read_checkpoint(runs["detach"]).tensors)
     pixels = torch.from_numpy(windows.mean_frame[maps.window]).permute(0, 3, 1, 2) / 255.0
     with torch.no_grad():
-        expected = detach.eval().video_spatial.encoder.feature_map(pixels).mean(dim=1)[:, None]
+        expected = encoder.feature_map(pixels).mean(dim=1)[:, None]
     np.testing.assert_allclose(maps.maps["spatial"].cells, expected.numpy(), rtol=1e-4, atol=1e-6)
 
 

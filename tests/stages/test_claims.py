@@ -37,7 +37,7 @@ def run(folder, *, statistics_source="simulated"):
     write_assignments(folder / "assignments.h5", made.stage_one(confident_right=0.7))
     write_metrics(folder / "detach.json", made.make_metrics(variant="detach"))
     write_metrics(folder / "statistics.json", made.make_metrics(variant="statistics", source=statistics_source))
-    keys = [
+    found = [
         ["assignments", "opportunity", "default", "default", 0],
         ["embeddings", "opportunity", "default", "statistics", 0],
         ["metrics", "opportunity", "default", "detach", 0],
@@ -45,7 +45,7 @@ def run(folder, *, statistics_source="simulated"):
     ]
     plain = {name: {"settings": one, "parts": PARTS, "activation": ACTIVATION} for name, one in CLAIMS.items()}
     names = ("kind", "dataset", "split", "name", "seed")
-    keys = [dict(zip(names, key, strict=True)) for key in keys]
+    keys = [dict(zip(names, key, strict=True)) for key in found]
     claims(
         settings=json.dumps({"claims": plain, "seeds": [0], "bootstrap": 200, "confidence": 0.95, "keys": keys}),
         artifact_paths=[
@@ -71,6 +71,10 @@ def test_each_claim_has_a_verdict_that_its_interval_gives(tmp_path):
     # Both have the same answers here: a difference of nothing decides nothing.
     assert frame["value"][3] == 0.0
     assert frame["n_units"].tolist() == [24, 24, 24, 20, 20]
+    exact = pd.read_parquet(tmp_path / "claims.parquet")
+    rounded = frame.fillna({"protocol": "", "compared": "", "note": ""}).astype({"seeds": "str"})
+    pd.testing.assert_frame_equal(exact, rounded, check_dtype=False, atol=1e-6, rtol=0)
+    assert exact.attrs["schema"] == "detach.claims/1"
     assert "2 holds" in (tmp_path / "log.txt").read_text()
     assert "a claim of several lines where all of them do" in (tmp_path / "claims.md").read_text()
 
@@ -80,7 +84,7 @@ def test_the_same_evidence_gives_the_same_bytes(tmp_path):
     (tmp_path / "b").mkdir()
     run(tmp_path / "a")
     run(tmp_path / "b")
-    for name in ("claims.csv", "claims.md", "claims.tex"):
+    for name in ("claims.csv", "claims.md", "claims.tex", "claims.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

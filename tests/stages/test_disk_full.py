@@ -138,7 +138,7 @@ def one_line(text, stage, path):
     """The only line that a stage left, which names the file and what lacks."""
     (line,) = text.splitlines()
     assert line.startswith(f"[{stage}] {path}: cannot be written, no space is left on its disk; ")
-    assert line.endswith("make room and run again")
+    assert line.endswith("free some space and run again")
 
 
 def test_a_split_and_a_table_say_so_in_one_line_and_leave_what_was_there(disk, tmp_path, capfd):

@@ -117,7 +117,7 @@ def test_another_frame_rate_is_read_and_told(opportunity_folder, run, tmp_path):
     assert stream.timing.rate_hz == pytest.approx(12.5)
     assert stream.timing.farthest_s == pytest.approx(0.04)
     (line,) = warnings(tmp_path)
-    assert line.startswith("S1-Drill: 12.5000 pictures a second where `native.video_hz` says 10")
+    assert line.startswith("S1-Drill: 12.5000 pictures a second, expected 10 by `native.video_hz`")
 
 
 def test_nothing_is_told_of_an_even_video(opportunity_folder, run, tmp_path):

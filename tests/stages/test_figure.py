@@ -35,12 +35,19 @@ def run(folder, *, source="simulated", draw="assignment_stability", **paths):
 
 def test_a_figure_is_a_pdf_a_png_its_caption_and_the_numbers_it_plots(tmp_path):
     folder = run(tmp_path)
-    assert {path.name for path in folder.iterdir()} == {f"figure10.{kind}" for kind in ("csv", "md", "pdf", "png")}
+    assert {path.name for path in folder.iterdir()} == {
+        f"figure10.{kind}" for kind in ("csv", "md", "parquet", "pdf", "png")
+    }
     assert (folder / "figure10.pdf").read_bytes().startswith(b"%PDF")
     assert (folder / "figure10.png").read_bytes().startswith(b"\x89PNG")
     frame = pd.read_csv(folder / "figure10.csv")
     assert frame["change_rate"].tolist() == [0.25, 0.0]
     assert frame["phase"].tolist() == ["joint", "refinement"]
+    exact = pd.read_parquet(folder / "figure10.parquet")
+    pd.testing.assert_frame_equal(exact, frame, check_dtype=False)
+    facts = {"schema": "detach.figure/1", "source": "simulated", "splits": ["default"], "seeds": ["4"]}
+    assert facts.items() <= exact.attrs.items()
+    assert exact["epoch"].dtype == "int64"
 
 
 def test_the_caption_says_what_is_shown_and_where_it_comes_from(tmp_path):

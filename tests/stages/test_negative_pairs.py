@@ -55,9 +55,9 @@ def run(home, trained, folder, *, changed=None, **changes):
     return folder / "pairs.h5"
 
 
-def refusal(capsys, folder, *args, **kwargs):
+def refusal(capsys, folder, home, trained, **kwargs):
     with pytest.raises(SystemExit):
-        run(*args, folder, **kwargs)
+        run(home, trained, folder, **kwargs)
     assert not (folder / "pairs.h5").exists()
     return capsys.readouterr().err
 

@@ -24,7 +24,7 @@ import pandas as pd
 
 from detach_core.reports.captions import DATA, Caption
 from detach_core.reports.figures.drawing import Drawing, only
-from detach_core.reports.figures.settings import Artifact, RunFigureSettings
+from detach_core.reports.figures.registry import Artifact, RunFigureSettings
 from detach_core.reports.figures.drawing import new_figure
 from detach_core.settings.base import Range
 

@@ -121,6 +121,7 @@ def test_it_goes_from_the_configuration_to_the_probe(own, data, home, tmp_path):
         settings=config.probing("mine"),
         embeddings_paths=[embeddings],
         metrics_path=tmp_path / "metrics.json",
+        classifier_path=tmp_path / "classifier.safetensors",
         log_path=tmp_path / "probe.log",
         **shared,
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import h5py
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def prepare(opportunity_folder, tmp_path):
 
     def run(shards, *, truth=False, **changes):
         results, log_path = tmp_path / "results", tmp_path / "stage.log"
-        paths = {"sensor": [], "frames": [], "flow": []}
+        paths: dict[str, list[Any]] = {"sensor": [], "frames": [], "flow": []}
         for index, recordings in enumerate(shards):
             shard = results / "shards" / f"shard{index}"
             for name in recordings:

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from detach_core.contracts.classifier import read_classifier
 from detach_core.contracts.embeddings import Embeddings, write_embeddings
 from detach_core.contracts.metrics import read_metrics
 from detach_core.contracts.provenance import make_provenance
@@ -63,6 +64,7 @@ def run(folder, embeddings, name="metrics.json", others=(), candidates=({},), pa
         split_path=folder / "split.json",
         embeddings_paths=paths,
         metrics_path=folder / name,
+        classifier_path=folder / "classifier.safetensors",
         log_path=folder / "probe.log",
     )
     return folder / name
@@ -85,6 +87,33 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     prepare(tmp_path, windows)
     one, again = (run(tmp_path, embed(windows), name).read_bytes() for name in ("a.json", "b.json"))
     assert one == again
+
+
+def test_the_classifier_is_the_probe_of_the_held_out_protocol(tmp_path):
+    windows = make_windows(class_names=("Open Fridge", "Close Fridge", "Tidy"))
+    prepare(tmp_path, windows)
+    made = make_provenance(stage="embed", source="simulated", settings={}, inputs={"checkpoint": "c0"})
+    run(tmp_path, embed(windows, provenance=made))
+    found = read_classifier(tmp_path / "classifier.safetensors")
+    assert (found.dataset, found.variant, found.run, found.split) == ("opportunity", "detach", "detach", "default")
+    assert (found.protocol, found.label_unit, found.feature, found.target) == (
+        "by_recording",
+        "window",
+        "sensor",
+        "class",
+    )
+    assert found.class_names == ["Open Fridge", "Close Fridge", "Tidy"]
+    assert (found.class_places, found.class_actions) == (["Fridge", "Fridge", ""], ["Open", "Close", ""])
+    assert found.provenance.inputs["checkpoint"] == "c0"
+    predictions = read_metrics(tmp_path / "metrics.json").protocols["by_recording"].predictions[0]
+    feature = embed(windows).features["sensor"][predictions.unit].astype(np.float64)
+    mean, std, weight, bias = (found.tensors[name].numpy() for name in ("mean", "std", "coefficients", "intercept"))
+    scores = (feature - mean) / std @ weight + bias
+    expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predictions.probabilities, expected, atol=1e-6)
+    before = (tmp_path / "classifier.safetensors").read_bytes()
+    run(tmp_path, embed(windows, provenance=made))
+    assert (tmp_path / "classifier.safetensors").read_bytes() == before
 
 
 def test_sequences_are_the_units_of_a_dataset_that_is_labelled_by_recording(tmp_path):
@@ -148,6 +177,7 @@ def test_a_search_takes_the_better_candidate_in_each_fold_and_says_what_it_tried
     assert (found.variant, found.candidates) == ("detach", ({}, RATE))
     assert found.strengths == (0.1, 1.0)
     assert found.provenance.inputs.keys() == {"windows", "split", "embeddings", "embeddings+1"}
+    assert read_classifier(tmp_path / "classifier.safetensors").run == "detach+1"
     for name, one in found.protocols.items():
         assert [choice.candidate for choice in one.choices] == [1] * len(one.choices)
         assert all(np.shape(choice.inner_loss) == (2, 2) for choice in one.choices)
@@ -183,6 +213,9 @@ def test_a_half_of_the_feature_is_a_row_of_its_own(tmp_path):
     metrics = read_metrics(run(tmp_path, both, part=part))
     assert (metrics.variant, metrics.method, metrics.probed) == ("detach-temporal-half", "detach", "sensor temporal")
     assert metrics.protocols["by_recording"].f1_weighted < 0.6
+    classifier = read_classifier(tmp_path / "classifier.safetensors")
+    assert (classifier.variant, classifier.run) == ("detach-temporal-half", "detach")
+    assert (classifier.feature, classifier.tensors["mean"].shape) == ("sensor_temporal", (3,))
 
 
 def test_what_meets_the_video_is_a_row_of_its_own(tmp_path):
@@ -218,5 +251,11 @@ def test_a_probe_for_the_action_has_its_classes(tmp_path):
     metrics = read_metrics(run(tmp_path, both, part=part))
     assert metrics.class_names == ("Open", "Close")
     assert metrics.probed == "sensor temporal for action"
+    classifier = read_classifier(tmp_path / "classifier.safetensors")
+    assert (classifier.target, classifier.class_names, classifier.class_places) == (
+        "action",
+        ["Open", "Close"],
+        [""] * 2,
+    )
     assert set(metrics.protocols["paper"].per_class) == {"Open", "Close"}
     assert metrics.protocols["by_recording"].f1_weighted > 0.9

@@ -51,6 +51,10 @@ def test_every_row_but_the_reference_under_every_protocol(tmp_path):
     assert (frame["n_seeds"] == 2).all()
     assert (frame["low"] <= frame["f1_difference"]).all()
     assert (frame["f1_difference"] <= frame["high"]).all()
+    exact = pd.read_parquet(tmp_path / "significance.parquet")
+    pd.testing.assert_frame_equal(exact, frame, check_dtype=False, atol=1e-6, rtol=0)
+    assert exact.attrs["schema"] == "detach.significance/1"
+    assert exact.attrs["splits"] == ["default", "fold1"]
 
 
 def test_a_family_is_the_rows_of_a_table_under_a_protocol(tmp_path):

@@ -1,6 +1,7 @@
 import json
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from detach_core.contracts.metrics import write_metrics
@@ -65,9 +66,42 @@ def test_the_caption_says_what_the_table_shows_and_how_its_figures_came_about(tm
 
 def test_the_same_metrics_give_the_same_bytes(tmp_path):
     run(tmp_path, [{"seed": 0}, {"seed": 1}])
-    before = [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex", "html")]
+    kinds = ("csv", "md", "tex", "html", "parquet")
+    before = [(tmp_path / f"table1.{kind}").read_bytes() for kind in kinds]
     run(tmp_path, [{"seed": 0}, {"seed": 1}])
-    assert before == [(tmp_path / f"table1.{kind}").read_bytes() for kind in ("csv", "md", "tex", "html")]
+    assert before == [(tmp_path / f"table1.{kind}").read_bytes() for kind in kinds]
+
+
+@pytest.mark.parametrize("source", ["simulated", "local"])
+def test_the_parquet_file_is_the_csv_file_with_types_every_digit_and_provenance(tmp_path, source):
+    rounded = run(tmp_path, [{"seed": 0, "source": source}, {"seed": 1, "source": source}])
+    exact = pd.read_parquet(tmp_path / "table1.parquet")
+    assert exact.attrs["schema"] == "detach.results_table/1"
+    assert {name: exact.attrs[name] for name in ("source", "splits", "protocols", "seeds")} == {
+        "source": source,
+        "splits": ["default"],
+        "protocols": ["paper", "by_recording"],
+        "seeds": ["0", "1"],
+    }
+    assert exact.attrs["commits"] == rounded["commit"].iloc[0].split()
+    # Gaps to the paper have columns in both cases, and values for real recordings alone.
+    assert exact["gap_map"].isna().all() == (source == "simulated")
+    assert str(exact["paper_map_inside"].dtype) == "boolean"
+    columns = [
+        name for name in rounded if not name.startswith(("absent", "seeds", "paper_f1_weighted_in", "paper_map_in"))
+    ]
+    pd.testing.assert_frame_equal(exact[columns], rounded[columns], atol=1e-6, rtol=0, check_dtype=False)
+
+
+@pytest.mark.parametrize("runs", [[{}], [{"variant": "statistics", "method": "statistics"}], [{"source": "local"}]])
+def test_the_types_of_the_parquet_columns_do_not_depend_on_the_values(tmp_path, runs):
+    run(tmp_path, runs)
+    found = pq.read_schema(tmp_path / "table1.parquet")
+    assert {str(field.type) for field in found if field.name.startswith(("n_", "searched", "fold"))} == {"int64"}
+    for name in ("f1_weighted", "f1_weighted_sd", "paper_map", "gap_map"):
+        assert str(found.field(name).type) == "double"
+    assert str(found.field("paper_map_inside").type) == "bool"
+    assert str(found.field("absent_classes").type) == "string"
 
 
 @pytest.mark.parametrize(
@@ -110,3 +144,6 @@ def test_table_7_is_computed_from_the_prepared_data(tmp_path):
     assert lines.loc[("opportunity", "windows"), "value"] == "144"
     assert lines.loc[("hwu_usp", "windows"), "paper"] == "3485"
     assert (tmp_path / "table7.tex").exists()
+    exact = pd.read_parquet(tmp_path / "table7.parquet")
+    assert exact["value"].tolist() == frame["value"].tolist()
+    assert (exact.attrs["schema"], exact.attrs["seeds"]) == ("detach.data_table/1", [])

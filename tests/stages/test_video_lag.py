@@ -110,7 +110,8 @@ def lags_s(windows):
 @pytest.mark.parametrize("case", CASES)
 def test_video_and_sensors_lie_less_than_a_working_frame_apart_everywhere(sensors, case):
     name, stamps, options = CASES[case]
-    windows = windows_of(*sensors, name, stamps, options)
+    folder, sensor_path = sensors
+    windows = windows_of(folder, sensor_path, name, stamps, options)
     lags = lags_s(windows)
     # Ten edges, each in two windows, of which the recording's end cuts one off.
     assert len(lags) >= 19

@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -52,7 +53,7 @@ TIMES = ("seconds", "windows_per_s", "epoch_seconds")
 @contextmanager
 def in_float64():
     """Networks and windows in double precision, so that nothing but another computation can make a difference."""
-    gather, build = ResidentWindows.gather, session.build_method
+    gather, build = ResidentWindows.gather, build_method
 
     def doubled(self, *args, **kwargs):
         torch.set_default_dtype(torch.float32)  # augmentation is made for it
@@ -85,8 +86,15 @@ def first_spatial(windows, split, settings):
         settings=to_plain(settings),
         shape=method.shape.as_dict(),
         normalisation=session.normalisation_as_dict(split.normalisation),
+        dataset="toy",
         class_names=[],
+        class_places=[],
+        class_actions=[],
         channel_names=[],
+        window_s=2.0,
+        max_nan_share=0.5,
+        flow_method="dis fast",
+        flow_max_px=16.0,
         epoch=0,
         facts={},
         tensors=method.state_dict(),
@@ -127,7 +135,7 @@ def main(folder, out):
         with in_float64():
             for name, case in CASES.items():
                 keep(out, name, among.rank, train(folder, *case, among))
-        answers = [among.agree({"near": torch.ones(2) + 1e-5 * among.rank, "same": torch.ones(1)})]
+        answers: list[Any] = [among.agree({"near": torch.ones(2) + 1e-5 * among.rank, "same": torch.ones(1)})]
         for name, far in {
             "far": torch.ones(2) * among.rank,
             "stream": torch.tensor([among.rank], dtype=torch.uint8),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,7 +210,7 @@ def test_the_off_switch_switches_off(windows, split, make_resident, toy):
 
 
 def test_mean_frame_and_motion_of_a_window_move_together(windows, split, make_resident, toy):
-    still = {field.name: 0.0 for field in fields(toy.AUGMENTATION.video)}
+    still: dict[str, Any] = {field.name: 0.0 for field in fields(toy.AUGMENTATION.video)}
     changes = replace(toy.AUGMENTATION, video=VideoAugmentationSettings(**{**still, "shift_px": 2}))
     batch = make_resident(windows, split, augmentation=changes).gather(
         "pretrain", torch.arange(8), modalities=EVERYTHING, augment=True

@@ -83,13 +83,13 @@ def test_a_launch_that_is_refused_says_so_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         processes.launch("pretrain", {"settings": settings(devices=2, nodes=2), "log_path": tmp_path / "log.txt"})
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("[pretrain] nodes: 2 were asked for")
+    assert line.startswith("[pretrain] nodes: 2 are configured")
     assert line in (tmp_path / "log.txt").read_text().replace("ERROR ", "[pretrain] ")
 
 
 def test_several_nodes_outside_of_slurm_or_of_another_number_are_refused(monkeypatch):
     values = MachinesSettings(devices=4, nodes=2)
-    with pytest.raises(UserError, match=r"nodes: 2 were asked for, but this is no Slurm job; .*docs/slurm.md"):
+    with pytest.raises(UserError, match=r"nodes: 2 are configured, but this is no Slurm job; .*docs/slurm.md"):
         processes.slurm_command(values, "plan.json")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     monkeypatch.setattr(processes, "_num_nodes", lambda job: "3")
@@ -125,7 +125,7 @@ def test_the_agents_of_several_nodes_meet(tmp_path, monkeypatch):
     (tmp_path / "worker.py").write_text(WORKER)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    monkeypatch.setattr(processes.socket, "gethostname", lambda: "localhost")
+    monkeypatch.setattr("detach_core.training.processes.socket.gethostname", lambda: "localhost")
     command = processes.slurm_command(MachinesSettings(devices=2, nodes=2, threads=3), "PLAN")
     assert command[0] == "srun"
     assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=6"} <= set(command)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -48,14 +50,15 @@ def test_a_section_may_have_its_own_rate_and_steps(section, expected):
 
 
 def test_only_what_is_trainable_is_optimised():
-    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    network[0].requires_grad_(False)
+    first = nn.Linear(2, 2)
+    network = nn.Sequential(first, nn.Linear(2, 2))
+    first.requires_grad_(False)
     optimizer = make_optimizer(network.parameters(), lr=0.1, settings=OptimizerSettings(weight_decay=0.5))
     assert len(optimizer.param_groups[0]["params"]) == 2
-    before = network[0].weight.clone()
+    before = first.weight.clone()
     network(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    assert torch.equal(network[0].weight, before)
+    assert torch.equal(first.weight, before)
 
 
 def test_a_parameter_without_gradient_is_left_alone_by_weight_decay():
@@ -92,7 +95,7 @@ class Twin(torch.nn.Module):
 
 
 def test_equal_embeddings_are_all_found_and_the_mode_is_put_back(resident):
-    method = Twin(True).train()
+    method: Any = Twin(True).train()
     found = retrieval(method, resident, "monitor")
     assert found["gallery"] == 48
     assert found["sensor_to_video"]["r1"] == 1.0
@@ -100,13 +103,14 @@ def test_equal_embeddings_are_all_found_and_the_mode_is_put_back(resident):
 
 
 def test_a_method_without_video_space_reports_nothing(resident):
-    assert retrieval(Twin(False), resident, "monitor") == {}
+    method: Any = Twin(False)
+    assert retrieval(method, resident, "monitor") == {}
 
 
 SETTINGS = TrainedSettings(paper_steps=None, optimizer=OptimizerSettings(lr=1e-2, weight_decay=0.0, max_lr=1.0))
 
 
-class Recorder(Method):
+class Recorder(Method[TrainedSettings]):
     """Fits one number to the mean of the sensor; writes down every call."""
 
     probed = "test"
@@ -237,7 +241,7 @@ def test_a_warning_of_the_method_is_said_aloud(resident, windows):
         def after_epoch(self, epoch):
             return super().after_epoch(epoch) | {"warning": "all one class"}
 
-    lines = []
+    lines: list[Any] = []
     run(Anxious(input_shape(windows), epochs=1), resident, report=lines.append)
     assert "warning: all one class" in lines[0]
 

@@ -25,8 +25,8 @@ def agree(monkeypatch):
     """A function: what the second process gets where the first says `said`."""
 
     def make(said, tensors):
-        monkeypatch.setattr(processes.dist, "broadcast", lambda tensor, source: tensor.copy_(said))
-        monkeypatch.setattr(processes.dist, "all_reduce", lambda tensor, operation: None)
+        monkeypatch.setattr("detach_core.training.processes.dist.broadcast", lambda tensor, source: tensor.copy_(said))
+        monkeypatch.setattr("detach_core.training.processes.dist.all_reduce", lambda tensor, operation: None)
         return processes.agree(tensors, device=torch.device("cpu"), count=2)
 
     return make
@@ -107,9 +107,7 @@ def test_two_processes_come_to_what_one_comes_to(home, shared, name):
     assert tensors.keys() == expected.keys()
     assert any(value.dtype == torch.float64 for value in tensors.values())
     for key, value in expected.items():
-        torch.testing.assert_close(
-            tensors[key], value, rtol=1e-6, atol=1e-6, msg=lambda said, key=key: f"{key}: {said}"
-        )
+        torch.testing.assert_close(tensors[key], value, rtol=1e-6, atol=1e-6, msg=f"{key}: {{}}".format)
     assert len(shared_rows) == len(rows)
     for row, alone in zip(shared_rows, rows, strict=True):
         assert row.get("losses", {}) == pytest.approx(alone.get("losses", {}), rel=1e-6)
@@ -158,7 +156,7 @@ def test_one_process_shares_nothing_whatever_the_environment_says(monkeypatch):
 
 
 def test_another_epoch_to_resume_at_is_refused(monkeypatch):
-    monkeypatch.setattr(processes.dist, "broadcast", lambda tensor, source: tensor.fill_(4))
+    monkeypatch.setattr("detach_core.training.processes.dist.broadcast", lambda tensor, source: tensor.fill_(4))
     process = processes.Processes(1, 2, torch.device("cpu"))
     process.check_same("the epoch to resume at", 4)
     with pytest.raises(UserError, match="the epoch to resume at is -1 here and 4 for the first process"):

@@ -7,11 +7,12 @@ import signal
 import threading
 from dataclasses import fields, make_dataclass, replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from detach_core.contracts.checkpoint import Checkpoint, TrainingState, read_training_state
+from detach_core.contracts.checkpoint import Checkpoint, TrainingState, read_training_state, write_training_state
 from detach_core.contracts.history import json_value
 from detach_core.contracts.provenance import make_provenance
 from detach_core.methods.detach.settings import PlateauSettings
@@ -24,7 +25,7 @@ from detach_core.training.resume import FILE_NAME, StateKeeper, code_digest, ten
 
 PROVENANCE = make_provenance(stage="pretrain", source="simulated", settings={"a": 1}, seed=0, inputs={"windows": "w"})
 
-STAGE_1 = SimpleNamespace(tensors={"w": torch.arange(4.0)})
+STAGE_1: Any = SimpleNamespace(tensors={"w": torch.arange(4.0)})
 
 
 def differing(one, other):
@@ -38,7 +39,7 @@ def test_equal_trainings_have_equal_identities():
 
 
 def test_every_difference_is_named():
-    changes = {
+    changes: dict[str, Any] = {
         "stage": {"stage": "pretrain_spatial"},
         "data source": {"source": "local"},
         "settings": {"settings_digest": "0"},
@@ -360,7 +361,7 @@ def test_it_is_written_at_intervals_and_at_the_end_of_a_run_that_fails(tmp_path)
 
 def test_the_interval_counts_from_the_last_writing(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(resume.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("detach_core.training.resume.time.perf_counter", lambda: now[0])
     one = StateKeeper(tmp_path / "c.safetensors", identity={}, log=logging.getLogger("x"))
     written = []
     for epoch, seconds in enumerate((59.0, 60.0, 119.0, 121.0), start=1):
@@ -387,7 +388,7 @@ def test_sigterm_writes_the_latest_state_and_ends_with_143(tmp_path):
 
 
 def test_a_second_sigterm_does_not_cut_the_writing_short(tmp_path, monkeypatch):
-    write = resume.write_training_state
+    write = write_training_state
 
     def slow_write(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGTERM)

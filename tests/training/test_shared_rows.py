@@ -92,8 +92,13 @@ def test_shares_of_a_batch_are_normalised_as_the_whole_batch(monkeypatch, moment
         layer.bias.copy_(draw(3, seed=2))
     joints = [JointBatchNorm(copy_of(layer), Shares(rank, sizes)) for rank in range(2)]
     rows = whole.split([size * pictures for size in sizes])
-    sent = []
-    monkeypatch.setattr(shared_rows, "gather_from_all", lambda own: sent.append(own) or torch.stack([own, own]))
+    sent: list[torch.Tensor] = []
+
+    def gathered(own):
+        sent.append(own)
+        return torch.stack([own, own])
+
+    monkeypatch.setattr(shared_rows, "gather_from_all", gathered)
     for joint, own in zip(joints, rows, strict=True):
         copy_of(joint)(own)
     monkeypatch.setattr(shared_rows, "gather_from_all", lambda own: torch.stack(sent))
@@ -123,7 +128,7 @@ def test_it_takes_the_place_of_every_batch_norm_with_its_name_and_weights():
     network = nn.Sequential(nn.Conv1d(2, 3, 1), nn.BatchNorm1d(3), nn.Sequential(nn.BatchNorm1d(3), nn.ReLU()))
     before, weights = network.state_dict(), [*network.parameters()]
     join_batch_norm(network, Shares())
-    assert [type(network[1]), type(network[2][0])] == [JointBatchNorm, JointBatchNorm]
+    assert [type(network.get_submodule(name)) for name in ("1", "2.0")] == [JointBatchNorm, JointBatchNorm]
     assert network.state_dict().keys() == before.keys()
     assert all(one is other for one, other in zip(network.parameters(), weights, strict=True))
 

@@ -21,7 +21,9 @@ def columns(rows):
 @given(STARTS, STARTS)
 def test_shared_seconds_are_those_of_a_count_second_by_second(rows_a, rows_b):
     covered = [{(recording, start + k) for recording, start in rows for k in range(3)} for rows in (rows_a, rows_b)]
-    assert shared_seconds(*columns(rows_a), *columns(rows_b), 3.0) == pytest.approx(len(covered[0] & covered[1]))
+    (recording_a, start_a), (recording_b, start_b) = columns(rows_a), columns(rows_b)
+    found = shared_seconds(recording_a, start_a, recording_b, start_b, 3.0)
+    assert found == pytest.approx(len(covered[0] & covered[1]))
 
 
 def test_a_window_outside_any_gesture_shares_no_instance():

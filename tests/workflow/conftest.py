@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -80,7 +81,7 @@ def _one_home(config):
         name: {"datasets": ["opportunity"]} | ({"rows": ["detach"]} if "rows" in table else {})
         for name, table in config["tables"].items()
     }
-    figures = {
+    figures: dict[str, Any] = {
         name: {"datasets": ["opportunity"]} if "datasets" in figure else {"dataset": "opportunity"}
         for name, figure in config["figures"].items()
     }

@@ -212,7 +212,7 @@ def test_a_mistake_in_the_configuration_is_one_line_without_a_traceback(fresh, c
 def test_a_repeated_key_is_refused(fresh):
     (fresh.folder / "twice.yaml").write_text("seeds: [0]\nseeds: [1]\n")
     text = fresh.run("-n", "--configfile", "config.yaml", "twice.yaml", check=False)
-    assert "line 2: the key `seeds` stands twice" in text
+    assert "line 2: the key `seeds` is repeated" in text
     assert "Traceback" not in text
 
 

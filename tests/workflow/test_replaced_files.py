@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ LONG_AGO_S, A_WHILE_AGO_S = 1_500_000_000, 1_700_000_000
 WINDOWS = "results/opportunity/windows.h5"
 SIZES = {"small": 1000, "large": HASHED_BYTES + 1}
 # One recording a shard.
-FEW = {"subjects": ["S1", "S2"], "takes": ["Drill"], "recordings_per_shard": 1}
+FEW: dict[str, Any] = {"subjects": ["S1", "S2"], "takes": ["Drill"], "recordings_per_shard": 1}
 SPLITS = {"splits": {"default": {"opportunity": {"held_out": ["S2-Drill"]}}}}
 KINDS = {"sensor": "{}_sensors_data.txt", "video": "{}.mp4", "annotation": "{}_ml_both_arms.srt"}
 

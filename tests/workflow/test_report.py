@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LOCAL = ("file:", "data:", "blob:")
+PICTURES = ("Figure", "Training curves")
 
 
 # The fewest trainings and maps that fill every table and figure.
@@ -68,7 +70,7 @@ def opened(browser, folder):
 @pytest.fixture(scope="module")
 def seen(page):
     """Section -> what a reader sees who clicks into it and on each of its results."""
-    found = {}
+    found: dict[str, Any] = {}
     for section in page.evaluate("Object.keys(categories)"):
         go_to(page, section)
         found[section] = []
@@ -94,7 +96,7 @@ def go_to(page, *names):
 
 def look(page, label):
     """The picture or the table that stands beside the menu, once it is there."""
-    if label.startswith("Figure"):
+    if label.startswith(PICTURES):
         picture = page.locator("#app img[src^='data:image/png']").last
         picture.wait_for()
         page.wait_for_function("image => image.complete", arg=picture.element_handle())
@@ -141,12 +143,13 @@ def test_every_table_and_figure_of_the_paper_is_in_a_section(seen):
     assert {"Figure 7", "Figure 8", "Figure 9"} <= set(labels["4"])
     assert labels["5"] == ["Figure 10"]
     assert labels["6"] == ["Table 7"]
+    assert labels["8"] == ["Training curves"] * 2
 
 
 def test_pictures_and_tables_are_really_shown(seen):
     for shown in (shown for results in seen.values() for shown in results):
         assert shown["box"]["width"] > 200, shown
-        if shown["label"].startswith("Figure"):
+        if shown["label"].startswith(PICTURES):
             assert shown["width"] > 600, shown
             assert shown["box"]["height"] > 100, shown
         else:
@@ -158,7 +161,10 @@ def test_each_caption_says_what_is_shown_and_where_it_comes_from(seen):
     captions = [shown["caption"] for results in seen.values() for shown in results]
     assert len(set(captions)) == len(captions) > 13
     assert sum(shown["mistakes"] for results in seen.values() for shown in results) == 0
-    for caption in captions:
+    curves = [caption for caption in captions if caption.startswith("Losses and measures of the training")]
+    assert len(curves) == 2
+    assert all("./run snakemake results/opportunity/default/" in caption for caption in curves)
+    for caption in set(captions) - set(curves):
         of_data = caption.startswith("Table 7")  # no network, no seed
         for words in ("imulated data", "he paper", "commit", "./run snakemake results/", *(["seed"] * (not of_data))):
             assert words in caption, (words, caption)

@@ -1,6 +1,7 @@
 """What the report and the results page ask for; `test_report.py` makes a report for real."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,16 @@ def test_both_pages_need_every_table_and_figure(fresh, configured, target, rule)
     found = counts(fresh.plan(target))
     assert {name: found[name] for name in configured} == configured
     assert found[rule] == 1
+    # Six trained rows of Table 1 and a Stage 1, of two homes.
+    assert found["training_curves"] == (14 if rule == "html_report" else 0)
     assert not {"html_report", "results_page", "readme_table"} - {rule} & set(found)
+
+
+@pytest.mark.parametrize("run", ["detach", "spatial/default"])
+def test_the_curves_of_any_training_are_drawn_on_request(fresh, run):
+    found = counts(fresh.plan(f"results/hwu_usp/default/{run}/seed0/history.png"))
+    assert (found["training_curves"], found["pretrain_spatial"]) == (1, 1)
+    assert found["pretrain"] == (run == "detach")
 
 
 def test_a_table_alone_makes_no_page(fresh):
@@ -32,7 +42,7 @@ def test_a_table_alone_makes_no_page(fresh):
 
 
 def test_the_report_is_made_anew_when_the_words_of_a_caption_change(workflow):
-    small = {
+    small: dict[str, Any] = {
         "datasets": {name: {"recordings_per_shard": 1000} for name in ("opportunity", "hwu_usp")},
         "tables": {f"table{number}": {"rows": ["detach"]} for number in range(1, 7)},
     }

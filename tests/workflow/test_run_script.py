@@ -81,7 +81,7 @@ def test_a_set_up_that_fails_says_where_and_the_next_starts_anew(clone):
     (clone / "broken").unlink()
     code, out, said = run(clone, "echo", "done")
     assert (code, out) == (0, "done\n")
-    assert "an earlier set-up of .venv did not come to its end; starting anew" in said
+    assert "an earlier set-up of .venv was not finished; starting anew" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -163,8 +163,8 @@ def test_a_slow_set_up_is_not_silent(clone):
     text = (clone / "run").read_text()
     (clone / "run").write_text(text.replace("sleep 15", "sleep 1").replace("waited + 15", "waited + 1"))
     said = run(clone, "true", SLOW="2.5")[2]
-    assert "still at it after 1 s;" in said
-    assert "still at it after 5 s;" in said
+    assert "still running after 1 s;" in said
+    assert "still running after 5 s;" in said
 
 
 @pytest.mark.parametrize(

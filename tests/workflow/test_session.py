@@ -1,11 +1,19 @@
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
 from detach_core.workflow.raw_files import RawFiles
-from detach_core.workflow.session import closing_lines, in_report, refuse, refuse_missing_files, refuse_place
+from detach_core.workflow.session import (
+    closing_lines,
+    curves_in_report,
+    in_report,
+    refuse,
+    refuse_missing_files,
+    refuse_place,
+)
 from detach_core.workflow.stages import workflow_stages
 
 
@@ -15,9 +23,9 @@ def config(root):
 
 
 def test_a_refusal_is_its_message_alone_and_exit_code_1(capsys):
-    for end in (lambda: refuse("a: mend it"), lambda: refuse_place("/data/{me}/checkout")):
+    for end, said in ((refuse, "a: mend it"), (refuse_place, "/data/{me}/checkout")):
         with pytest.raises(SystemExit) as stop:
-            end()
+            end(said)
         assert stop.value.code == 1
     assert capsys.readouterr().err.splitlines()[0] == "a: mend it"
     refuse_place("/data/me")
@@ -44,8 +52,8 @@ def test_what_is_new_is_named_and_a_short_table_alone_is_shown(config, tmp_path,
     lines = list(closing_lines(config, 2))
     assert lines == [
         "the table",
-        "The table is in results/table1.csv (and .md, .tex, .html).",
-        "The figure is in results/figures/figure4.pdf (and .png, .csv).",
+        "The table is in results/table1.csv (and .md, .tex, .html, .parquet).",
+        "The figure is in results/figures/figure4.pdf (and .png, .csv, .parquet).",
     ]
     assert len(list(closing_lines(config, 0))) == 4, "of two tables none is shown"
     assert list(closing_lines(config, 2**40)) == []
@@ -77,3 +85,17 @@ def test_a_table_or_figure_stands_in_the_report_under_its_section(config, stage,
     setattr(wildcards, stage, name)
     assert section in marks["category"](wildcards)
     assert label in marks["labels"](wildcards)["Result"]
+
+
+def test_training_curves_stand_in_the_report_under_the_name_of_their_training(config):
+    marks = {}
+
+    def report(path, **given):
+        marks.update(given)
+        return f"{path} in the report"
+
+    outputs = curves_in_report(report, workflow_stages(config)["training_curves"])
+    assert outputs == {"png_path": "results/{training}/history.png in the report"}
+    assert (marks["caption"], marks["category"]) == ("../report/training_curves.rst", "8 Training curves")
+    wildcards = SimpleNamespace(training="hwu_usp/default/spatial/default/seed0")
+    assert marks["labels"](wildcards) == {"Result": "Training curves. hwu_usp, default, spatial, default, seed0"}

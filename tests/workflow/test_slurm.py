@@ -18,8 +18,9 @@ def executor():
             self.workflow = SimpleNamespace(
                 executor_settings=SimpleNamespace(init_seconds_before_status_checks=seconds)
             )
-            self.logger = SimpleNamespace(warning=lambda text: self.warnings.append(text))
-            self.reported, self.warnings, self.answers, self.asked = [], [], [], []
+            self.reported, self.answers, self.asked = [], [], []
+            self.warnings: list[str] = []
+            self.logger = SimpleNamespace(warning=self.warnings.append)
 
         async def check_active_jobs(self, active_jobs):
             for job in active_jobs:
@@ -134,7 +135,7 @@ def test_of_two_jobs_with_one_number_the_first_is_lost(executor):
     first, second = submit(executor, "a", "1", "COMPLETED"), submit(executor, "b", "1", "COMPLETED")
     assert left(executor, second, first) == ""
     assert executor.reported == [("a", None), ("b", "done")]
-    assert executor.warnings == ["Slurm has lost job 1: its number was given to another job. It counts as failed."]
+    assert executor.warnings == ["Slurm has lost job 1: its number was reassigned to another job. It counts as failed."]
 
 
 def test_a_job_that_got_the_number_of_a_settled_one_is_kept(executor):

@@ -19,8 +19,8 @@ def tiny(tmp_path_factory, snakemake, root):
 @pytest.mark.slow
 def test_the_run_ends_with_the_place_of_the_table(tiny):
     folder, _, text = tiny
-    assert "The table is in results/table7.csv (and .md, .tex, .html)." in text
-    for suffix in ("csv", "md", "tex"):
+    assert "The table is in results/table7.csv (and .md, .tex, .html, .parquet)." in text
+    for suffix in ("csv", "md", "tex", "parquet"):
         assert (folder / "results" / f"table7.{suffix}").stat().st_size > 100
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
+from detach_core.reports.settings import ResultsTable
 from detach_core.workflow.plan import main, training_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,7 @@ def test_the_module_is_a_command(monkeypatch, capsys):
 def test_a_search_trains_every_candidate_and_probes_once():
     config = load_config(read_default(ROOT / "config" / "search.yaml", checkout=ROOT))
     section, trained = config.document.tables["table1"], set()
+    assert isinstance(section, ResultsTable)
     steps = training_plan(config, "table1")
     for row in section.rows:
         runs = config.candidates(row)

@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Annotation, Places, Recording
 from detach_core.contracts.rows import MappedRows, Rows
-from detach_core.datasets.adapter import DatasetAdapter
+from detach_core.datasets.adapter import (
+    DatasetAdapter,
+    SensorSpool,
+    check_gaps,
+    check_increasing,
+    check_rate,
+    check_repeats,
+)
 from detach_core.datasets.clock_text import ClockText
 from detach_core.datasets.hwu_usp.settings import HwuNative
-from detach_core.datasets.sensor_checks import SensorSpool, check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.text_file import LostWords, open_text
 from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock
@@ -44,7 +50,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
         self._lost = LostWords(native.lost_words)
         self.channel_names = native.channels
         self.channel_units = ("state",) * len(self.channel_names)
-        # Each sensor watches one place, and a sequence's label says nothing about where its windows are.
+        # Each sensor watches one place; a sequence's label does not imply the place of its windows.
         self.places = Places(
             names=self.channel_names,
             of_class=(-1,) * len(self.class_names),
@@ -55,7 +61,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
         """The sequence's configured channels, under one annotation that spans it.
 
         Raises:
-            BadInputError: a file is missing or is not as its format says.
+            BadInputError: a file is missing or violates its format.
         """
         files = self.find_files(root, recording)
         sensor_hz, time_column = self.native.sensor_hz, self.native.time_column
@@ -72,7 +78,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
         remarks = []
         if not is_even(time_s, sensor_hz):
             check_repeats(files.sensor, time_s, first_line=_FIRST_LINE, column=time_column)
-            remarks.append(f"the clock is uneven; states are held on an even one of {sensor_hz:g} Hz")
+            remarks.append(f"the clock is uneven; states are held on an even clock of {sensor_hz:g} Hz")
             time_s, values = _on_even_clock(time_s, values, sensor_hz, scratch)
         take, _, subject = recording.rpartition("_")
         label = self.class_names.index(take) if take in self.class_names else -1
@@ -100,9 +106,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
                 is_empty = False
                 yield [stamp for stamp, _ in piece], np.array([values for _, values in piece], dtype=np.float64)
         if is_empty:
-            raise BadInputError(
-                path, "line 2", found="no samples", expected="one a line", remedy="bring the file again"
-            )
+            raise BadInputError(path, "line 2", found="no samples", expected="one a line", remedy="copy the file again")
 
     def _find_columns(self, path: Path, first_row: list[str]) -> tuple[list[int], int]:
         """Columns of the stamps and of the channels, and the number of all columns."""
@@ -145,7 +149,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
             value = float("inf")
         if np.isinf(value):
             expected = f"a number or one of {', '.join(self.native.value_map)}"
-            remedy = "mend the line, or add the word to `native.value_map` or `native.lost_words`"
+            remedy = "correct the line, or add the word to `native.value_map` or `native.lost_words`"
             raise BadInputError(
                 path, f"line {line}, column {column}", found=repr(text[:20]), expected=expected, remedy=remedy
             )
@@ -164,7 +168,7 @@ def _on_even_clock(stamps_s: Rows, values: Rows, rate_hz: float, scratch: Path |
 
 
 class _Rows:
-    """The rows of a CSV file; what the csv module refuses is told with its line."""
+    """The rows of a CSV file; errors of the csv module are reported with their line."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self._path, self._rows = path, csv.reader(file)

@@ -10,7 +10,7 @@ from detach_core.datasets.registry import LOST_WORDS, NativeSettings, Origin
 from detach_core.settings.base import Label, Range, Share
 
 HWU_USP_PAPER = "https://www.mdpi.com/1424-8220/21/3/768"
-_UNIVERSITY = f"Heriot-Watt University: the paper that presents HWU-USP, {HWU_USP_PAPER}, says how to obtain it"
+_UNIVERSITY = f"Heriot-Watt University: the dataset's paper, {HWU_USP_PAPER}, describes how to obtain it"
 
 ORIGIN = Origin(
     title="HWU-USP",
@@ -49,4 +49,4 @@ class HwuNative(NativeSettings):
     value_map: dict[str, Annotated[float | None, NanAsNull()]]
     """words that stand for numbers in the file, in any case; null or .nan: for a lost value"""
     lost_words: tuple[str, ...] = LOST_WORDS
-    """words that stand for a lost value, in any case; NaN always does"""
+    """words for a missing value, in any case; NaN is always one"""

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from detach_core.contracts.recording import Places, Recording
 from detach_core.contracts.rows import Rows, Spool
-from detach_core.datasets.adapter import DatasetAdapter
+from detach_core.datasets.adapter import (
+    DatasetAdapter,
+    SensorSpool,
+    check_gaps,
+    check_increasing,
+    check_rate,
+    check_repeats,
+)
 from detach_core.datasets.opportunity.settings import OpportunityNative
 from detach_core.datasets.opportunity.text import (
     FIXTURES,
@@ -28,7 +35,6 @@ from detach_core.datasets.opportunity.text import (
     to_annotations,
     track_intervals,
 )
-from detach_core.datasets.sensor_checks import SensorSpool, check_gaps, check_increasing, check_rate, check_repeats
 from detach_core.datasets.text_file import LostWords, read_number_blocks
 from detach_core.foundation.errors import UserError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock, sampling_rate_hz
@@ -67,7 +73,7 @@ class Opportunity(DatasetAdapter[OpportunityNative]):
         """The run's ambient channels and gestures.
 
         Raises:
-            BadInputError: a file is missing or is not as its format says.
+            BadInputError: a file is missing or violates its format.
         """
         files = self.find_files(root, recording)
         sensor_hz = self.native.sensor_hz

@@ -39,8 +39,8 @@ class OpportunityNative(NativeSettings):
     annotation_glob: Globs
     """patterns of the label track, tried in order; {recording} stands for the recording's id"""
     lost_words: tuple[str, ...] = LOST_WORDS
-    """words that stand for a lost value, in any case; NaN always does"""
+    """words for a missing value, in any case; NaN is always one"""
     deckchair: bool = False
-    """true adds the lazy chair's accelerometer: 37 channels instead of 34 (Table 7)"""
+    """true adds the deckchair's accelerometer: 37 channels instead of 34 (Table 7)"""
     annotation_tolerance_s: Seconds = 0.5
     """a larger difference between label column and label track is reported (s)"""

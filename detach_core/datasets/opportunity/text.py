@@ -217,7 +217,7 @@ def column_intervals(path: Path, codes: Rows, time_s: Rows, *, period_s: float) 
             ends[-1] = begin[-1] + period_s
         for code, start, end in runs(np.nan_to_num(piece, nan=NULL_CODE).astype(np.int64)):
             if code != NULL_CODE and start == 0 and code == last_code:
-                intervals[-1] = (intervals[-1][0], float(ends[end - 1]), code)  # goes on from the piece before
+                intervals[-1] = (intervals[-1][0], float(ends[end - 1]), code)  # continues from the piece before
             elif code != NULL_CODE:
                 intervals.append((float(begin[start]), float(ends[end - 1]), code))
             last_code = code
@@ -225,7 +225,7 @@ def column_intervals(path: Path, codes: Rows, time_s: Rows, *, period_s: float) 
 
 
 def track_intervals(path: Path) -> list[Interval]:
-    """The intervals of an .srt track, whose captions read `406516 - Open Door 1`; null captions are left out.
+    """The intervals of an .srt track with captions such as `406516 - Open Door 1`; null captions are left out.
 
     Raises:
         BadInputError: a code that the legend does not have, or a file that is no .srt; names the line.
@@ -246,7 +246,7 @@ def track_intervals(path: Path) -> list[Interval]:
 def choose_intervals(
     column: list[Interval], track: list[Interval] | None, *, tolerance_s: float
 ) -> tuple[list[Interval], list[str]]:
-    """The intervals that rule, and remarks on how the two sources differ."""
+    """The intervals to use, and remarks on the differences between the two sources."""
     if not column:
         if not track:
             return [], ["no gesture is annotated"]
@@ -255,7 +255,7 @@ def choose_intervals(
 
 
 def to_annotations(intervals: Sequence[Interval], class_names: Sequence[str]) -> tuple[Annotation, ...]:
-    """The intervals with class indices, ordered by start; gestures that are no class become -1."""
+    """The intervals with class indices, ordered by start; -1 for a gesture that is not a class."""
     index = {name: number for number, name in enumerate(class_names)}
     return tuple(Annotation(start, end, index.get(GESTURES[code], -1)) for start, end, code in sorted(intervals))
 

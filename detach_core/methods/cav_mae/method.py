@@ -1,4 +1,4 @@
-"""CAV-MAE, in the place of EVI-MAE: a masked autoencoder of both modalities with a contrast between them.
+"""CAV-MAE, as a substitute for EVI-MAE: a masked autoencoder of both modalities with a contrast between them.
 
 Source: Gong et al., Contrastive Audio-Visual Masked Autoencoder; official code src/models/cav_mae.py. The sensor window
 takes the place of the spectrogram: a picture of channels x time, cut into patches.
@@ -38,7 +38,7 @@ EPS = 1e-6
 def masked_reconstruction(
     prediction: Tensor, target: Tensor, real: Tensor, *, normalise: bool, flat_variance: float
 ) -> Tensor:
-    """Mean over hidden patches of each patch's mean squared error. Range [0, inf); 0 where no patch is left.
+    """Mean over hidden patches of each patch's mean squared error. Range [0, inf); 0 if no patch is left.
 
     Source: CAV-MAE (src/models/cav_mae.py:353-418), which has it from MAE. With `normalise` a patch is reconstructed at
     mean 0 and (unbiased) variance 1.
@@ -94,7 +94,7 @@ ROUNDING = 1e-3
 
 
 class CavMae(Method[CavMaeSettings]):
-    """Separate layers of each modality, a joint layer over both, and a decoder of what was hidden."""
+    """Separate layers of each modality, a joint layer over both, and a decoder of the hidden patches."""
 
     settings_type = CavMaeSettings
     probed = "sensor: mean token of the joint layer"
@@ -144,19 +144,19 @@ class CavMae(Method[CavMaeSettings]):
         return int(self.settings.width)
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """Mean token after the sensor's layers and the joint layer with the sensor's norms, nothing hidden."""
+        """Mean token after the sensor's layers and the joint layer with the sensor's norms, without masking."""
         patches = self._sensor_patches(sensor)
         place = torch.arange(patches.shape[1], device=patches.device).expand(len(patches), -1)
         return Embedding(self.joint(self.sensor(patches, place), SENSOR).mean(dim=1))
 
     def embed_video(self, batch: WindowBatch) -> Embedding:
-        """The same of the window's middle frame."""
+        """Mean token of the window's middle frame, likewise."""
         frames = self._frames(batch)
         chosen = torch.full((len(frames), 1), frames.shape[2] // 2, device=frames.device)
         return Embedding(self.joint(self.video(*self._video_patches(frames, chosen)), VIDEO).mean(dim=1))
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
-        """Reconstruction of both modalities' hidden patches, and the contrast of what is seen of them."""
+        """Reconstruction of both modalities' hidden patches, and the contrast of their visible ones."""
         settings, sensor = self.settings, self._sensor_patches(required(batch.sensor))
         place = torch.arange(sensor.shape[1], device=sensor.device).expand(len(sensor), -1)
         frames = self._frames(batch)
@@ -179,11 +179,11 @@ class CavMae(Method[CavMaeSettings]):
         }
 
     def training_state(self) -> dict[str, Any]:
-        """State of the stream of masks and frames."""
+        """State of the random generator of masks and frames."""
         return {"draws": self._draws.get_state()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Go on with that stream."""
+        """Restoration of that generator's state."""
         self._draws.set_state(state["draws"])
 
     def learning_rate_factor(self, share: float) -> float:
@@ -207,7 +207,7 @@ class CavMae(Method[CavMaeSettings]):
         )
 
     def _flat_variance(self, name: str) -> float:
-        """Largest variance of a patch in which nothing happens: rounding, or the noise that augmentation adds."""
+        """Largest variance of a constant patch: rounding, or the noise that augmentation adds."""
         augmentation = self.settings.augmentation
         noise = {SENSOR: augmentation.sensor.jitter, VIDEO: augmentation.video.noise / CONTRAST}[name]
         return float(max(NOISE_DEVIATIONS * noise if augmentation.enabled else 0.0, ROUNDING) ** 2)
@@ -216,7 +216,7 @@ class CavMae(Method[CavMaeSettings]):
         return self.grids[SENSOR].cut(resample(sensor, self.settings.length)[:, None])
 
     def _frames(self, batch: WindowBatch) -> Tensor:
-        """The frames to choose from, (B, 3, F, H, W)."""
+        """The candidate frames, (B, 3, F, H, W)."""
         return required(batch.frame)[:, :, None] if self.settings.frames == 1 else required(batch.frames)
 
     def _draw_frames(self, frames: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ class CavMaeSettings(VideoTrainedSettings):
     takes_weight_file: ClassVar[bool] = False
 
     epochs: Epochs = 200
-    """passes over the pretraining windows, before `epoch_share`"""
+    """epochs over the pretraining windows, before `epoch_share`"""
     paper_steps: Annotated[int, Range(ge=1)] | None = 3200
-    """steps of the paper's run: lr x steps is kept; null takes the learning rate as it is"""
+    """steps of the paper's run: lr x steps is kept; null keeps the learning rate"""
     length: Annotated[int, Range(ge=16, le=10_000)] = 128
     """samples that a window is resampled to"""
     patch_samples: Annotated[int, Range(ge=1, le=1000)] = 16
@@ -29,7 +29,7 @@ class CavMaeSettings(VideoTrainedSettings):
     patch_px: Annotated[int, Range(ge=2, le=64)] = 8
     """side of a frame's patch (px)"""
     frames: Annotated[int, Range(ge=1, le=64)] = 1
-    """random frames of a window that are seen in a step"""
+    """random frames of a window in a step"""
     width: Width = 64
     """of a token"""
     heads: Annotated[int, Range(ge=1, le=64)] = 2
@@ -43,7 +43,7 @@ class CavMaeSettings(VideoTrainedSettings):
     decoder_layers: Layers = 1
     """layers of the decoder"""
     masked: OpenShare = 0.75
-    """share of patches that is hidden"""
+    """share of hidden patches"""
     contrast_weight: Annotated[float, Range(ge=0, le=100)] = 0.01
     """of the contrastive term beside the reconstruction"""
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.05

@@ -1,1 +1,1 @@
-"""COMODO: distillation of a video teacher into the sensor."""
+"""COMODO: distillation of a video teacher into the sensor encoder."""

@@ -1,4 +1,4 @@
-"""COMODO: distillation of a frozen video teacher into the sensor, by the ranks of a queue of embeddings.
+"""COMODO: distillation of a frozen video teacher into the sensor encoder, by similarities to a queue of embeddings.
 
 Official code: comodo/loss.py (26-56: the loss) and comodo/utils/model_util.py. Two phases: the teacher, the video
 trunk, learns from two views of each window's video alone; then it is frozen, and the student, which has the sensor
@@ -93,7 +93,7 @@ Views = tuple[WindowBatch, WindowBatch]
 
 
 class ComodoTeacher(nn.Module):
-    """Embedding (B, 2 d) of unit length. Trained by SimCLR's loss on it, without a head that would be thrown away."""
+    """Video encoder with embeddings (B, 2 d) of unit length, trained by SimCLR's loss without a projection head."""
 
     centre: Tensor
 
@@ -107,15 +107,15 @@ class ComodoTeacher(nn.Module):
         self._found: list[Tensor] = []
 
     def forward(self, batch: WindowBatch) -> Tensor:
-        """Embedding (B, 2 d): the trunk's feature without the mean of all, if that is taken off, at unit length."""
+        """Embedding (B, 2 d): the trunk's feature, minus the mean of all if configured, at unit length."""
         return unit_rows(self.trunk(batch) - self.centre)
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode as long as it learns; then its BatchNorm neither counts nor uses the batch."""
+        """Training mode until the teacher is frozen; then its BatchNorm neither updates nor uses batch statistics."""
         return super().train(mode and not self.is_frozen)
 
     def loss(self, views: Views) -> Tensor:
-        """SimCLR's loss of two views of the same windows; counts how often they find each other."""
+        """SimCLR's loss of two views of the same windows; also counts their mutual retrieval."""
         first, second = (self.trunk(view) for view in views)
         with torch.no_grad():
             similarity = unit_rows(first) @ unit_rows(second).T
@@ -126,7 +126,7 @@ class ComodoTeacher(nn.Module):
         return two_view_contrast(first, second, self.temperature)
 
     def retrieval(self) -> dict[str, Any]:
-        """Share of first views nearest to their own second view among a batch's, since last asked; {} when none was."""
+        """Share of first views nearest to their own second view in the batch, since the last call; {} without any."""
         if not self._found:
             return {}
         share = float(torch.stack(self._found).mean())
@@ -134,13 +134,13 @@ class ComodoTeacher(nn.Module):
         return {"gallery": self._gallery, "r1": share}
 
     def stop_learning(self) -> None:
-        """From here on nothing moves the teacher."""
+        """End of the teacher's training: its weights no longer change."""
         self.is_frozen = True
         self.requires_grad_(False).eval()
 
     @torch.no_grad()
     def freeze(self, windows: WindowsAccess) -> Tensor:
-        """Embeddings (N, 2 d) of all pretraining windows, unaugmented, by a teacher that has stopped learning."""
+        """Embeddings (N, 2 d) of all pretraining windows, unaugmented, by the frozen teacher."""
         self.stop_learning()
         batches = windows.batches("pretrain", modalities={FRAMES})
         feature: Tensor = torch.cat([self.trunk(batch) for batch in batches])
@@ -150,7 +150,7 @@ class ComodoTeacher(nn.Module):
 
 
 def alternate_frames(first: WindowBatch, second: WindowBatch) -> Views:
-    """Two views of the same windows: the even frames of `first` and the odd ones of `second`, equally many.
+    """Two views of the same windows: the even frames of `first` and as many odd ones of `second`.
 
     Half of the frames cost half of a step, and a window's halves differ as its moments do. A single frame is both.
     """
@@ -162,7 +162,7 @@ def alternate_frames(first: WindowBatch, second: WindowBatch) -> Views:
 
 
 def mean_cosine(embedding: Tensor) -> float:
-    """Mean cosine of all pairs of rows (N, D) of unit length; near 1 where all windows look alike to the teacher."""
+    """Mean cosine of all pairs of rows (N, D) of unit length; near 1 if the windows are not distinguished."""
     count = len(embedding)
     total = embedding.double().sum(dim=0).square().sum()
     return float((total - count) / max(count * (count - 1), 1))
@@ -209,16 +209,16 @@ class Comodo(Method[ComodoSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """Frames, but none in training: the teacher is not asked while it learns, and frozen it has answered."""
+        """Frames, but none in training: the teacher's embeddings are computed once, when it is frozen."""
         return frozenset() if self.phase == TEACHER or self._known else frozenset({FRAMES})
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """The encoder's feature, and in the teacher's space its projection at unit length, as it is distilled."""
+        """The encoder's feature, and in the teacher's space its projection at unit length, which is distilled."""
         encoded = self.sensor[0](sensor)
         return Embedding(encoded, shared=unit_rows(self.sensor[1:](encoded)))
 
     def embed_video(self, batch: WindowBatch) -> Embedding | None:
-        """The teacher's embedding, which the student is distilled into; None while the teacher still learns."""
+        """The teacher's embedding, the target of the distillation; None before the teacher is frozen."""
         if self.phase == TEACHER:
             return None
         if batch.frames is None and self._known:
@@ -226,7 +226,7 @@ class Comodo(Method[ComodoSettings]):
         return Embedding(self.teacher(batch))
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Fix the size of the queue, and see whether augmentation tells the teacher's views apart."""
+        """The queue's size, and whether augmentation distinguishes the teacher's two views."""
         del num_steps
         self._windows = windows
         num_windows = windows.num_windows("pretrain")
@@ -241,7 +241,7 @@ class Comodo(Method[ComodoSettings]):
         return facts
 
     def before_epoch(self, epoch: int) -> None:
-        """Enter the epoch's phase; on entering the student's, the teacher freezes and embeds all windows."""
+        """Start of the epoch's phase; at the student's first, the teacher is frozen and embeds all windows."""
         before, self.phase = self.phase, TEACHER if epoch <= self.teacher_epochs else STUDENT
         self.modalities = frozenset({FRAMES} if self.phase == TEACHER else {SENSOR})
         if self.phase == STUDENT and before != STUDENT:
@@ -257,7 +257,7 @@ class Comodo(Method[ComodoSettings]):
 
     @torch.no_grad()
     def _keep_answers(self) -> None:
-        """Keep the frozen teacher's embedding of every window, computed once."""
+        """Storage of the frozen teacher's embedding of every window, computed once."""
         names = (key for batch in self._windows.batches("pretrain", modalities=()) for key in _keys(batch))
         self._known = dict(zip(names, self._embedding, strict=True))
         for batch in self._windows.batches("monitor", modalities={FRAMES}):
@@ -282,7 +282,7 @@ class Comodo(Method[ComodoSettings]):
         return {"distillation": loss}
 
     def after_step(self) -> None:
-        """The batch stays in the queue, the oldest leave it."""
+        """Update of the queue: the batch enters, the oldest entries leave."""
         if self.phase == STUDENT:
             self._queue = self._ranked[-self.queue_size :]
 
@@ -300,12 +300,12 @@ class Comodo(Method[ComodoSettings]):
         return row
 
     def training_state(self) -> dict[str, Any]:
-        """The phase, and in the student's the teacher's embeddings and the queue."""
+        """The phase, and in the student's phase the teacher's embeddings and the queue."""
         learned = {"embedding": self._embedding, "queue": self._queue} if self.phase == STUDENT else {}
         return {"phase": self.phase, **learned}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Go on in that phase; the student's teacher is frozen."""
+        """Restoration of the phase; in the student's phase the teacher is frozen."""
         self.phase = state["phase"]
         if self.phase == STUDENT:
             device = self.teacher.centre.device
@@ -314,7 +314,7 @@ class Comodo(Method[ComodoSettings]):
             self._keep_answers()
 
     def learning_rate_factor(self, share: float) -> float:
-        """In each phase up to the peak and down to 0, both in a line, as the official student's."""
+        """In each phase a linear rise to the peak and a linear fall to 0, as the official student's."""
         teaching = self.teacher_epochs / self.num_epochs
         done = share / teaching if share < teaching else (share - teaching) / (1.0 - teaching)
         return float(min(done / WARMUP, (1.0 - done) / (1.0 - WARMUP)))

@@ -21,11 +21,11 @@ class ComodoSettings(VideoTrainedSettings):
     batch_size: BatchSize = 32
     """windows of a step: half of the others', as in its adaptation"""
     paper_steps: Annotated[int, Range(ge=1)] | None = 4950
-    """steps of the paper's run, 33 an epoch x (100 for the teacher + 50); null takes the learning rate as it is"""
+    """steps of the paper's run, 33 an epoch x (100 for the teacher + 50); null keeps the learning rate"""
     lr: Annotated[float, Range(gt=0, le=1)] | None = 3e-4
     """learning rate before the scale rule; null takes `optimizer.lr`"""
     teacher_epochs: Epochs = 100
-    """passes that train the teacher first, before the share"""
+    """epochs of the teacher's own training, before `epoch_share`"""
     teacher_contrast: Temperature = 0.1
     """temperature of the teacher's own training"""
     teacher_temperature: Temperature = 0.1
@@ -37,4 +37,4 @@ class ComodoSettings(VideoTrainedSettings):
     hidden: Annotated[int, Range(ge=1, le=65_536)] = 256
     """width of the projection's hidden layer"""
     centre_teacher: bool = False
-    """take the mean off the teacher's embeddings"""
+    """subtract the mean of the teacher's embeddings"""

@@ -66,7 +66,7 @@ class Statistics(Method[StatisticsSettings]):
         return len(FEATURES) * self.shape.channels
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """All channels' statistics in a row."""
+        """Concatenated statistics of all channels."""
         return Embedding(channel_statistics(sensor, self.quantile).flatten(1))
 
 
@@ -109,7 +109,7 @@ class RandomEncoder(Method[RandomEncoderSettings]):
         return 2 * int(self.settings.encoders.dim)
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Give BatchNorm its statistics: without them the control would differ from training in scale as well."""
+        """BatchNorm's statistics, without which the control would differ from training in scale as well."""
         del num_steps
         networks.calibrate_batch_norm(self.sensor, windows)
         return {}

@@ -1,1 +1,1 @@
-"""DETACH: Stage 1 learns where, Stage 2 how (paper, Sec. 3)."""
+"""DETACH: spatial features and pseudo-labels in Stage 1, temporal features in Stage 2 (paper, Sec. 3)."""

@@ -1,4 +1,4 @@
-"""Clusters of Stage 1: centroids, confident windows, settled labels (paper, Sec. 3.1; repair after ODC).
+"""Clusters of Stage 1: centroids, confident windows, label stability (paper, Sec. 3.1; repair after ODC).
 
 `feature` is (N, d) with unit rows, `label` (N,) int64, `centroid` (K, d) of any length; cosines decide. Confident
 windows teach the video; the others, ambiguous, are refined by it. A window is one or the other.
@@ -18,7 +18,7 @@ from detach_core.clustering import spherical_kmeans, split_in_two
 
 
 def nearest_centroid(feature: Tensor, centroid: Tensor) -> Tensor:
-    """Index (N,) of the centroid with the largest cosine; the first of equals.
+    """Index (N,) of the centroid with the largest cosine; the first of equal ones.
 
     Raises:
         ValueError: on shapes that do not fit.
@@ -71,7 +71,7 @@ def repair_small_clusters(
     return label, centroid, len(small)
 
 
-# A quantile of fewer distances is one or two of them, and says nothing.
+# A quantile of fewer distances is only one or two of them.
 FEWEST_MEMBERS = 4
 
 
@@ -161,7 +161,7 @@ def refinement_is_over(
     plateau_rate: float,
     plateau_epochs: int,
 ) -> bool:
-    """Whether the refinement phase, whose change rates so far are `rates`, ends here.
+    """Whether the refinement phase with the change rates `rates` so far ends here.
 
     `fixed` ends after `refinement_epochs`; `adaptive` at a plateau, and after `refinement_epochs` at the latest.
 
@@ -195,7 +195,7 @@ class MemoryBank(nn.Module):
         self.register_buffer("centroid", torch.zeros(num_clusters, dim))
 
     def sized(self, num_windows: int) -> MemoryBank:
-        """An empty memory of so many windows, with features and clusters as here, on the same device."""
+        """An empty memory for another number of windows, with the same feature width, clusters and device."""
         num_clusters, dim = self.centroid.shape
         return MemoryBank(num_windows=num_windows, dim=dim, num_clusters=num_clusters).to(self.centroid.device)
 
@@ -215,7 +215,7 @@ class MemoryBank(nn.Module):
 
     @torch.no_grad()
     def update(self, index: Tensor, feature: Tensor, *, momentum: float) -> Tensor:
-        """Blend new features into the memory, relabel those windows; the share of them that changed cluster (scalar).
+        """Blend new features into the memory and relabel those windows; the share of changed labels (scalar).
 
         M <- normalise((1 - momentum) M + momentum feature / |feature|): `momentum` multiplies the new feature.
 
@@ -230,7 +230,7 @@ class MemoryBank(nn.Module):
         if index.ndim != 1 or feature.shape != (len(index), self.feature.shape[1]):
             raise ValueError(f"expected (B,) and (B, d), got {tuple(index.shape)} and {tuple(feature.shape)}")
         if not bool(torch.isfinite(feature).all()):
-            raise ValueError("features must be finite: one that is not would stay in the memory for ever")
+            raise ValueError("features must be finite: a non-finite one would never leave the memory")
         old = self.feature[index]
         blend = (1.0 - momentum) * old + momentum * normalize(feature.to(old.dtype), dim=1)
         # Opposite features cancel, and what is left has no direction: the memory keeps what it has.
@@ -243,12 +243,12 @@ class MemoryBank(nn.Module):
 
     @torch.no_grad()
     def recompute_centroids(self) -> None:
-        """Centroids become the means of their members' features."""
+        """Update of the centroids to the means of their members' features."""
         self.centroid.copy_(memory_means(self.feature, self.label, self.centroid))
 
     @torch.no_grad()
     def repair(self, *, min_members: int) -> int:
-        """The number of small clusters repaired; see `repair_small_clusters`."""
+        """Repair of small clusters and their number; see `repair_small_clusters`."""
         label, centroid, repaired = repair_small_clusters(
             self.feature, self.label, self.centroid, min_members=min_members
         )

@@ -1,4 +1,4 @@
-"""Negative pairs: their spatial-temporal weights (Sec. 3.2, Eqs. 7-11), and their true kinds for monitoring alone.
+"""Negative pairs: spatio-temporal weights (Sec. 3.2, Eqs. 7-11), and true kinds for monitoring alone.
 
 Row `i` indexes videos, column `j` sensors. Similarities are cosines in [-1, 1]. Kinds: false, of one place and one
 action; hard, of one place and different actions; easy, of different places.
@@ -92,7 +92,7 @@ def false_negative_weight(spatial_similarity: Tensor, temporal_similarity: Tenso
 
 @dataclass(frozen=True)
 class PairFeatures:
-    """Features of a batch that weights come from, each (N, d) of any length.
+    """Features of a batch from which weights are computed, each (N, d) of any length.
 
     `video_temporal` and `sensor_temporal` are those of the momentum encoders.
 

@@ -1,4 +1,4 @@
-"""DETACH's networks from their settings: shared by its two stages and by the controls that take them over."""
+"""DETACH's networks, built from settings; shared by its two stages and by the controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from detach_core.settings.shared import EncoderSettings, InputSettings
 
 
 class HasSensorNetworks(Protocol):
-    """Settings with what the spatial sensor network is built from."""
+    """Settings from which the spatial sensor network is built."""
 
     @property
     def input(self) -> InputSettings:
@@ -42,7 +42,7 @@ class HasSensorNetworks(Protocol):
 def sensor_spatial(
     settings: HasSensorNetworks, shape: InputShape, activation: ActivationStatistics, *, mode: Mode
 ) -> SensorSpatial:
-    """E_ss with the projection of the activation vector; `mode` is what that vector is a quantile of."""
+    """E_ss with the projection of the activation vector; `mode` is the quantity of which the vector is a quantile."""
     return SensorSpatial(
         channels=shape.channels,
         length=shape.length,
@@ -56,14 +56,14 @@ def sensor_spatial(
 
 
 def fit_activation(network: SensorSpatial, windows: WindowsAccess) -> None:
-    """Standardise the activation vector of a mode that the split has no statistics of."""
+    """Standardise the activation vector of a mode for which the split has no statistics."""
     if network.activation.form == "centred" and network.activation.mode != "abs":
         network.activation.fit_statistics(all_sensors(windows))
 
 
 @torch.no_grad()
 def calibrate_batch_norm(network: nn.Module, windows: WindowsAccess) -> None:
-    """Give BatchNorm of a sensor network the statistics of all pretraining windows, then evaluation mode."""
+    """Calibration of a sensor network's BatchNorm on all pretraining windows; leaves it in evaluation mode."""
     layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     usual = [layer.momentum for layer in layers]
     for layer in layers:
@@ -79,7 +79,7 @@ def calibrate_batch_norm(network: nn.Module, windows: WindowsAccess) -> None:
 
 @torch.no_grad()
 def clean_feature(network: nn.Module, windows: WindowsAccess, position: Tensor) -> Tensor:
-    """Features (B, d) of pretraining windows without augmentation and in evaluation mode; the mode is put back."""
+    """Features (B, d) of pretraining windows without augmentation, in evaluation mode; the mode is restored."""
     was_training = network.training
     network.eval()
     batch = windows.gather("pretrain", position, modalities={SENSOR}, augment=False)
@@ -89,7 +89,7 @@ def clean_feature(network: nn.Module, windows: WindowsAccess, position: Tensor) 
 
 
 def sensor_temporal(kind: SensorTemporal, encoders: EncoderSettings, shape: InputShape) -> nn.Module:
-    """E_st, one of Table 6's."""
+    """E_st, one of the encoders of Table 6."""
     return build_sensor_encoder(
         kind,
         channels=shape.channels,
@@ -100,14 +100,14 @@ def sensor_temporal(kind: SensorTemporal, encoders: EncoderSettings, shape: Inpu
 
 
 def video_temporal(settings: DetachSettings) -> TemporalCnn3d:
-    """E_vt."""
+    """E_vt, the temporal video encoder."""
     return TemporalCnn3d(dim=settings.encoders.dim, size=settings.encoders.size, time_average=settings.time_average)
 
 
 class SpatialVideo(nn.Module):
     """E_vs and g_v: a spatial feature (B, d) of the video, and cluster logits (B, K) on it.
 
-    `video_init` says where E_vs started: `scratch`, or the name and digest of a weight file.
+    `video_init` is the start of E_vs: `scratch`, or the name and digest of a weight file.
     """
 
     def __init__(self, settings: SpatialSettings) -> None:
@@ -124,7 +124,7 @@ class SpatialVideo(nn.Module):
 
     @property
     def modality(self) -> str:
-        """Its input: the mean frame, or all frames where their features are averaged."""
+        """Input modality: the mean frame, or all frames where their features are averaged."""
         return MEAN_FRAME if self.averages_pixels else FRAMES
 
     def feature(self, batch: WindowBatch) -> Tensor:
@@ -140,7 +140,7 @@ class SpatialVideo(nn.Module):
 
     @torch.no_grad()
     def logits_of_all(self, windows: WindowsAccess) -> Tensor:
-        """Logits (N, K) of all pretraining windows without augmentation: a frozen network need be asked only once."""
+        """Logits (N, K) of all pretraining windows without augmentation: for a frozen network this is done once."""
         return torch.cat([self(batch) for batch in windows.batches("pretrain", modalities={self.modality})])
 
 
@@ -160,7 +160,7 @@ class ClusterHead(nn.Module):
 
     @torch.no_grad()
     def start(self, centroid: Tensor) -> None:
-        """Learnable prototypes start at the first centroids."""
+        """Initialisation of learnable prototypes by the first centroids."""
         if self.prototype is not None:
             self.prototype.copy_(centroid)
 

@@ -1,4 +1,4 @@
-"""Stage 1 of DETACH (paper, Sec. 3.1): spatial features from sensor clusters that the video learns and refines.
+"""Stage 1 of DETACH (paper, Sec. 3.1): spatial features from sensor clusters, learned and refined by the video.
 
 Three phases: warm-up (the clusters alone), joint (the video learns them from confident windows), refinement (the video,
 now frozen, decides for ambiguous windows). Note (differs from paper): the warm-up and the warm start by k-means are the
@@ -70,13 +70,13 @@ class DetachSpatial(Method[SpatialSettings]):
         return Embedding(feature, spatial=feature)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """As `Method.restore`, with a memory of as many windows as the checkpoint has."""
+        """As `Method.restore`, with a memory of the checkpoint's number of windows."""
         self.memory = self.memory.sized(len(tensors["memory.label"]))
         super().restore(tensors)
 
     @torch.no_grad()
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Fill the memory with the features at the start and cluster them."""
+        """Initial features and clusters of the memory."""
         del num_steps
         networks.fit_activation(self.sensor, windows)
         networks.calibrate_batch_norm(self.sensor, windows)
@@ -94,7 +94,7 @@ class DetachSpatial(Method[SpatialSettings]):
         )
 
     def before_epoch(self, epoch: int) -> None:
-        """Enter the epoch's phase; the video is asked once when it freezes."""
+        """Start of the epoch's phase; the video network's labels are computed once, when it is frozen."""
         phase, before = self.phases.phase(epoch), self.phase
         self._start_phase(phase)
         if self.video_is_frozen and phase != before:
@@ -115,7 +115,7 @@ class DetachSpatial(Method[SpatialSettings]):
         return self
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
-        """Eqs. 1-4 of the phase. The targets are the memory's labels from before this step."""
+        """Eqs. 1-4 of the phase. The targets are the memory's labels before this step."""
         settings, memory = self.settings, self.memory
         feature = self.sensor(required(batch.sensor))
         logits = self.head(feature, memory.centroid)
@@ -142,12 +142,12 @@ class DetachSpatial(Method[SpatialSettings]):
         return losses.sensor_loss_terms(cluster, refinement, settings.alpha, settings.beta) | terms
 
     def after_step(self) -> None:
-        """Blend the step's features into the memory and relabel its windows."""
+        """Update of the memory by the step's features, and new labels of its windows."""
         self.memory.update(*self._seen, momentum=self.settings.memory_momentum)
 
     @torch.no_grad()
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """Move the centroids, repair small clusters; the change rate (Fig. 10) and what monitors the clusters."""
+        """Update of centroids, repair of small clusters; the change rate (Fig. 10) and the clusters' monitoring."""
         settings, memory, repaired = self.settings, self.memory, 0
         if epoch and epoch % settings.centroid_every_epochs == 0:
             memory.recompute_centroids()
@@ -169,15 +169,15 @@ class DetachSpatial(Method[SpatialSettings]):
         }
 
     def epoch_trace(self) -> dict[str, Tensor]:
-        """Pseudo-labels (N,) of the memory and which of them are confident (N,)."""
+        """Pseudo-labels (N,) of the memory and their confidence (N,), bool."""
         return {"cluster": self.memory.label.cpu().clone(), "confident": self._confident.cpu()}
 
     def training_state(self) -> dict[str, Any]:
-        """The video's votes and the change rates; a frozen video's logits are computed anew."""
+        """The video's labels and the change rates; a frozen video network's logits are computed anew."""
         return {"vote": self._vote, "rates": self.rates}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Take them; the labels before are those of the memory, as at each epoch's end."""
+        """Restoration of that state; the previous labels are those of the memory, as at each epoch's end."""
         self._previous = self.memory.label.clone()
         self._vote, self.rates = state["vote"].to(self._previous.device), list(state["rates"])
 
@@ -199,7 +199,7 @@ class DetachSpatial(Method[SpatialSettings]):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the labels have settled, or the refinement's last epoch is over."""
+        """Whether the labels are stable, or the refinement's last epoch is over."""
         return self.phases.is_over(self.rates)
 
 
@@ -207,7 +207,7 @@ WARMUP, JOINT, REFINEMENT = "warm-up", "joint", "refinement"
 
 
 class SpatialPhases:
-    """Warm-up, joint, refinement; without refinement (Table 3) the joint phase goes on for as long."""
+    """Warm-up, joint, refinement; without refinement (Table 3) the joint phase is longer by as many epochs."""
 
     def __init__(self, settings: SpatialSettings) -> None:
         self.settings = settings
@@ -273,10 +273,10 @@ def reference_agreement(activation: Tensor, label: Tensor, truth: Truth, *, star
 
 
 def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> dict[str, Any]:
-    """Agreement of the video's votes with the sensor's clusters and with the truth, and signs of a collapse.
+    """Agreement of the video's labels with the sensor's clusters and the true places, and measures of collapse.
 
     Args:
-        vote: (N,) cluster that the video names, -1 where it was not asked.
+        vote: (N,) cluster that the video predicts, -1 where it was not evaluated.
         label: (N,) clusters of the memory.
         confident: (N,) bool.
         truth: true places.
@@ -302,7 +302,7 @@ def vote_row(vote: Tensor, label: Tensor, confident: Tensor, truth: Truth) -> di
 def unseen_accuracy(
     classify: Callable[[WindowBatch], Tensor], clusters: Iterable[tuple[WindowBatch, Tensor, Tensor]]
 ) -> dict[str, Any]:
-    """Accuracy of the video for the sensor's clusters of confident windows outside training.
+    """Accuracy of the video's labels on confident windows outside training, against the sensor's clusters.
 
     Args:
         classify: the video's cluster logits (B, K) of a batch.

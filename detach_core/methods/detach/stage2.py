@@ -1,4 +1,4 @@
-"""DETACH, Stage 2 (paper, Sec. 3.2): what moves how, contrasted with weighted negatives on frozen Stage-1 features.
+"""DETACH, Stage 2 (paper, Sec. 3.2): temporal encoders trained by a weighted contrast over frozen Stage-1 features.
 
 Trainable are the two temporal encoders. Negatives at the same place count more (they differ in motion), negatives that
 move alike as well count less (they are likely the same action). Weights come from the frozen spatial features and from
@@ -68,17 +68,17 @@ class Detach(Method[DetachSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """Motion, and what the spatial video encoder looks at."""
+        """Motion, and the input of the spatial video encoder."""
         return frozenset({MOTION, self.video_spatial.modality})
 
     def train(self, mode: bool = True) -> Detach:
-        """Training mode for the temporal encoders; Stage 1 stays as it is, BatchNorm too."""
+        """Training mode for the temporal encoders; Stage 1 stays frozen, BatchNorm too."""
         super().train(mode)
         self.video_spatial.eval()
         return self
 
     def load_spatial(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take E_ss, P_q, E_vs from Stage 1's checkpoint."""
+        """E_ss, P_q and E_vs from Stage 1's checkpoint."""
         self.sensor_spatial.encoder.load_state_dict(starting_with(tensors, "sensor."))
         self.video_spatial.load_state_dict(starting_with(tensors, "video."))
 
@@ -100,7 +100,7 @@ class Detach(Method[DetachSettings]):
 
     @torch.no_grad()
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Compute all frozen features once, unaugmented, and fix the momentum of a run of `num_steps`."""
+        """Frozen features of all windows, unaugmented, and the momentum for a run of `num_steps`."""
         self.eval()
         modalities = {SENSOR, self.video_spatial.modality}
         sensor, video = [], []
@@ -183,7 +183,7 @@ class Detach(Method[DetachSettings]):
         return near & (batch.recording[:, None] == batch.recording)
 
     def after_step(self) -> None:
-        """Move the slow copies."""
+        """Update of the momentum encoders."""
         if self.slow is not None:
             for name, online in (("sensor", self.sensor_temporal), ("video", self.video_temporal)):
                 slow = self.slow[name]
@@ -191,10 +191,10 @@ class Detach(Method[DetachSettings]):
                 slow.update(online, self.momentum)
 
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """Share of the start left in the slow copies, and what the weights did to each kind of negative."""
+        """Share of the start left in the momentum encoders, and similarities and weights by kind of negative."""
         left = share_of_start_left(self.momentum, epoch * self._epoch_steps) if self.slow is not None else None
         return {"momentum_left": left, "pairs": self._pairs.report()}
 
     def snapshot_state(self) -> dict[str, Tensor]:
-        """Trainable and slow networks; the frozen ones are in the checkpoint."""
+        """Trainable networks and momentum encoders; the frozen ones are in the checkpoint."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith(_FROZEN)}

@@ -52,13 +52,13 @@ class Imu2Clip(Method[Imu2ClipSettings]):
         return 2 * int(self.settings.encoders.dim)
 
     def _at_length(self, sensor: Tensor) -> Tensor:
-        """Windows (B, C, L) as the convolutions read them."""
+        """Windows (B, C, L) resampled or padded for the convolutions."""
         if self.as_authors:
             return pad_to(resample(sensor, AUTHORS_SAMPLES), AUTHORS_LENGTH)
         return resample(sensor, self.length)
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """The GRU's last state; there is no projection head behind it."""
+        """The GRU's last state, without a projection head."""
         return Embedding(self.sensor(self._at_length(sensor)))
 
     def embed_video(self, batch: WindowBatch) -> Embedding:
@@ -72,14 +72,14 @@ class Imu2Clip(Method[Imu2ClipSettings]):
 
     @torch.no_grad()
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Number of steps that reach the GRU and their deviation over time; with 1 and 0.0 it sees no time."""
+        """Number of steps that reach the GRU, and their deviation over time; 1 and 0.0 mean no temporal input."""
         del num_steps
         batches = windows.batches("pretrain", modalities={SENSOR}, limit=WINDOWS_MEASURED)
         seen = torch.cat([self.sensor.sequence(self._at_length(required(batch.sensor))) for batch in batches])
         return {"gru_steps": seen.shape[1], "gru_time_deviation": time_deviation(seen)}
 
     def after_step(self) -> None:
-        """Keep the temperature where it can still be learned."""
+        """Clamp the temperature to its learnable range."""
         self.temperature.keep_within_bounds()
 
     @torch.no_grad()

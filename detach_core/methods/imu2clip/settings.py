@@ -14,7 +14,7 @@ class Imu2ClipSettings(VideoTrainedSettings):
     """IMU2CLIP without its text terms."""
 
     temperature: Annotated[float, Range(ge=0.01, le=1)] = 0.1
-    """where the learned temperature starts"""
+    """initial value of the learned temperature"""
     length: Annotated[int, Range(ge=141, le=10_000)] = 400
     """samples that a window is resampled to (200 Hz in its paper): at 2 s, ten steps reach the GRU"""
     authors_adaptation: bool = False

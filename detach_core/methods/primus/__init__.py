@@ -1,1 +1,1 @@
-"""PRIMUS (Das et al., 2024): contrast with video, a changed view and nearest neighbours."""
+"""PRIMUS (Das et al., 2024): contrast with video, an augmented view and nearest neighbours."""

@@ -1,4 +1,4 @@
-"""Losses of PRIMUS (Das et al., 2024) against the video, a changed view and nearest neighbours; queue of neighbours.
+"""Losses of PRIMUS (Das et al., 2024) with video, an augmented view and nearest neighbours; queue of neighbours.
 
 Official code: `lib/train_modules.py`, 328-410 (the terms) and 12-96, 142-179 (the neighbours). Text terms are left out.
 """
@@ -142,7 +142,7 @@ class QueueEntries(NamedTuple):
 
 
 class NeighbourQueue:
-    """At most `size` entries, the oldest first. It is a plain object: state of the training, not of the method."""
+    """At most `size` entries, the oldest first. A plain object: state of the training, not of the method."""
 
     def __init__(self, size: int) -> None:
         """Args: size: how many entries it keeps.
@@ -172,7 +172,7 @@ class NeighbourQueue:
 
     @entries.setter
     def entries(self, entries: QueueEntries) -> None:
-        """Take over what another queue held."""
+        """Replacement by the entries of another queue."""
         self._entries = entries
 
     def push(self, batch: WindowBatch, *, video: Tensor, ssl: Tensor) -> None:

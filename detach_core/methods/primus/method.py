@@ -1,4 +1,4 @@
-"""PRIMUS (Das et al., 2024) without its text terms: video, a changed view of the sensor, and the nearest neighbour's.
+"""PRIMUS (Das et al., 2024) without its text terms: contrast with video, an augmented sensor view, and neighbours.
 
 All draws of the changed views come from one CPU generator, so that a GPU run sees the same ones. Every window has draws
 of its own.
@@ -56,7 +56,7 @@ class SensorViews:
         self._steps = [known[name] for name in transforms]
 
     def __call__(self, sensor: Tensor) -> Tensor:
-        """A changed copy of windows (B, C, L)."""
+        """An augmented copy of windows (B, C, L)."""
         for step in self._steps:
             sensor = step(sensor)
         return sensor
@@ -78,12 +78,12 @@ def scale_channels(sensor: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def negate(sensor: Tensor) -> Tensor:
-    """Upside down."""
+    """Negated values."""
     return -sensor
 
 
 def permute_segments(sensor: Tensor, segments: int, generator: torch.Generator) -> Tensor:
-    """Each window cut at places of its own into `segments` pieces, which come back in an order of its own.
+    """Each window cut at random positions into `segments` pieces, joined in random order.
 
     Note (differs from the official code): there the cuts of all windows of a batch are one draw without replacement
     from the samples of a window, which fails for larger batches.
@@ -120,7 +120,7 @@ WINDOWS_MEASURED = 128
 
 
 class Primus(Method[PrimusSettings]):
-    """Stacked convolutions and a GRU under two linear heads: `ssl` meets sensors, `mmcl` meets the video."""
+    """Stacked convolutions and a GRU under two linear heads, contrasted with sensors (`ssl`) and video (`mmcl`)."""
 
     settings_type = PrimusSettings
     probed = "sensor: GRU state"
@@ -149,7 +149,7 @@ class Primus(Method[PrimusSettings]):
         return 2 * int(self.settings.encoders.dim)
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """The GRU's last state, below the heads; in the authors' adaptation the head that meets the video."""
+        """The GRU's last state, below the heads; in the authors' adaptation the output of the video head."""
         state = self.sensor(resample(sensor, self.length))
         head = self.sensor_mmcl(state)
         return Embedding(head) if self.as_authors else Embedding(state, shared=head)
@@ -159,7 +159,7 @@ class Primus(Method[PrimusSettings]):
         return Embedding(self.video(batch))
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Fill the queue with features of the untrained networks; what time is left for the GRU."""
+        """Initial queue of features of the untrained networks; number of steps that reach the GRU."""
         del num_steps
         # A stream of its own, from the seed of the initial weights.
         draws = self._draws = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
@@ -173,7 +173,7 @@ class Primus(Method[PrimusSettings]):
 
     @torch.no_grad()
     def _fill_queue(self, windows: WindowsAccess) -> None:
-        """With batches and BatchNorm as in a step, so that the first steps find comparable features."""
+        """Initial queue, with batches and BatchNorm as in a step, so that the first steps find comparable features."""
         self.train()
         for position in windows.shuffled(self.batch_size):
             batch = windows.gather("pretrain", position, modalities=self.modalities, augment=False)
@@ -189,7 +189,7 @@ class Primus(Method[PrimusSettings]):
         return {"gru_steps": seen.shape[1], "gru_time_deviation": time_deviation(seen)}
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
-        """The four terms of `primus_terms`; neighbours are sought by video."""
+        """The four terms of `primus_terms`; neighbours are nearest by video."""
         sensor = resample(required(batch.sensor), self.length)
         # The first view is the window as every method gets it. Both go in one pass: nothing looks across windows.
         state, changed = self.sensor(torch.cat([sensor, self._views(sensor)])).chunk(2)
@@ -209,7 +209,7 @@ class Primus(Method[PrimusSettings]):
         )
 
     def after_step(self) -> None:
-        """Queue the step's windows; keep the temperatures where they can still be learned."""
+        """Update of the queue by the step's windows; temperatures clamped to their learnable range."""
         batch, video, ssl = self._seen
         self.queue.push(batch, video=video, ssl=ssl)
         for temperature in (self.temperature_mmcl, self.temperature_ssl):
@@ -217,17 +217,17 @@ class Primus(Method[PrimusSettings]):
 
     @torch.no_grad()
     def after_epoch(self, epoch: int) -> dict[str, Any]:
-        """Both temperatures, and what neighbours have in common with their windows."""
+        """Both temperatures, and the shares of neighbours with the window's place and action."""
         del epoch
         temperatures = {"mmcl": float(self.temperature_mmcl()), "ssl": float(self.temperature_ssl())}
         return {"temperature": temperatures, "neighbours": self._neighbours.report()}
 
     def training_state(self) -> dict[str, Any]:
-        """State of the stream of the changed views, and the queue."""
+        """State of the random generator of the augmented views, and the queue."""
         return {"draws": self._draws.get_state(), **self.queue.entries._asdict()}
 
     def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Go on with that stream and that queue."""
+        """Restoration of that generator and that queue."""
         self._draws.set_state(state["draws"])
         device = self.queue.entries.video.device
         self.queue.entries = QueueEntries(**{name: state[name].to(device) for name in QueueEntries._fields})

@@ -18,17 +18,17 @@ class PrimusSettings(VideoTrainedSettings):
     lr: Annotated[float, Range(gt=0, le=1)] | None = 6e-4
     """learning rate before the scale rule; null takes `optimizer.lr`"""
     temperature: Annotated[float, Range(ge=0.01, le=1)] = 0.1
-    """where the learned temperatures start"""
+    """initial value of the learned temperatures"""
     length: Annotated[int, Range(ge=123, le=10_000)] = 400
     """samples that a window is resampled to"""
     self_supervised_weight: Share = 0.5
     """alpha: weight of the sensor-only terms, 1 - alpha the video's"""
     queue: Annotated[int, Range(ge=1, le=1_000_000)] = 1024
-    """windows to seek neighbours in; at most a quarter of all"""
+    """size of the queue of neighbours; at most a quarter of all windows"""
     exclude_s: Annotated[float, Range(ge=0, le=3600)] = 2.0
     """windows of the same recording this near are no neighbours (s)"""
     transforms: tuple[Literal["noise", "scale", "negate", "permute"], ...] = ("scale", "permute")
-    """that make the second sensor view of the first; the paper's are negate and permute"""
+    """transforms that produce the second sensor view; the paper's are negate and permute"""
     segments: Annotated[int, Range(ge=2, le=64)] = 4
     """pieces that `permute` shuffles; the official code's four cuts make five"""
     authors_adaptation: bool = False

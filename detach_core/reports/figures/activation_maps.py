@@ -20,7 +20,7 @@ from detach_core.contracts.analysis import BASELINE, MAPS, SPATIAL, TEMPORAL, VE
 from detach_core.evaluation.embedding_map import enlarge, min_max, placement
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import HEAT_MAP, SMALL_PT, Artifacts, Drawing, hide_ticks, literal, new_figure
-from detach_core.reports.figures.settings import ActivationMapsSettings
+from detach_core.reports.figures.registry import ActivationMapsSettings
 
 STEPS_SHOWN = 3
 # How much of a map's colour covers the frame beneath.
@@ -136,9 +136,10 @@ class ActivationMapsDrawing(Drawing[ActivationMapsSettings]):
     """Fig. 8: frames of three windows under the maps of a baseline and of DETACH, spatial and temporal."""
 
     settings_type = ActivationMapsSettings
+    integers = ("window", "step")
 
     def frame(self, artifacts: Artifacts, settings: ActivationMapsSettings) -> pd.DataFrame:
-        """The maps cell by cell, normalised (`activation`), and how they lie to the moving pixels.
+        """The maps cell by cell, normalised (`activation`), and their overlap with the moving pixels.
 
         `share` and its like are of each window, with `row` the figure's row, and means over all windows of the part in
         which something moves, with `row` "all". `share_trained` beside `share_even` says whether a map prefers what

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing
-from detach_core.reports.figures.settings import AssignmentStabilitySettings
+from detach_core.reports.figures.registry import AssignmentStabilitySettings
 
 REFINEMENT = "refinement"
 # No smaller scale: one window of a small home would fill the panel.
@@ -110,7 +110,7 @@ def _mark_phases(panel: Axes, run: pd.DataFrame) -> None:
 
 
 def _spans(phases: Sequence[str], epochs: Sequence[int]) -> list[tuple[str, tuple[int, int]]]:
-    """Each phase with its first and last epoch."""
+    """Phases with their first and last epochs."""
     starts = [0, *(np.flatnonzero(np.array(phases[1:]) != np.array(phases[:-1])) + 1)]
     ends = [*starts[1:], len(phases)]
     return [(phases[a], (epochs[a], epochs[b - 1])) for a, b in zip(starts, ends, strict=True)]
@@ -122,7 +122,7 @@ class AssignmentStability(Drawing[AssignmentStabilitySettings]):
     settings_type = AssignmentStabilitySettings
 
     def frame(self, artifacts: Artifacts, settings: AssignmentStabilitySettings) -> pd.DataFrame:
-        """A row for each dataset, seed and epoch: phase, change rate, and the windows that it is a share of.
+        """A row for each dataset, seed and epoch: phase, change rate, and the number of windows behind the rate.
 
         Raises:
             ContractError: a history without phases or change rates, or of windows that are not among those given.

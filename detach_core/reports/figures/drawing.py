@@ -1,4 +1,4 @@
-"""Interface and style of all figures: artifacts, plotted numbers, picture.
+"""Interface and style of all figures: artifacts, plotted values, picture.
 
 A module of this folder (`phase_space.py`, ...) holds a `Drawing` that is named in `FIGURES`. The stage `figure` reads
 the artifacts that the settings need, calls `frame`, writes the frame as csv, and saves the picture that `draw` gives.
@@ -32,7 +32,8 @@ from matplotlib.rcsetup import cycler
 from detach_core.contracts.provenance import Provenance
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import atomic_path
-from detach_core.reports.figures.settings import FigureSettings
+from detach_core.reports.figures.registry import FigureSettings
+from detach_core.reports.lists import Facts, list_facts
 
 WIDTHS_IN = {"column": 3.35, "page": 7.0}
 
@@ -87,7 +88,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """Look of one series, told apart by any one of the three."""
+    """Style of one series: colour, line style and marker, each distinct by itself."""
 
     colour: str
     line: str
@@ -103,7 +104,7 @@ KIND_STYLES = {
 
 
 def house_style() -> AbstractContextManager[None]:
-    """A block in which matplotlib draws in this style; nothing global is left changed."""
+    """Context in which matplotlib draws in this style; global settings are restored afterwards."""
     return matplotlib.rc_context(_STYLE)
 
 
@@ -141,20 +142,20 @@ def new_figure(
 
 
 def literal(name: object) -> str:
-    """`name` for any text of a figure: a dollar begins no formula, and none that begins with _ is left out."""
+    """`name` escaped as a figure's text: dollar signs start no formula, a leading underscore hides no label."""
     text = str(name).replace("$", r"\$")
     return f"\N{ZERO WIDTH SPACE}{text}" if text.startswith("_") else text
 
 
 def hide_ticks(axes: Axes) -> None:
-    """A panel whose axes carry no unit (a map, a picture): a thin frame alone."""
+    """Frame of a panel without axis units (a map, a picture): no ticks, a thin border."""
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color=LIGHT_GREY)
 
 
 def add_provenance(figure: Figure, text: str) -> None:
-    """Write `text` at the figure's foot, in as many lines as it needs, and move all else above it."""
+    """Write `text` at the foot of the figure, in as many lines as needed, and move everything else above it."""
     width_in, height_in = figure.get_size_inches()
     # A character of DejaVu Sans is about 0.56 of its size wide.
     lines = _break_lines(text, characters=int(width_in * 72.0 / (0.56 * PROVENANCE_PT)))
@@ -177,7 +178,7 @@ def add_provenance(figure: Figure, text: str) -> None:
 
 
 def _break_lines(text: str, *, characters: int) -> list[str]:
-    """Lines of at most so many characters, broken between the facts that ` · ` parts if that is possible."""
+    """Lines of bounded length, broken at the separators ` · ` if possible."""
     lines: list[str] = []
     for fact in text.split(SEPARATOR):
         longer = f"{lines[-1]}{SEPARATOR}{fact}" if lines else fact
@@ -189,7 +190,7 @@ def _break_lines(text: str, *, characters: int) -> list[str]:
 
 
 def save_figure(figure: Figure, base_path: Path | str, *, provenance: str) -> tuple[Path, Path]:
-    """Write `figure` beside `base_path` as `.pdf` and `.png`, atomically, and say where. Equal figures, equal bytes.
+    """Write `figure` beside `base_path` as `.pdf` and `.png`, atomically; the paths. Equal figures give equal bytes.
 
     Args:
         figure: what a drawing returned.
@@ -222,14 +223,14 @@ OwnSettings = TypeVar("OwnSettings", bound=FigureSettings)
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file that a figure is made from, and what its contract reads from it."""
+    """One input file of a figure, and its content as read through its contract."""
 
     path: Path
     value: Any
 
     @property
     def provenance(self) -> Provenance:
-        """Its provenance; every contract's value has one."""
+        """Provenance of the artifact."""
         provenance: Provenance = self.value.provenance
         return provenance
 
@@ -256,16 +257,18 @@ class Drawing(ABC, Generic[OwnSettings]):
 
     Attributes:
         settings_type: type of its settings, which name the artifacts that it needs.
+        integers: columns of whole numbers that are missing in some rows, where pandas makes them fractions.
     """
 
     settings_type: ClassVar[type[FigureSettings]]
+    integers: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def frame(self, artifacts: Artifacts, settings: OwnSettings) -> pd.DataFrame:
         """The plotted numbers, tidy: one row per plotted thing.
 
-        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; the csv
-        leaves it out.
+        What is drawn and is no number to publish (the camera's pictures under a map) goes into `frame.attrs`; csv and
+        parquet leave it out.
         """
 
     @abstractmethod
@@ -306,11 +309,19 @@ def only(artifacts: Artifacts, kind: str) -> Artifact:
 
 
 def provenance_line(artifacts: Artifacts, note: str, *, split: str) -> str:
-    """The line at a figure's foot: data source, what the drawing says, split, seeds and code."""
+    """The line at the foot of a figure: data source, the drawing's note, split, seeds and commit."""
+    facts = provenance_facts(artifacts, split=split)
+    source = "Simulated data" if facts["source"] == "simulated" else f"Recordings: {facts['source']}"
+    seeds = facts["seeds"]
+    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}" if seeds else ""
+    commits = "commit " + ", ".join(facts["commits"])
+    return SEPARATOR.join(part for part in (source, note, f"split {split}", named, commits) if part)
+
+
+def provenance_facts(artifacts: Artifacts, *, split: str) -> Facts:
+    """Data source, split, seeds and commits of a figure, under no one protocol."""
     made = [artifact.provenance for artifact in artifacts]
-    source = "Simulated data" if made[0].source == "simulated" else f"Recordings: {made[0].source}"
     seeded = [one for one in made if one.stage not in ("pack", "split")]  # a split's seed is not a training's
     seeds = sorted({one.seed for one in seeded if one.seed is not None})
-    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""
-    commits = "commit " + ", ".join(sorted({one.commit for one in made}))
-    return SEPARATOR.join(part for part in (source, note, f"split {split}", named, commits) if part)
+    commits = sorted({one.commit for one in made})
+    return list_facts(source=made[0].source, splits=[split], protocols=[], seeds=seeds, commits=commits)

@@ -1,4 +1,4 @@
-"""Figures 7 and 9: t-SNE of windows that pretraining did not see, by their video and by their sensor features.
+"""Figures 7 and 9: t-SNE of windows outside pretraining, of their video and of their sensor features.
 
 Colour and marker tell the place or sensor; filled markers close and hollow ones open. Below a panel stands what a t-SNE
 picture cannot say: the share of a window's nearest neighbours, other gestures alone, that are of its group.
@@ -30,7 +30,7 @@ from detach_core.evaluation.embedding_map import (
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures import drawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, Drawing, only
-from detach_core.reports.figures.settings import FeatureMapSettings
+from detach_core.reports.figures.registry import FeatureMapSettings
 from detach_core.windows.labels import NOWHERE
 
 UNKNOWN = -1
@@ -127,7 +127,7 @@ GROUPINGS: dict[str, Callable[[Windows], WindowGroups]] = {
 
 
 def _readable(names: Sequence[str]) -> tuple[str, ...]:
-    """Names without the beginning that all share (`Ktch_`), and with spaces."""
+    """Names without their common prefix (`Ktch_`), and with spaces."""
     beginnings = {name.partition("_")[0] for name in names if name != NOWHERE}
     start = len(beginnings.pop()) + 1 if len(beginnings) == 1 and len(names) > 2 else 0
     return tuple(name if name == NOWHERE else name[start:].replace("_", " ") for name in names)
@@ -137,7 +137,7 @@ NEIGHBOURS = 10
 
 
 def feature_map_frame(artifacts: Artifacts, settings: FeatureMapSettings) -> pd.DataFrame:
-    """A row for each feature and window: its place in the plane, its group, and how far its neighbours are alike.
+    """A row for each feature and window: position, group, and share of neighbours in the same group.
 
     Raises:
         ContractError: artifacts of other windows, features that the method does not have or that have collapsed, or
@@ -250,7 +250,7 @@ NOTABLE_RING = 20
 
 
 def _looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Group -> colour and marker; a name keeps its look whichever groups are present."""
+    """Group -> colour and marker; a name keeps its style whichever groups are present."""
     names = frame.attrs.get("group_names") or sorted(set(frame["group"]))
     named = [name for name in names if name != NOWHERE]
     count = len(drawing.COLOURS)
@@ -270,7 +270,7 @@ def _actions(frame: pd.DataFrame) -> list[str]:
 
 
 def _hollow(frame: pd.DataFrame) -> str | None:
-    """The action whose marks are hollow: the first."""
+    """The first action, drawn with hollow markers."""
     return next(iter(_actions(frame)), None)
 
 
@@ -298,12 +298,12 @@ def _equal_windows(frame: pd.DataFrame) -> list[str]:
 
 
 class FeatureMap(Drawing[FeatureMapSettings]):
-    """Figures 7 and 9: windows that pretraining did not see, laid out by their video and by their sensor features."""
+    """Figures 7 and 9: t-SNE of windows outside pretraining, of their video and of their sensor features."""
 
     settings_type = FeatureMapSettings
 
     def frame(self, artifacts: Artifacts, settings: FeatureMapSettings) -> pd.DataFrame:
-        """A row for each feature and window: place in the plane, group, and share of alike neighbours."""
+        """A row for each feature and window: place in the plane, group, and share of neighbours in the same group."""
         return feature_map_frame(artifacts, settings)
 
     def draw(self, frame: pd.DataFrame, settings: FeatureMapSettings) -> Figure:

@@ -27,7 +27,7 @@ from detach_core.reports.figures.drawing import (
     literal,
     new_figure,
 )
-from detach_core.reports.figures.settings import ClassSeparationSettings, WeightCdfSettings
+from detach_core.reports.figures.registry import ClassSeparationSettings, WeightCdfSettings
 
 KIND = "negative_pairs"
 
@@ -72,7 +72,7 @@ def epoch_title(epoch: int) -> str:
 
 
 def epochs_of(table: pd.DataFrame) -> list[int]:
-    """The table's epochs, rising."""
+    """The table's epochs in order."""
     return sorted(int(epoch) for epoch in table["epoch"].unique())
 
 
@@ -83,7 +83,7 @@ def epoch_panels(epochs: Sequence[int], *, height_in: float) -> tuple[Figure, ND
 
 
 def pairs_file(artifacts: Artifacts) -> Path:
-    """The file that messages name."""
+    """The artifact's path, for messages."""
     return artifacts[KIND][0].path
 
 
@@ -179,7 +179,7 @@ def _draw_half(axes: Axes, place: float, values: NDArray[np.float64], kind: str)
 
 
 class ClassSeparation(Drawing[ClassSeparationSettings]):
-    """Fig. 5: for which classes the weights tell hard from false negatives, and for which they do not."""
+    """Fig. 5: classes in which the weights separate hard from false negatives most and least."""
 
     settings_type = ClassSeparationSettings
 

@@ -1,4 +1,4 @@
-"""Fig. 6: the negatives of one class by how alike they are in place and in motion."""
+"""Fig. 6: negatives of one class by spatial and temporal similarity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detach_core.reports.figures.negative_pairs import (
     pair_table,
     pairs_file,
 )
-from detach_core.reports.figures.settings import PhaseSpaceSettings
+from detach_core.reports.figures.registry import PhaseSpaceSettings
 
 _COLUMNS = ["dataset", "variant", "seed", "epoch", "kind"]
 _VALUES = ["spatial_similarity", "temporal_similarity", "weight"]
@@ -28,7 +28,7 @@ BARS = {"easy": (1.02, 1.06), "hard": (1.07, 1.11), "false": (1.12, 1.16)}
 
 
 class PhaseSpace(Drawing[PhaseSpaceSettings]):
-    """Fig. 6: the negatives of one class by how alike they are in place and in motion."""
+    """Fig. 6: negatives of one class by spatial and temporal similarity."""
 
     settings_type = PhaseSpaceSettings
 
@@ -62,7 +62,7 @@ class PhaseSpace(Drawing[PhaseSpaceSettings]):
         return chosen
 
     def draw(self, frame: pd.DataFrame, settings: PhaseSpaceSettings) -> Figure:
-        """A panel per epoch, and beside it the median temporal similarity of each kind."""
+        """A panel per epoch, with the median temporal similarity of each kind beside it."""
         del settings
         epochs = epochs_of(frame)
         figure, panels = epoch_panels(epochs, height_in=2.7)

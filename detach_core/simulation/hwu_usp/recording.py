@@ -38,7 +38,7 @@ PULSE_S = 0.5
 
 
 def moving(trace: Trace) -> NDArray[np.bool_]:
-    """Whether the person moves (T,): walks, handles something or gestures."""
+    """Whether the person moves (T,): walking, handling or gesturing."""
     handling = np.isfinite(trace.hand_m).all(axis=1)
     return np.asarray((trace.walking > 0.2) | handling | (trace.gesture > 0.4))
 
@@ -72,7 +72,7 @@ def motion_levels(
 
 
 def active_sensor(trace: Trace, home: Home, times_s: Array, channels: Sequence[str]) -> Location:
-    """(K,) which of `channels` has reason to be active at `times_s` (K,), -1 for none.
+    """(K,) the truly active one of `channels` at `times_s` (K,), -1 for none.
 
     A cupboard in use comes first; else the motion sensor whose field the moving person is in, the nearer of two.
     """
@@ -145,7 +145,7 @@ class HwuSimulation:
         self._classes = tuple(classes)
 
     def perform(self, recording: str) -> Performance:
-        """The performance behind `recording`, whose id is `<activity>_<subject>`."""
+        """The performance of `recording`, whose id is `<activity>_<subject>`."""
         knobs = self.knobs
         activity, _, subject = recording.rpartition("_")
         person = draw_person(generator_for(knobs.seed, NAME, subject, "person"))
@@ -212,7 +212,7 @@ class HwuSimulation:
         return [sensor_path, video_path, truth_path]
 
     def write_shared(self, root: Path) -> None:
-        """Nothing: sequences share no file."""
+        """No files, since sequences share none."""
 
     def _power(self, performance: Performance, clock: Array, generator: np.random.Generator) -> Array:
         watts = STANDBY_W + generator.normal(0, 0.2, len(clock))

@@ -139,7 +139,7 @@ def _at(place: str, home: Home, activity: str, generator: np.random.Generator) -
 
 
 def _first(visits: list[Visit], count: int) -> list[Visit]:
-    """The first `count` visits, with the closing of what they opened."""
+    """The first `count` visits, and those that close what these opened."""
     kept: list[Visit] = []
     for visit in visits:
         closing = visit.kind == "handle" and not visit.opening
@@ -151,7 +151,7 @@ def _first(visits: list[Visit], count: int) -> list[Visit]:
 
 
 def _left_open(visits: list[Visit], handling: HandlingSettings, generator: np.random.Generator) -> list[Visit]:
-    """`visits` with some closings put off until after the next visit, or for good when there is none."""
+    """`visits` with some closings delayed until after the next visit, or omitted if there is none."""
     kept: list[Visit] = []
     put_off: list[Visit] = []
     for visit in visits:

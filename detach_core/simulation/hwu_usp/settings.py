@@ -31,7 +31,7 @@ class HwuRoutineSettings(Settings):
     order_jitter: Share = 0.3
     """how far the order of visits is shuffled: 0 script, 1 any order"""
     improvise: Share = 0.1
-    """share of visits that go anywhere: subjects were free in how to do it"""
+    """share of visits to a random place: subjects were free in how to perform an activity"""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class MotionSensorSettings(Settings):
     """Passive infrared motion sensors."""
 
     hold_s: Annotated[float, Range(ge=0, le=10)] = 1.5
-    """stays on after the last movement: domestic parts hold some seconds"""
+    """time on after the last movement: domestic sensors hold for some seconds"""
     missed: Share = 0.3
-    """share of movements not seen: small or radial ones"""
+    """share of missed movements: small or radial ones"""
     delay_s: Annotated[float, Range(ge=0, le=1)] = 0.2
-    """from movement to report"""
+    """delay from movement to report"""
     false_hz: Annotated[float, Range(ge=0, le=0.02)] = 0.005
     """false reports per second: warm air, sun"""
 

@@ -250,7 +250,7 @@ class OpportunitySimulation:
         self._fixtures = [name for name in self.home.fixtures if name in wanted]
 
     def perform(self, recording: str) -> Performance:
-        """The performance behind `recording`, whose id is `<subject>-<take>`."""
+        """The performance of `recording`, whose id is `<subject>-<take>`."""
         knobs = self.knobs
         subject, _, take = recording.partition("-")
         person = draw_person(generator_for(knobs.seed, NAME, subject, "person"))
@@ -305,7 +305,7 @@ class OpportunitySimulation:
         return time_s, ambient, tag_positions(trace, clock, knobs.tags, generator("tags"))
 
     def tracks(self, performance: Performance) -> Tracks:
-        """All label tracks as annotators leave them."""
+        """All label tracks, with annotators' errors."""
         trace = performance.trace
         gestures = annotated(
             gesture_intervals(performance),
@@ -343,7 +343,7 @@ class OpportunitySimulation:
         return written
 
     def write_shared(self, root: Path) -> None:
-        """Write the two files that all recordings share; they are the same whoever writes them."""
+        """Write the two files that all recordings share; their content does not depend on the recording."""
         write_text(root / "label_legend.txt", legend_text())
         write_text(root / "column_names.txt", columns_text())
 

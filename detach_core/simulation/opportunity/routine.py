@@ -103,7 +103,7 @@ def opportunity_routine(
     handling: HandlingSettings,
     generator: np.random.Generator,
 ) -> list[Visit]:
-    """The visits of one run; only `fixtures` are handled."""
+    """The visits of one run, to `fixtures` alone."""
     stations = _drill(take, routine, generator) if take.script == "drill" else _day(take, routine, generator)
     return _visits(
         [visit for visit in stations if visit.kind != "handle" or visit.place in fixtures], handling, generator
@@ -163,7 +163,7 @@ def _gesture(
 
 
 def _visits(stations: list[Visit], handling: HandlingSettings, generator: np.random.Generator) -> list[Visit]:
-    """`stations` with each opening followed, at once or later, by its closing."""
+    """Visits to `stations`, each opening followed, at once or later, by its closing."""
     visits: list[Visit] = []
     due: dict[str, int] = {}
 

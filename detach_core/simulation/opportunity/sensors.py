@@ -5,7 +5,7 @@ arm is constant in them and only gravity turns (on the dishwasher's flap).
 
 The 13 reed switches are wired after the release's drawing. Triplets S1, S2, S3 tell closed, half and fully open; Drawer
 1's one switch is passed by all three magnets, so it does not say which. Doors have none. Which level means "magnet
-near" is a property of the home that no reader is told.
+near" is a property of the home that its files do not state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DRIFT_S = (90.0, 400.0)
 
 
 def with_faults(felt: Array, *, rate_hz: float, knobs: AccelerometerSettings, generator: np.random.Generator) -> Array:
-    """`felt` (T, 3), milli-g, as the sensor reports it: whole numbers, NaN where samples were lost."""
+    """Reported acceleration (T, 3) for the true `felt`, milli-g: whole numbers, NaN where samples were lost."""
     count = len(felt)
     time_s = np.arange(count) / rate_hz
     wave = 2 * np.pi * (time_s[:, None] / generator.uniform(*DRIFT_S, 3) + generator.random(3))
@@ -124,7 +124,7 @@ def _hinge(fixture: Fixture) -> tuple[Array, Array]:
 
 
 def lever_m(fixture: Fixture) -> float:
-    """Metres that the sensor's point moves for a whole opening."""
+    """Path length (m) of the sensor's point over a whole opening."""
     if fixture.motion == "slide":
         return fixture.travel
     return fixture.travel * float(np.linalg.norm(_hinge(fixture)[1]))

@@ -33,7 +33,7 @@ class AccelerometerSettings(Settings):
     bump_mg: Annotated[float, Range(ge=0, le=300)] = 200.0
     """typical size of a knock (mg)"""
     ring: Annotated[float, Range(ge=0, le=1.5)] = 0.5
-    """ring after an impact (g per m/s): a light front on rubber stops"""
+    """ringing after an impact (g per m/s): a light front on rubber stops"""
     bias_mg: Annotated[float, Range(ge=0, le=60)] = 15.0
     """offset per axis and recording (mg, sd): data sheets say 20 to 60"""
     drift_mg: Annotated[float, Range(ge=0, le=40)] = 8.0
@@ -47,7 +47,7 @@ class OpportunityTakeSettings(Settings):
     """Script of one take, the same for all subjects."""
 
     script: Literal["drill", "adl"]
-    """drill: the official order again and again | adl: a scripted day"""
+    """drill: the official order, repeated | adl: a scripted day"""
     length_s: Annotated[float, Range(gt=10, le=3600)]
     """wanted length; pauses fill it (S1-S4's runs last 12 to 39 min)"""
     rounds: Annotated[int, Range(ge=1, le=60)]
@@ -63,7 +63,7 @@ class OpportunityRoutineSettings(Settings):
     order_jitter: Share = 0.15
     """share of the drill's stations that change place with the next"""
     detour: Share = 0.2
-    """share of the day's openings before which the person wanders somewhere"""
+    """share of the day's openings preceded by a detour"""
     other_gestures: Share = 0.15
     """share of the drill's switch, table and drinking gestures that are done"""
 
@@ -86,7 +86,7 @@ class OpportunityHomeSettings(HomeSettings):
     seed: Seed = 0
     """seed of home, persons and recordings"""
     layout: Literal["opportunity_plus_plus", "uci"] = "opportunity_plus_plus"
-    """how the files are laid out"""
+    """layout of the files"""
     takes: dict[Name, OpportunityTakeSettings]
     """script of each take"""
     routine: OpportunityRoutineSettings = OpportunityRoutineSettings()

@@ -29,7 +29,7 @@ def test_a_sequence_is_read(hwu_folder):
     cupboard = recording.sensor[:, recording.channel_names.index("Ktch_B4_Cupboard")]
     np.testing.assert_array_equal(cupboard, ((np.arange(300) >= 100) & (np.arange(300) < 200)).astype(np.float32))
     assert (recording.sensor[:, recording.channel_names.index("Ktch_Motion_1")] == 1).all()
-    assert recording.annotations == (Annotation(0.0, pytest.approx(6.0), 1),)
+    assert recording.annotations == (Annotation(0.0, pytest.approx(6.0), 1),)  # type: ignore[arg-type]
     assert recording.video_path == hwu_folder.video_path()
 
 

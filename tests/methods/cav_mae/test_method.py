@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, interpolate, normalize
 
+from detach_core.encoders.patches import draw_mask
 from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch
 from detach_core.methods.cav_mae import method as cav_mae
 from detach_core.methods.cav_mae.method import masked_reconstruction
@@ -149,10 +150,10 @@ def build(toy):
 @pytest.fixture
 def masks(monkeypatch):
     """The masks that steps draw: the sensor's, then the video's."""
-    drawn, draw = [], cav_mae.draw_mask
+    drawn = []
 
     def record(*arguments, **named):
-        drawn.append(draw(*arguments, **named))
+        drawn.append(draw_mask(*arguments, **named))
         return drawn[-1]
 
     monkeypatch.setattr(cav_mae, "draw_mask", record)

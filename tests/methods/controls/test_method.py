@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.methods.batch import SENSOR
-from detach_core.methods.controls.method import FEATURES, channel_statistics, mean_by_recording
+from detach_core.methods.controls.method import FEATURES, RandomEncoder, channel_statistics, mean_by_recording
+from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
@@ -65,6 +66,8 @@ def test_it_is_detachs_own_networks(toy, windows):
     control, detach = (
         build_method(n, settings=toy.SETTINGS[n], shape=input_shape(windows)) for n in ("random_encoder", "detach")
     )
+    assert isinstance(detach, Detach)
+    assert isinstance(control, RandomEncoder)
     spatial = {name: value.shape for name, value in detach.sensor_spatial.encoder.named_parameters()}
     temporal = {name: value.shape for name, value in detach.sensor_temporal.named_parameters()}
     assert {name: value.shape for name, value in control.sensor.spatial.named_parameters()} == spatial

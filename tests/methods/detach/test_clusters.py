@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -202,7 +203,12 @@ def test_what_does_not_fit_is_refused():
         is_confident(feature, label, centroid, torch.ones(2))
 
 
-SETTINGS = {"refinement_epochs": 10, "min_refinement_epochs": 5, "plateau_rate": 0.01, "plateau_epochs": 3}
+SETTINGS: dict[str, Any] = {
+    "refinement_epochs": 10,
+    "min_refinement_epochs": 5,
+    "plateau_rate": 0.01,
+    "plateau_epochs": 3,
+}
 
 
 def test_the_change_rate_is_the_share_of_windows_that_moved():
@@ -214,7 +220,7 @@ def test_the_change_rate_is_the_share_of_windows_that_moved():
 
 
 def test_a_plateau_needs_enough_epochs_and_all_of_the_last_ones_quiet():
-    plateau = {"rate": 0.01, "epochs": 3, "min_epochs": 5}
+    plateau: dict[str, Any] = {"rate": 0.01, "epochs": 3, "min_epochs": 5}
     assert not has_reached_plateau([0.0] * 4, **plateau)
     assert has_reached_plateau([0.3, 0.3, 0.0, 0.005, 0.009], **plateau)
     assert not has_reached_plateau([0.3, 0.0, 0.0, 0.0, 0.01], **plateau)
@@ -232,7 +238,7 @@ def test_a_fixed_refinement_takes_all_its_epochs():
     assert not refinement_is_over([0.0] * 9, stop="fixed", **SETTINGS)
     assert refinement_is_over([0.0] * 10, stop="fixed", **SETTINGS)
     with pytest.raises(ValueError, match="stop"):
-        refinement_is_over([], stop="never", **SETTINGS)
+        refinement_is_over([], stop="never", **SETTINGS)  # type: ignore[arg-type]
 
 
 def test_no_refinement_epochs_are_over_at_once():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -257,7 +258,7 @@ def test_means_are_those_of_all_pairs_of_a_kind_over_the_epoch():
     monitor = PairMonitor(TRUTH)
     batches = [torch.tensor([0, 1, 2, 3]), torch.tensor([5, 4, 3, 0])]
     values = [torch.rand(4, 4) for _ in batches]
-    pooled = {kind: [] for kind in KINDS}
+    pooled: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for position, value in zip(batches, values, strict=True):
         monitor.add(position, weight=value, other=2 * value)
         kind = negative_kinds(TRUTH.location[position], TRUTH.action[position])

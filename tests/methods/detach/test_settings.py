@@ -1,6 +1,7 @@
 import pytest
 
 from detach_core.config.load import load_config
+from detach_core.methods.detach.settings import DetachSettings
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ def test_null_keeps_the_momentum_and_the_learning_rate(set_key):
     set_key("methods.detach.momentum_left", None)
     config = load_config(set_key("methods.detach.paper_steps", None))
     settings = config.variant("detach").settings
+    assert isinstance(settings, DetachSettings)
     assert (settings.momentum_left, settings.paper_steps) == (None, None)
 
 

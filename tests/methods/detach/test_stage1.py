@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -329,10 +330,14 @@ def test_references_are_k_means_on_the_activation_and_shuffled_clusters():
 
 
 def test_unseen_accuracy_counts_confident_windows_alone():
-    clusters = [
+    clusters: list[Any] = [
         (torch.tensor([[9.0, 0.0], [0.0, 9.0]]), torch.tensor([0, 0]), torch.tensor([True, True])),
         (torch.tensor([[9.0, 0.0]]), torch.tensor([1]), torch.tensor([False])),
     ]
-    row = monitor.unseen_accuracy(lambda logits: logits, clusters)
+
+    def classify(batch: Any) -> Any:
+        return batch
+
+    row = monitor.unseen_accuracy(classify, clusters)
     assert row == {"video_accuracy_unseen": 0.5, "num_confident_unseen": 2}
-    assert monitor.unseen_accuracy(lambda logits: logits, clusters[1:])["video_accuracy_unseen"] is None
+    assert monitor.unseen_accuracy(classify, clusters[1:])["video_accuracy_unseen"] is None

@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -141,7 +142,7 @@ MODALITIES = {SENSOR, FRAMES}
 def build(toy, windows, resident):
     def make(access=resident, **changes):
         seed_everything(0)
-        method = Primus(replace(toy.SETTINGS["primus"], **changes), input_shape(windows), None)
+        method: Any = Primus(replace(toy.SETTINGS["primus"], **changes), input_shape(windows), None)
         method.facts = method.before_training(access, num_steps=8)
         return method
 

@@ -6,10 +6,9 @@ import pytest
 from matplotlib.collections import QuadMesh
 
 from detach_core.foundation.errors import UserError
-from detach_core.reports.figures import FIGURES
 from detach_core.reports.figures.activation_maps import ActivationMapsDrawing
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, provenance_line, save_figure
-from detach_core.reports.figures.settings import ActivationMapsSettings
+from detach_core.reports.figures.registry import FIGURES, ActivationMapsSettings
 from tests.fixtures.maps import make_maps
 
 DRAWING = ActivationMapsDrawing()

@@ -1,10 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
 from detach_core.reports.figures.assignment_stability import AssignmentStability
 from detach_core.reports.figures.drawing import add_provenance, house_style
-from detach_core.reports.figures.settings import AssignmentStabilitySettings
+from detach_core.reports.figures.registry import AssignmentStabilitySettings
 
 DRAWING = AssignmentStability()
 SETTINGS = AssignmentStabilitySettings(split="default", datasets=("opportunity", "hwu_usp"), spatial="default")
@@ -13,7 +15,8 @@ RATES = [0.2, 0.1, 0.05, 0.02, 0.12, 0.0]
 
 def frame_of(made, *runs):
     """Each run: dataset's unit, seed, rates."""
-    windows, histories = {}, []
+    windows: dict[str, Any] = {}
+    histories = []
     for unit, seed, rates in runs:
         windows.setdefault(unit, made.windows(unit, provenance=provenance(made, unit)))
         histories.append(made.history(windows[unit], rates, seed=seed))

@@ -7,7 +7,7 @@ import pytest
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import KIND_STYLES, Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.negative_pairs import ClassSeparation, pair_table, separations
-from detach_core.reports.figures.settings import ClassSeparationSettings
+from detach_core.reports.figures.registry import ClassSeparationSettings
 from tests.fixtures.pairs import make_pairs
 
 FALSE_WEIGHT = {0: 0.9, 1: 0.3, 2: 0.8, 3: 0.6}

@@ -2,8 +2,8 @@ import pytest
 
 from detach_core.contracts.embeddings import write_embeddings
 from detach_core.foundation.errors import ContractError, UserError
-from detach_core.reports.figures import FIGURES
 from detach_core.reports.figures.drawing import READERS, Drawing, only, provenance_line, read_artifact
+from detach_core.reports.figures.registry import FIGURES
 
 
 @pytest.mark.parametrize("name", list(FIGURES))

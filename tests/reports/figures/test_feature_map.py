@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from detach_core.reports.figures.drawing import add_provenance, house_style
 from detach_core.reports.figures.feature_map import FeatureMap
-from detach_core.reports.figures.settings import FeatureMapSettings
+from detach_core.reports.figures.registry import FeatureMapSettings
 
 DRAWING = FeatureMap()
 SETTINGS = FeatureMapSettings(

@@ -5,7 +5,7 @@ import pytest
 
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.reports.figures.feature_map import feature_map_frame
-from detach_core.reports.figures.settings import FeatureMapSettings
+from detach_core.reports.figures.registry import FeatureMapSettings
 
 SETTINGS = FeatureMapSettings(
     dataset="opportunity",

@@ -7,7 +7,7 @@ import pytest
 from detach_core.foundation.errors import UserError
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.phase_space import BARS, PhaseSpace
-from detach_core.reports.figures.settings import PhaseSpaceSettings
+from detach_core.reports.figures.registry import PhaseSpaceSettings
 from tests.fixtures.pairs import make_pairs
 
 DRAWING = PhaseSpace()
@@ -66,8 +66,8 @@ def test_points_and_medians_are_those_of_the_frame(tmp_path):
         for points, bar, kind in zip(axes.collections, axes.get_lines(), BARS, strict=True):
             shown = frame[(frame["epoch"] == epoch) & (frame["kind"] == kind)]
             expected = shown[["spatial_similarity", "temporal_similarity"]].to_numpy()
-            np.testing.assert_allclose(points.get_offsets(), expected)
-            assert bar.get_ydata()[0] == pytest.approx(shown["temporal_similarity"].median())
+            np.testing.assert_allclose(np.asarray(points.get_offsets()), expected)
+            assert np.asarray(bar.get_ydata())[0] == pytest.approx(shown["temporal_similarity"].median())
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["easy negatives (77 pairs)", "hard negatives (56 pairs)", "false negatives (21 pairs)"]
     assert "Close Fridge" in DRAWING.note(frame, SETTINGS)

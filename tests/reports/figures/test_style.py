@@ -1,5 +1,6 @@
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -115,7 +116,8 @@ def test_a_name_comes_out_as_itself_in_a_figure_and_in_its_legend(name):
         legend = figure.legend()
         FigureCanvasPdf(figure).print_pdf(io.BytesIO())
         (entry,) = legend.get_texts()
-        for text in (entry, axes[0, 0].title):
+        texts: tuple[Any, ...] = (entry, axes[0, 0].title)
+        for text in texts:
             shown, is_math = text._preprocess_math(text.get_text())
             assert not is_math
             assert shown.lstrip("\N{ZERO WIDTH SPACE}") == name

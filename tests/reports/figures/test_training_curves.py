@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from detach_core.contracts.history import read_history, write_history
@@ -24,8 +25,8 @@ def test_every_number_is_a_point_of_its_line(path):
     with house_style():
         figure = draw_curves(curve_frame(read_history(path)))
     drawn = {
-        (axes.get_title(loc="left"), line.get_label().lstrip("\N{ZERO WIDTH SPACE}")): list(
-            zip(line.get_xdata(), line.get_ydata(), strict=True)
+        (axes.get_title(loc="left"), str(line.get_label()).lstrip("\N{ZERO WIDTH SPACE}")): list(
+            zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
         )
         for axes in figure.axes
         for line in axes.get_lines()

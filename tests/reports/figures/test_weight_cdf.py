@@ -6,7 +6,7 @@ import pytest
 
 from detach_core.reports.figures.drawing import Artifact, Artifacts, house_style, save_figure
 from detach_core.reports.figures.negative_pairs import WeightCdf, authors_choice, pair_table
-from detach_core.reports.figures.settings import WeightCdfSettings
+from detach_core.reports.figures.registry import WeightCdfSettings
 from tests.fixtures.pairs import make_pairs
 
 DRAWING = WeightCdf()
@@ -67,7 +67,8 @@ def test_a_panel_an_epoch_shows_the_numbers_of_the_frame(tmp_path):
         figure = DRAWING.draw(frame, ALL)
     assert [axes.get_title() for axes in figure.axes][1:] == ["Stage 2, epoch 4", "Stage 2, epoch 10"]
     for axes, epoch in zip(figure.axes, (0, 4, 10), strict=True):
-        lines = {line.get_label().split()[0]: line for line in axes.get_lines() if not line.get_label().startswith("_")}
+        named = [(str(line.get_label()), line) for line in axes.get_lines()]
+        lines = {label.split()[0]: line for label, line in named if not label.startswith("_")}
         assert list(lines) == ["easy", "hard", "false"]
         assert len({line.get_linestyle() for line in lines.values()}) == 3
         shown = frame[(frame["epoch"] == epoch) & (frame["kind"] == "false")]

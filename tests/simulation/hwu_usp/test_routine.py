@@ -24,7 +24,7 @@ def test_each_activity_has_its_number_of_visits_and_never_opens_what_is_open(hwu
     for seed in range(10):
         visits = _visits(hwu, activity, seed)
         assert sum(not visit.label.startswith("Close") for visit in visits) == 6
-        standing_open = set()
+        standing_open: set[str] = set()
         for visit in visits:
             if visit.kind == "handle":
                 assert (visit.place in standing_open) != visit.opening

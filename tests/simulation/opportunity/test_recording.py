@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def table():
     time_s = np.arange(45) / 30
     ambient = {name: np.full(45, 10.0 * column) for name, (column, _) in ambient_columns(deckchair=True).items()}
     ambient["Accelerometer DOOR1 accX"][2] = np.nan
-    tracks = {name: [] for name in LABEL_TRACKS}
+    tracks: dict[str, list[Any]] = {name: [] for name in LABEL_TRACKS}
     tracks["ml_both_arms"] = [Interval(0.5, 1.0, "Open Door 1")]
     tracks["locomotion"] = [Interval(0.0, 1.5, "Walk")]
     text = sensor_text(time_s, ambient, np.full((45, 12), -7.0), tracks)
@@ -250,7 +251,7 @@ def test_door_actions_show_on_their_own_accelerometer_alone(opportunity, drill):
 
 
 def test_durations_of_the_handlings_follow_the_committed_figures(demo_performances):
-    spans = {}
+    spans: dict[str, Any] = {}
     for performance in demo_performances.values():
         for action in performance.trace.actions:
             spans.setdefault(action.label, []).append(action.end_s - action.start_s)

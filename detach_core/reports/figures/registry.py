@@ -1,15 +1,21 @@
-"""Settings of the figures: the data of each, what its stage reads, and its caption.
+"""Registry of figures, and their settings: data, input artifacts and caption of each.
 
-A figure that a user adds in the configuration has its caption too. Nothing heavy is imported: the workflow reads these.
+A new figure is a file with its `Drawing`, and here its settings and its line. One of a package of your own is a single
+file: `draw: "my_package.module:Class"`, where the class names its `settings_type`. Nothing heavy is imported, since
+every job of the workflow reads these.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from detach_core.reports.captions import FEATURES, STAGE_1, WEIGHTS, YOURS, Caption
-from detach_core.settings.base import Label, Name, Names, Range, Settings
+from detach_core.settings.base import Label, Name, Names, Plugin, Range, Registry, Settings, from_plain
+
+if TYPE_CHECKING:
+    from detach_core.reports.figures.drawing import AnyDrawing
 
 PairGroups = Literal["all", "authors"]
 Artifact = Literal["windows", "split", "embeddings", "spatial_history", "negative_pairs", "activation_maps"]
@@ -42,7 +48,7 @@ class FigureSettings(Settings):
         return ()
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(YOURS, f"Figure `{self.draw}`", "A figure of this configuration.")
 
 
@@ -63,21 +69,21 @@ class RunFigureSettings(FigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PairFigureSettings(RunFigureSettings):
-    """A figure of the negative pairs of one batch, whose weights DETACH alone gives."""
+    """A figure of the negative pairs of one batch; only DETACH weights them."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("negative_pairs",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightCdfSettings(PairFigureSettings):
-    """Fig. 4: how the weights of easy, hard and false negatives are distributed as training goes on."""
+    """Fig. 4: distribution of the weights of easy, hard and false negatives in the course of training."""
 
     draw: Literal["weight_cdf"] = "weight_cdf"
     pair_groups: PairGroups = "all"
     """all pairs, or the authors' narrower choice"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             "Weights of easy, hard and false negatives",
@@ -96,7 +102,7 @@ class ClassSeparationSettings(PairFigureSettings):
     """classes at either end"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             "Classes whose negatives part most and least",
@@ -117,7 +123,7 @@ class PhaseSpaceSettings(PairFigureSettings):
     """all pairs, or the authors' narrower choice"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             WEIGHTS,
             f"Pairs with {self.query_class}",
@@ -162,7 +168,7 @@ class FeatureMapSettings(RunFigureSettings):
     """of t-SNE: about how many neighbours count"""
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         colour, finding = _COLOURS[self.colour]
         panels = "; ".join(_FEATURES[name] for name in self.features)
         return Caption(
@@ -176,14 +182,14 @@ class FeatureMapSettings(RunFigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationMapsSettings(RunFigureSettings):
-    """Fig. 8: where in the picture the networks are active."""
+    """Fig. 8: activation maps of the video networks."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("activation_maps",)
 
     draw: Literal["activation_maps"] = "activation_maps"
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             FEATURES,
             f"Activation maps of the video networks in {self.dataset}",
@@ -196,7 +202,7 @@ class ActivationMapsSettings(RunFigureSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class AssignmentStabilitySettings(FigureSettings):
-    """Fig. 10: how many windows change their pseudo-label in each epoch of Stage 1."""
+    """Fig. 10: share of windows that change their pseudo-label in each epoch of Stage 1."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("windows", "spatial_history")
 
@@ -212,7 +218,7 @@ class AssignmentStabilitySettings(FigureSettings):
         return self.datasets
 
     def caption(self) -> Caption:
-        """Heading, what is shown, and what the paper says of it."""
+        """Heading, description and the paper's finding."""
         return Caption(
             STAGE_1,
             "Pseudo-labels settle in Stage 1",
@@ -220,3 +226,36 @@ class AssignmentStabilitySettings(FigureSettings):
             " the video begins to correct the labels.",
             "In the paper the rate falls, jumps once when refinement begins, and then stays near zero (supplement).",
         )
+
+
+FIGURES: Registry[AnyDrawing] = Registry(
+    "figure",
+    {
+        "weight_cdf": Plugin("detach_core.reports.figures", "registry:WeightCdfSettings", "negative_pairs:WeightCdf"),
+        "class_separation": Plugin(
+            "detach_core.reports.figures", "registry:ClassSeparationSettings", "negative_pairs:ClassSeparation"
+        ),
+        "phase_space": Plugin("detach_core.reports.figures", "registry:PhaseSpaceSettings", "phase_space:PhaseSpace"),
+        "feature_map": Plugin("detach_core.reports.figures", "registry:FeatureMapSettings", "feature_map:FeatureMap"),
+        "activation_maps": Plugin(
+            "detach_core.reports.figures", "registry:ActivationMapsSettings", "activation_maps:ActivationMapsDrawing"
+        ),
+        "assignment_stability": Plugin(
+            "detach_core.reports.figures",
+            "registry:AssignmentStabilitySettings",
+            "assignment_stability:AssignmentStability",
+        ),
+    },
+)
+
+
+def read_figure(text: str) -> FigureSettings:
+    """The settings of a figure that a stage's JSON holds, of its kind's own type.
+
+    Raises:
+        LookupError: an unknown kind.
+        TypeError: settings that the kind does not know.
+    """
+    plain = json.loads(text)
+    settings: FigureSettings = from_plain(FIGURES.settings(str(plain.get("draw"))), plain)
+    return settings

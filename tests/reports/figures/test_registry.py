@@ -1,13 +1,14 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_default
 from detach_core.reports.captions import heading
-from detach_core.reports.figures import FIGURES
-from detach_core.reports.figures.settings import (
+from detach_core.reports.figures.registry import (
+    FIGURES,
     ActivationMapsSettings,
     AssignmentStabilitySettings,
     ClassSeparationSettings,
@@ -20,7 +21,7 @@ from detach_core.reports.figures.settings import (
 ROOT = Path(__file__).resolve().parents[3]
 
 
-RUN = {"dataset": "hwu_usp", "variant": "detach", "split": "default"}
+RUN: dict[str, Any] = {"dataset": "hwu_usp", "variant": "detach", "split": "default"}
 
 
 def test_every_figure_has_a_caption_of_its_own():

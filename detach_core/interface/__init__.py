@@ -1,0 +1,1 @@
+"""Python interface of trained runs, for arrays of a user's own."""

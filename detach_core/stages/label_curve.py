@@ -1,0 +1,84 @@
+"""Stage `label_curve`: a linear classifier on frozen sensor features, fitted on few labelled gestures of each class."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from detach_core.contracts.embeddings import read_embeddings
+from detach_core.contracts.metrics import Interval, Metrics, write_metrics
+from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.split import read_split
+from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.evaluate import check_match, null_windows
+from detach_core.evaluation.label_curve import label_curve as measured_curve
+from detach_core.evaluation.settings import LabelCurveJob
+from detach_core.foundation.logs import stage_log
+from detach_core.settings.base import from_plain, to_plain
+from detach_core.training.processes import choose_device
+
+
+def label_curve(
+    *,
+    settings: str,
+    windows_path: str | Path,
+    split_path: str | Path,
+    embeddings_path: str | Path,
+    curve_path: str | Path,
+    log_path: str | Path,
+) -> None:
+    """Write `label_curve.json`: metrics, with a protocol for each count of labels.
+
+    Args:
+        settings: JSON of a `LabelCurveJob`.
+        windows_path: `windows.h5`.
+        split_path: `split.json`.
+        embeddings_path: `embeddings.h5` of the run.
+        curve_path: where to write.
+        log_path: the log.
+    """
+    with stage_log(log_path, "label_curve") as log:
+        job = from_plain(LabelCurveJob, json.loads(settings))
+        windows, split = read_windows(windows_path), read_split(split_path)
+        embeddings = read_embeddings(embeddings_path)
+        check_match(windows, split, embeddings, embeddings_path)
+        torch.set_num_threads(job.threads)
+        interval = Interval(job.probe.bootstrap, job.probe.confidence, split.seed)
+        points = measured_curve(
+            windows,
+            split,
+            embeddings.sensor,
+            curve=job.curve,
+            class_weights=job.probe.class_weights,
+            interval=interval,
+            device=choose_device(job.device),
+        )
+        texts = ("method", "variant", "probed", "split", "seed", "source", "video_init")
+        metrics = Metrics(
+            **{name: getattr(embeddings, name) for name in texts},
+            dataset=windows.dataset,
+            label_unit=windows.label_unit,
+            null_windows=null_windows(windows),
+            probe="logistic",
+            candidates=({},),
+            strengths=(job.curve.c,),
+            class_names=windows.class_names,
+            interval=interval,
+            protocols=points,
+            provenance=make_provenance(
+                stage="label_curve",
+                source=windows.source,
+                settings=to_plain(job.curve),
+                seed=embeddings.seed,
+                inputs={
+                    "windows": windows.provenance.artifact_id,
+                    "split": split.provenance.artifact_id,
+                    "embeddings": embeddings.provenance.artifact_id,
+                },
+            ),
+        )
+        write_metrics(curve_path, metrics)
+        for name, one in points.items():
+            log.info("%s: F1 %.3f [%.3f, %.3f]", name, one.f1_weighted, one.f1_weighted_low, one.f1_weighted_high)
