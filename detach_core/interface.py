@@ -45,6 +45,7 @@ class RunEmbeddings:
         whole: the sensors' embedding that the probe of the workflow sees under `sensor`.
         spatial: its spatial half.
         temporal: its temporal half.
+        shared: its projection into the video's space, where `whole` lies elsewhere.
         video: the video's embedding.
         video_spatial: its spatial half.
         video_temporal: its temporal half.
@@ -55,6 +56,7 @@ class RunEmbeddings:
     whole: NDArray[np.float32]
     spatial: NDArray[np.float32] | None
     temporal: NDArray[np.float32] | None
+    shared: NDArray[np.float32] | None
     video: NDArray[np.float32] | None
     video_spatial: NDArray[np.float32] | None
     video_temporal: NDArray[np.float32] | None
@@ -147,6 +149,7 @@ class TrainedRun:
             whole=features["sensor"],
             spatial=features.get("sensor_spatial"),
             temporal=features.get("sensor_temporal"),
+            shared=features.get("sensor_shared"),
             **{name: features.get(name) for name in ("video", "video_spatial", "video_temporal")},
         )
 

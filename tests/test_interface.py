@@ -81,7 +81,7 @@ def test_every_methods_run_embeds_as_the_workflow_does(toy, windows, split, name
     expected = embed_windows(rebuild(checkpoint), checkpoint, windows, device=torch.device("cpu"))
     found = detach_core.load(folder).embed(recording_of(windows), rate_hz=30.0, channel_names=windows.channel_names)
     np.testing.assert_array_equal(found.whole, expected["sensor"])
-    for half in ("spatial", "temporal"):
+    for half in ("spatial", "temporal", "shared"):
         if f"sensor_{half}" in expected:
             np.testing.assert_array_equal(getattr(found, half), expected[f"sensor_{half}"])
         else:
@@ -335,7 +335,7 @@ def test_frames_are_embedded_as_the_workflow_embeds_their_file(toy, packed, name
         sensor, rate_hz=30.0, channel_names=windows.channel_names, frames=frames, frames_hz=12.5, stride_s=1.0
     )
     np.testing.assert_array_equal(found.start_s, windows.start_s)
-    fields = {"sensor": "whole", "sensor_spatial": "spatial", "sensor_temporal": "temporal"}
+    fields = {"sensor": "whole"} | {f"sensor_{part}": part for part in ("spatial", "temporal", "shared")}
     for key in (*fields, "video", "video_spatial", "video_temporal"):
         value = getattr(found, fields.get(key, key))
         if key in expected:

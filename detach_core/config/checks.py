@@ -19,6 +19,7 @@ from detach_core.config.variants import (
     video_start_mistakes,
 )
 from detach_core.datasets.registry import PartitionSettings
+from detach_core.evaluation.settings import HalfSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
 from detach_core.reports.figures.registry import (
     FIGURES,
@@ -67,8 +68,8 @@ def figure_mistakes(document: Document) -> Iterator[str]:
             yield f"halves.{name}: must not have the name of a variant"
         if half.variant not in document.variants:
             yield f"halves.{name}.variant: {unknown_key(half.variant, document.variants)}"
-        elif document.variants[half.variant].get("method") != "detach":
-            yield f"halves.{name}.variant: must be a variant of detach, the only method with halves, got {half.variant}"
+        else:
+            yield from _of_half(document, f"halves.{name}", half)
     baseline, classes = document.analysis.maps.baseline, document.analysis.maps.classes
     if baseline not in document.variants:
         yield f"analysis.maps.baseline: {unknown_key(baseline, document.variants)}"
@@ -83,6 +84,18 @@ def figure_mistakes(document: Document) -> Iterator[str]:
             yield from error.lines
         else:
             yield from _of_figure(document, f"figures.{name}", figure)
+
+
+def _of_half(document: Document, key: str, half: HalfSettings) -> Iterator[str]:
+    try:
+        method = checked_method(document.variants[half.variant].get("method"), half.variant)
+    except ConfigError:
+        return  # what is wrong with the method is told where its variant is
+    parts = METHODS.settings(method).parts
+    if not parts:
+        yield f"{key}.variant: must be a variant whose embedding has parts, got {half.variant}; {method} has none"
+    elif half.half not in parts:
+        yield f"{key}.half: must be {' or '.join(parts)}, which the embedding of {method} has, got {half.half}"
 
 
 def _of_figure(document: Document, key: str, figure: FigureSettings) -> Iterator[str]:

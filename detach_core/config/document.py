@@ -284,7 +284,7 @@ class Document(Section):
     )
     probe: ProbeSettings = ProbeSettings()
     label_curve: LabelCurveSettings = LabelCurveSettings()
-    halves: dict[Name, HalfSettings] = Field(description="rows that probe a half of a variant's feature")
+    halves: dict[Name, HalfSettings] = Field(description="rows that probe a part of a variant's embedding")
     analysis: AnalysisSettings
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex, .html, .parquet")
     figures: dict[Name, dict[str, Any]] = Field(description="results/figures/{name}.csv, .pdf, .png, .parquet")

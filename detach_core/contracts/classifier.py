@@ -36,7 +36,7 @@ class Classifier:
         split: name of the split.
         protocol: of the split; its training units fitted the classifier.
         label_unit: what was classified: `window`, or `recording` by the mean feature of its windows.
-        feature: name of the feature in `embeddings.h5`: `sensor`, or one of its halves.
+        feature: name of the feature in `embeddings.h5`: `sensor`, or one of its parts.
         target: what it tells: `class`, `place` or `action`.
         kind: `logistic` or `authors`.
         c: the chosen inverse penalty, None for the authors' probe.

@@ -11,7 +11,7 @@ from detach_core.settings.base import Label, Name, Names, Range, Settings, Share
 from detach_core.settings.shared import Candidate, Form, MachineSettings
 
 ClassWeights = Literal["none", "fit", "fit_and_choice"]
-Half = Literal["spatial", "temporal"]
+Half = Literal["spatial", "temporal", "shared"]
 Target = Literal["class", "place", "action"]
 Part = tuple[str, str]
 ArtifactKind = Literal["metrics", "embeddings", "assignments", "negative_pairs"]
@@ -67,12 +67,12 @@ class LabelCurveJob(MachineSettings):
 
 @dataclass(frozen=True)
 class HalfSettings(Settings):
-    """A row of a table that probes one half of the feature of a variant that has halves."""
+    """A row of a table that probes a part of a variant's embedding instead of the whole."""
 
     variant: Name
     """variant whose embeddings are probed"""
     half: Half
-    """where, or how"""
+    """where, or how; shared: what meets the video, where that is not what is probed"""
     target: Target
     """target of the probe: a part of the class's name"""
 

@@ -38,7 +38,7 @@ def probe(
     """Write `metrics.json` and `classifier.safetensors`.
 
     Args:
-        settings: JSON of a `ProbeJob`; with `half`, `target` and `variant` it probes a half of the feature.
+        settings: JSON of a `ProbeJob`; with `half`, `target` and `variant` it probes a part of the embedding.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_paths: `embeddings.h5` of the variant's run, and of a run for each other candidate.
@@ -149,14 +149,14 @@ def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
     if job.half is None:
         return embeddings.probed
     told = "" if job.target == "class" else f" for {job.target}"
-    return f"sensor {job.half}{told}"
+    return f"sensor: projection into the video's space{told}" if job.half == "shared" else f"sensor {job.half}{told}"
 
 
 def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.float32]:
-    """The features to probe: all, or a half of them."""
+    """The features to probe: the whole embedding, or a part of it."""
     name = _feature(half)
     if name not in run.features:
-        found, remedy = ", ".join(run.features), "name a variant with halves in the config's `halves`"
+        found, remedy = ", ".join(run.features), "name a variant that has this part in the config's `halves`"
         raise ContractError(path, name, expected="a dataset", found=found, remedy=remedy)
     return run.features[name]
 

@@ -43,7 +43,7 @@ def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
     # A random encoder has no Stage 1 whose input would have to be the same.
     config = load_config(set_key("variants.random_encoder.input", {"form": "z"}))
     forms = json.loads(retrieval_settings(config))["forms"]
-    assert set(forms) == set(config.rows("table1"))
+    assert set(forms) == set(map(config.trained, config.rows("table1")))
     assert {name for name, form in forms.items() if form == "z"} == {"random_encoder"}
 
 

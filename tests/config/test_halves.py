@@ -15,19 +15,36 @@ def test_a_half_is_probed_from_its_variant_s_embeddings(data):
     assert "detach-temporal-half" in config.runs
 
 
+def test_comodo_s_projection_is_a_row_without_a_training_of_its_own(data):
+    config = load_config(data)
+    assert config.trained("comodo-projection") == "comodo"
+    probing = json.loads(config.probing("comodo-projection"))
+    assert (probing["half"], probing["target"], probing["variant"]) == ("shared", "class", "comodo-projection")
+
+
 @pytest.mark.parametrize(
     ("name", "half", "message"),
     [
         ("x", {"variant": "nothing", "half": "spatial", "target": "class"}, "halves.x.variant: unknown key"),
         (
             "x",
+            {"variant": "cav_mae", "half": "spatial", "target": "class"},
+            "halves.x.variant: must be a variant whose embedding has parts, got cav_mae; cav_mae has none",
+        ),
+        (
+            "x",
             {"variant": "primus", "half": "spatial", "target": "class"},
-            "halves.x.variant: must be a variant of detach",
+            "halves.x.half: must be shared, which the embedding of primus has, got spatial",
+        ),
+        (
+            "x",
+            {"variant": "detach", "half": "shared", "target": "class"},
+            "halves.x.half: must be spatial or temporal, which the embedding of detach has, got shared",
         ),
         (
             "x",
             {"variant": "detach", "half": "left", "target": "class"},
-            "halves.x.half: must be 'spatial' or 'temporal', got 'left'",
+            "halves.x.half: must be 'spatial', 'temporal' or 'shared', got 'left'",
         ),
         (
             "detach",

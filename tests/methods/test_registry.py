@@ -85,8 +85,17 @@ def test_sensor_windows_are_embedded_to_the_declared_dimension(method, access):
 
 def test_video_is_embedded_into_the_sensors_space_or_not_at_all(method, access):
     batch = next(access.batches("monitor", modalities=method.video_modalities | {SENSOR}))
-    embedding = method.eval().embed_video(batch)
-    assert embedding is None or embedding.whole.shape == (len(batch), method.embedding_dim)
+    sensor, video = method.eval().embed_sensor(batch.sensor), method.embed_video(batch)
+    assert video is None or video.in_shared_space.shape == sensor.in_shared_space.shape
+
+
+def test_the_parts_that_rows_may_probe_are_there_and_are_not_the_whole(method, access):
+    batch = next(access.batches("monitor", modalities={SENSOR}))
+    embedding = method.eval().embed_sensor(batch.sensor)
+    for part in method.settings.parts:
+        value = getattr(embedding, part)
+        assert value.shape[0] == len(batch)
+        assert not torch.equal(value, embedding.whole)
 
 
 def test_a_checkpoint_gives_equal_embeddings(method, access, toy, windows, name, tmp_path):

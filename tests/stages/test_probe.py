@@ -218,6 +218,20 @@ def test_a_half_of_the_feature_is_a_row_of_its_own(tmp_path):
     assert (classifier.feature, classifier.tensors["mean"].shape) == ("sensor_temporal", (3,))
 
 
+def test_what_meets_the_video_is_a_row_of_its_own(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    whole = embed(windows, method="comodo", variant="comodo")
+    noise = np.random.default_rng(1).normal(size=(windows.num_windows, 3)).astype(np.float32)
+    both = dataclasses.replace(whole, features={**whole.features, "sensor_shared": noise})
+    part = {"half": "shared", "target": "class", "variant": "comodo-projection"}
+    metrics = read_metrics(run(tmp_path, both, part=part))
+    assert (metrics.variant, metrics.method) == ("comodo-projection", "comodo")
+    assert metrics.probed == "sensor: projection into the video's space"
+    assert metrics.protocols["by_recording"].f1_weighted < 0.6
+    assert read_metrics(run(tmp_path, both)).protocols["by_recording"].f1_weighted > 0.9
+
+
 def test_a_half_that_is_not_there_is_refused(tmp_path, capsys):
     windows = make_windows()
     prepare(tmp_path, windows)

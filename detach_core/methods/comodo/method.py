@@ -3,7 +3,8 @@
 Official code: comodo/loss.py (26-56: the loss) and comodo/utils/model_util.py. Two phases: the teacher, the video
 trunk, learns from two views of each window's video alone; then it is frozen, and the student, which has the sensor
 alone, learns to rank a queue of teacher embeddings as the teacher ranks it. Embeddings are (N, D) or (M, D), of any
-length; similarities are cosines.
+length; similarities are cosines. What is probed lies below the student's MLP, as in the official evaluation
+(comodo/unsupervised_rep_test.py, which takes the projection off before it embeds).
 
 Note (differs from the official code): there the teacher is TimeSformer or VideoMAE with weights from Kinetics, under an
 untrained random MLP that brings it to the student's width. Here it learns from the pretraining windows without labels,
@@ -175,22 +176,23 @@ WARMUP = 0.1
 
 
 class Comodo(Method[ComodoSettings]):
-    """A channel-wise student under an MLP, distilled from a video teacher."""
+    """A channel-wise encoder, which is probed, under a projection MLP that is distilled from a video teacher."""
 
     settings_type = ComodoSettings
-    probed = "sensor: output of the projection MLP"
+    probed = "sensor: encoder, below the projection MLP"
 
     def __init__(self, settings: ComodoSettings, shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
         self.teacher = ComodoTeacher(settings)
         self.video_init = self.teacher.trunk.video_init
         encoder = ChannelWiseCnn(channels=shape.channels, size=settings.encoders.size)
+        self.encoded_dim = encoder.dim
         self.sensor = nn.Sequential(
             encoder,
             nn.Linear(encoder.dim, settings.hidden),
             nn.BatchNorm1d(settings.hidden),
             nn.GELU(),
-            nn.Linear(settings.hidden, self.embedding_dim),
+            nn.Linear(settings.hidden, self.teacher.dim),
         )
         self.row_networks = [self.sensor, self.teacher.trunk.encoder]
         self.teacher_epochs = settings.teacher_epochs
@@ -202,8 +204,8 @@ class Comodo(Method[ComodoSettings]):
 
     @property
     def embedding_dim(self) -> int:
-        """Twice d, the teacher's width."""
-        return self.teacher.dim
+        """The encoder's width, channels times numbers a channel."""
+        return self.encoded_dim
 
     @property
     def video_modalities(self) -> frozenset[str]:
@@ -211,8 +213,9 @@ class Comodo(Method[ComodoSettings]):
         return frozenset() if self.phase == TEACHER or self._known else frozenset({FRAMES})
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
-        """The projected feature at unit length, which is distilled."""
-        return Embedding(unit_rows(self.sensor(sensor)))
+        """The encoder's feature, and in the teacher's space its projection at unit length, which is distilled."""
+        encoded = self.sensor[0](sensor)
+        return Embedding(encoded, shared=unit_rows(self.sensor[1:](encoded)))
 
     def embed_video(self, batch: WindowBatch) -> Embedding | None:
         """The teacher's embedding, the target of the distillation; None before the teacher is frozen."""

@@ -16,6 +16,7 @@ class ComodoSettings(VideoTrainedSettings):
     """COMODO with a teacher trained on the pretraining clips."""
 
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset({"epochs", "teacher_epochs"})
+    parts: ClassVar[tuple[str, ...]] = ("shared",)
 
     batch_size: BatchSize = 32
     """windows of a step: half of the others', as in its adaptation"""

@@ -97,6 +97,8 @@ class SpatialSettings(VideoNetworkSettings):
 class DetachSettings(SecondStageSettings):
     """DETACH, Stage 2 (Sec. 3.2)."""
 
+    parts: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
+
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.1
     """tau_contrast, Eq. 12"""
     hardness: Annotated[float, Range(gt=1, le=100)] = 3.0

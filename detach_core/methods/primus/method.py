@@ -7,6 +7,10 @@ Note (differs from the paper): the video network is DETACH's own trunk, trained 
 pretrained one; all methods here share that trunk. The GRU runs over time, and windows are resampled so that time is
 left for it. The queue is filled before the first step, holds at most a quarter of the windows and never offers a window
 itself or what overlaps it.
+
+The changed view is scaled and permuted, as the official code trains: its `PRIMUSLearningModule` has these two by
+default, and `pretraining.py` does not hand on the `--transform_list 2 4` (negate, permute) of its README, which is what
+the paper names.
 """
 
 from __future__ import annotations

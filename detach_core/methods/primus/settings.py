@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from detach_core.methods.registry import VideoTrainedSettings
 from detach_core.settings.base import Range, Share
@@ -13,6 +13,10 @@ from detach_core.settings.base import Range, Share
 class PrimusSettings(VideoTrainedSettings):
     """PRIMUS without its text terms."""
 
+    parts: ClassVar[tuple[str, ...]] = ("shared",)
+
+    lr: Annotated[float, Range(gt=0, le=1)] | None = 6e-4
+    """learning rate before the scale rule; null takes `optimizer.lr`"""
     temperature: Annotated[float, Range(ge=0.01, le=1)] = 0.1
     """initial value of the learned temperatures"""
     length: Annotated[int, Range(ge=123, le=10_000)] = 400
@@ -23,9 +27,9 @@ class PrimusSettings(VideoTrainedSettings):
     """size of the queue of neighbours; at most a quarter of all windows"""
     exclude_s: Annotated[float, Range(ge=0, le=3600)] = 2.0
     """windows of the same recording this near are no neighbours (s)"""
-    transforms: tuple[Literal["noise", "scale", "negate", "permute"], ...] = ("negate", "permute")
-    """transforms that produce the second sensor view"""
+    transforms: tuple[Literal["noise", "scale", "negate", "permute"], ...] = ("scale", "permute")
+    """transforms that produce the second sensor view; the paper's are negate and permute"""
     segments: Annotated[int, Range(ge=2, le=64)] = 4
-    """pieces that `permute` shuffles"""
+    """pieces that `permute` shuffles; the official code's four cuts make five"""
     authors_adaptation: bool = False
     """128 samples, noise and scale, probe on the video head, as DETACH's authors"""

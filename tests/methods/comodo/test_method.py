@@ -1,4 +1,4 @@
-"""The teacher of COMODO."""
+"""COMODO: its loss, its teacher and its student."""
 
 from __future__ import annotations
 
@@ -254,6 +254,18 @@ def state(method, part):
 
 def is_unmoved(method, before):
     return all(torch.equal(value, method.state_dict()[name]) for name, value in before.items())
+
+
+def test_what_is_probed_lies_below_the_projection_and_what_is_distilled_above(method, resident):
+    batch = resident.gather("pretrain", torch.arange(6), modalities={SENSOR}, augment=False)
+    embedding = method.eval().embed_sensor(batch.sensor)
+    encoder, first, norm, bend, last = method.sensor
+    torch.testing.assert_close(embedding.whole, encoder(batch.sensor))
+    assert embedding.whole.shape == (6, method.embedding_dim) == (6, batch.sensor.shape[1] * encoder.width)
+    projected = last(bend(norm(first(embedding.whole))))
+    expected = projected / projected.square().sum(dim=1, keepdim=True).sqrt()
+    torch.testing.assert_close(embedding.in_shared_space, expected)
+    assert method.probed == "sensor: encoder, below the projection MLP"
 
 
 def test_each_phase_asks_for_what_it_looks_at(method):
