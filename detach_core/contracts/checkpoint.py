@@ -103,7 +103,7 @@ def header_provenance(path: Path | str, header: Mapping[str, Any], *, rule: str)
         raise ContractError(path, "provenance", expected="a record", found=str(error), remedy=remedy) from None
 
 
-CHECKPOINT_SCHEMA = "detach.checkpoint/2"
+CHECKPOINT_SCHEMA = "detach.checkpoint/3"
 """`checkpoint.safetensors`: a trained method with all that is needed to rebuild it."""
 
 
@@ -119,7 +119,8 @@ class Checkpoint:
         class_names: the dataset's classes.
         channel_names: the sensor channels in the order that the weights expect.
         epoch: how many epochs it was trained.
-        facts: what else a reader should know of the networks: sizes, number of weights.
+        facts: what else a reader should know of the networks: sizes, number of weights; of a training that has ended,
+            `collapse` says in words how it collapsed, and is empty where it did not.
         tensors: weights and buffers by name.
         provenance: who made it.
     """
