@@ -156,6 +156,12 @@ TABLES = {
         "Counted from the packed windows and their split, not typed in.",
         "Where the paper prints a figure, it stands beside ours.",
     ),
+    "baselines": Caption(
+        ABLATIONS,
+        "Baselines in other adaptations",
+        "Rows of Table 1 beside other forms of the same methods. `imu2clip-frames` sees its video as a bag of frames, which"
+        " a clip played backwards does not change.",
+    ),
 }
 
 

@@ -90,7 +90,7 @@ def with_start(metrics, **changes):
     for name, one in metrics.protocols.items():
         own = one.predictions[0]
         turned = dataclasses.replace(own, predicted=(own.predicted + 1) % 3)
-        protocols[name] = dataclasses.replace(one, start=StartResult(0.25, 0.5, (turned,)))
+        protocols[name] = dataclasses.replace(one, choices=(), start=StartResult(0.25, 0.5, (turned,)))
     return dataclasses.replace(metrics, protocols=protocols, **changes)
 
 

@@ -129,7 +129,7 @@ def _mean_where(loss: Tensor, mask: Tensor) -> Tensor:
 
 
 def weighted_info_nce_at_chance(weight: Tensor) -> Tensor:
-    """Eqs. 12-13 where all cosines are equal: mean over both directions of log(1 + a row's weights); ln N for ones.
+    """The weighted contrast where all cosines are equal: both directions' mean of log(1 + a row's weights).
 
     Args:
         weight: (N, N) as of `weighted_info_nce`; its diagonal plays no part.
