@@ -159,8 +159,8 @@ TABLES = {
     "baselines": Caption(
         ABLATIONS,
         "Baselines in other adaptations",
-        "Rows of Table 1 beside other forms of the same methods. `imu2clip-frames` sees its video as a bag of frames, which"
-        " a clip played backwards does not change.",
+        "Rows of Table 1 beside other forms of the same methods. `imu2clip-frames` sees its video as a bag of frames,"
+        " which a clip played backwards does not change.",
     ),
 }
 
