@@ -23,6 +23,16 @@ def unit_rows(feature: Tensor) -> Tensor:
     return feature / torch.where(length > SHORTEST, length, torch.ones_like(length))
 
 
+def mean_cosine(feature: Tensor) -> float:
+    """Mean cosine of all pairs of different rows (N, D), in float64: near 1 where all look alike, 0 for one row.
+
+    The square of the sum of unit rows holds each pair twice and each row with itself once.
+    """
+    rows = unit_rows(feature.detach().double())
+    count, own = len(rows), rows.square().sum()
+    return float((rows.sum(dim=0).square().sum() - own) / max(count * (count - 1), 1))
+
+
 def check_pairs(first: Tensor, second: Tensor, temperature: float | Tensor, names: str = "video and sensor") -> None:
     """Check the shapes and temperature of a contrastive loss.
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from detach_core.losses import info_nce, one_way_info_nce, summed_info_nce, two_view_contrast, unit_rows
+from detach_core.losses import info_nce, mean_cosine, one_way_info_nce, summed_info_nce, two_view_contrast, unit_rows
 
 pytestmark = pytest.mark.usefixtures("one_seeded_thread")
 
@@ -173,3 +173,18 @@ def test_a_zero_row_stays_zero_and_its_gradient_is_of_ordinary_size():
     assert torch.equal(unit, torch.zeros(2, 4))
     unit.sum().backward()
     assert float(feature.grad.abs().max()) == 1.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_the_mean_cosine_is_that_of_all_pairs_of_different_rows(count):
+    rows = torch.randn(count, 3)
+    unit = [[float(value) / math.sqrt(sum(float(x) ** 2 for x in row)) for value in row] for row in rows]
+    pairs = [sum(unit[i][k] * unit[j][k] for k in range(3)) for i in range(count) for j in range(count) if i != j]
+    expected = sum(pairs) / len(pairs) if pairs else 0.0
+    assert mean_cosine(rows) == pytest.approx(expected, abs=1e-6)
+
+
+def test_rows_that_point_one_way_have_a_mean_cosine_of_one_whatever_their_length():
+    assert mean_cosine(torch.tensor([[1.0, 2.0], [3.0, 6.0], [0.5, 1.0]])) == pytest.approx(1.0)
+    assert mean_cosine(torch.tensor([[1.0, 0.0], [-2.0, 0.0]])) == pytest.approx(-1.0)
+    assert mean_cosine(torch.zeros(3, 2)) == 0.0

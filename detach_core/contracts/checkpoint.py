@@ -103,7 +103,7 @@ def header_provenance(path: Path | str, header: Mapping[str, Any], *, rule: str)
         raise ContractError(path, "provenance", expected="a record", found=str(error), remedy=remedy) from None
 
 
-CHECKPOINT_SCHEMA = "detach.checkpoint/3"
+CHECKPOINT_SCHEMA = "detach.checkpoint/4"
 """`checkpoint.safetensors`: a trained method with all that is needed to rebuild it."""
 
 
@@ -126,7 +126,8 @@ class Checkpoint:
         flow_method: name of the optical flow, as `flow.h5` says it.
         flow_max_px: the largest motion that the flow holds (px of the working grid).
         epoch: how many epochs it was trained.
-        facts: what else a reader should know of the networks: sizes, number of weights.
+        facts: what else a reader should know of the networks: sizes, number of weights; of a training that has ended,
+            `collapse` says in words how it collapsed, and is empty where it did not.
         tensors: weights and buffers by name.
         provenance: who made it.
     """

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from detach_core.contracts.hdf5 import create_artifact, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
 
-EMBEDDINGS_SCHEMA = "detach.embeddings/1"
+EMBEDDINGS_SCHEMA = "detach.embeddings/2"
 """`embeddings.h5`: features of every window of windows.h5 by a frozen method, in the same order."""
 
 FEATURES = (
     *("sensor", "sensor_spatial", "sensor_temporal", "sensor_shared"),
     *("video", "video_spatial", "video_temporal"),
+    *("start", "start_spatial", "start_temporal"),
 )
 
 EMBEDDINGS_RULE = "embed"
@@ -26,7 +27,11 @@ _EMBEDDINGS_TEXTS = ("method", "variant", "split", "probed", "dataset", "source"
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Features of all windows, each (N, D) float32; a modality that the method does not embed is absent."""
+    """Features of all windows, each (N, D) float32; what the method does not embed is absent from `features`.
+
+    `start` is what `sensor` was before any training, `start_spatial` and `start_temporal` its halves; a method that is
+    not trained has none. `collapse` says in words how the training collapsed, and is empty where it did not.
+    """
 
     features: dict[str, NDArray[np.float32]]
     method: str
@@ -38,6 +43,7 @@ class Embeddings:
     source: str
     video_init: str
     provenance: Provenance
+    collapse: str = ""
 
     @property
     def sensor(self) -> NDArray[np.float32]:
@@ -49,6 +55,7 @@ def write_embeddings(path: Path | str, embeddings: Embeddings) -> None:
     """Write `embeddings` to `path`, atomically."""
     with create_artifact(path, schema=EMBEDDINGS_SCHEMA, provenance=embeddings.provenance) as file:
         file.attrs["seed"] = embeddings.seed
+        file.attrs["collapse"] = embeddings.collapse
         for name in _EMBEDDINGS_TEXTS:
             file.attrs[name] = getattr(embeddings, name)
         for name in FEATURES:
@@ -74,6 +81,7 @@ def read_embeddings(path: Path | str) -> Embeddings:
             **{name: reader.label(name) for name in _EMBEDDINGS_TEXTS},
             seed=reader.attribute("seed", int),
             provenance=reader.provenance(),
+            collapse=reader.label("collapse") if reader.attribute("collapse", str) else "",
         )
 
 

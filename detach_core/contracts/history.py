@@ -12,13 +12,17 @@ from detach_core.contracts.provenance import Provenance, canonical_json, parse_j
 from detach_core.foundation.errors import ContractError, raise_unreadable
 from detach_core.foundation.files import write_text
 
-SCHEMA = "detach.history/1"
+SCHEMA = "detach.history/2"
 _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
 
 
 @dataclass(frozen=True)
 class History:
-    """Record of one training: facts of the whole run and a row per epoch."""
+    """Record of one training: facts of the whole run and a row per epoch.
+
+    Rows have the mean cosine of features (`mean_cosine_training`, `mean_cosine_unseen`) and the value that a contrast
+    would have if all features were equal (`chance_losses`); the fact `collapse` judges the last epoch by them.
+    """
 
     run: dict[str, Any]
     epochs: list[dict[str, Any]]

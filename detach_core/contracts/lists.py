@@ -139,7 +139,9 @@ RESULTS_SCHEMA = "detach.results_table/1"
 
 @dataclass(frozen=True)
 class ResultRow(ListRow):
-    """One dataset, variant and protocol; the paper's values and gaps are null where there are none to compare."""
+    """One dataset, variant and protocol; the paper's values and gaps are null where there are none to compare, the gain
+    over the row's own untrained networks where nothing is trained.
+    """
 
     schema = RESULTS_SCHEMA
 
@@ -164,6 +166,11 @@ class ResultRow(ListRow):
     map_high: float
     map_sd: float | None
     chance_map: float
+    start_f1_weighted: float | None
+    gain_f1_weighted: float | None
+    gain_f1_weighted_low: float | None
+    gain_f1_weighted_high: float | None
+    collapse: str
     paper_f1_weighted: float | None
     paper_map: float | None
     gap_f1_weighted: float | None

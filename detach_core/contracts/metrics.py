@@ -121,7 +121,7 @@ def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predicti
 # End of the name of a protocol whose probe has all labels of its training part, beside those with few.
 ALL_LABELS = "all labels"
 
-SCHEMA = "detach.metrics/3"
+SCHEMA = "detach.metrics/4"
 
 _TEXTS = (
     "dataset",
@@ -155,12 +155,22 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
+class StartResult:
+    """Figures of the method's own start, its networks untrained, on the same units, folds and draws."""
+
+    f1_weighted: float
+    map: float
+    predictions: tuple[Predictions, ...]
+
+
+@dataclass(frozen=True)
 class ProtocolResult:
     """Figures of one protocol: means over draws of folds of the figure of a draw, whose folds' predictions are pooled.
 
     The interval's bounds are `_low` and `_high`; `chance_` is what guessing would score on these units. `n_test` counts
     tested units, `n_units` the instances or sequences that were resampled; `choices` has one for each fold of each
-    draw, none for a probe that chooses nothing; `confusion` adds up the draws; `predictions` has one for each draw.
+    draw, none for a probe that chooses nothing; `confusion` adds up the draws; `predictions` has one for each draw;
+    `start` is None for what is not trained.
     """
 
     f1_weighted: float
@@ -178,6 +188,7 @@ class ProtocolResult:
     confusion: NDArray[np.int64]
     absent_classes: tuple[str, ...]
     predictions: tuple[Predictions, ...]
+    start: StartResult | None = None
 
 
 @dataclass(frozen=True)
@@ -193,8 +204,8 @@ class Interval:
 class Metrics:
     """The evaluation of a variant on a dataset's split with one seed.
 
-    `candidates` says what each setting of the search changes, first nothing; `strengths` the values of C in rising
-    order.
+    `candidates` says what each setting of the search changes, first nothing; `collapse` in words how the training of
+    each collapsed, with an empty text where it did not; `strengths` the values of C in rising order.
     """
 
     dataset: str
@@ -209,6 +220,7 @@ class Metrics:
     null_windows: str
     probe: str
     candidates: tuple[Mapping[str, Any], ...]
+    collapse: tuple[str, ...]
     strengths: tuple[float, ...]
     class_names: tuple[str, ...]
     interval: Interval
@@ -223,6 +235,7 @@ def write_metrics(path: Path | str, metrics: Metrics) -> None:
         **{name: getattr(metrics, name) for name in _TEXTS},
         "seed": metrics.seed,
         "candidates": list(metrics.candidates),
+        "collapse": list(metrics.collapse),
         "strengths": list(metrics.strengths),
         "class_names": list(metrics.class_names),
         "interval": asdict(metrics.interval),
@@ -243,7 +256,13 @@ def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
         "confusion": result.confusion.tolist(),
         "absent_classes": list(result.absent_classes),
         "predictions": predictions_node(result.predictions),
+        "start": None if result.start is None else _start_node(result.start),
     }
+
+
+def _start_node(start: StartResult) -> dict[str, Any]:
+    figures = {name: getattr(start, name) for name in _FIGURES}
+    return {**figures, "predictions": predictions_node(start.predictions)}
 
 
 def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
@@ -261,6 +280,7 @@ def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
         **{name: document.label(name) for name in _TEXTS},
         seed=document.get("seed", int),
         candidates=tuple(document.get(f"candidates/{k}", dict) for k in range(len(document.get("candidates", list)))),
+        collapse=_read_collapse(document),
         strengths=tuple(document.numbers("strengths").tolist()),
         class_names=class_names,
         interval=Interval(
@@ -302,7 +322,35 @@ def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str
         confusion=np.stack(confusion),
         absent_classes=document.labels(f"{place}/absent_classes"),
         predictions=read_predictions(document, f"{place}/predictions", num_classes),
+        start=_read_start(document, place, num_classes),
     )
+
+
+def _read_collapse(document: JsonDocument) -> tuple[str, ...]:
+    """A text for each candidate; an empty one is no label."""
+    number, found = len(document.get("candidates", list)), len(document.get("collapse", list))
+    if found != number:
+        raise document.error("collapse", expected=f"a text for each of {number} candidates", found=f"{found}")
+    places = [f"collapse/{k}" for k in range(number)]
+    return tuple(document.label(place) if document.get(place, str) else "" for place in places)
+
+
+def _read_start(document: JsonDocument, protocol: str, num_classes: int) -> StartResult | None:
+    """The start's figures, of the units that the protocol tests."""
+    place = f"{protocol}/start"
+    if "start" not in document.get(protocol, dict):
+        raise document.error(place, expected="an object, or null", found="nothing")
+    if document.get(protocol, dict)["start"] is None:
+        return None
+    figures = {name: document.get(f"{place}/{name}", float) for name in _FIGURES}
+    for name, value in figures.items():
+        if not 0.0 <= value <= 1.0:
+            raise document.error(f"{place}/{name}", expected="a fraction in [0, 1]", found=repr(value))
+    predictions = read_predictions(document, f"{place}/predictions", num_classes)
+    own = read_predictions(document, f"{protocol}/predictions", num_classes)
+    if len(predictions) != len(own) or not np.array_equal(predictions[0].unit, own[0].unit):
+        raise document.error(f"{place}/predictions", expected="the protocol's own units and draws", found="others")
+    return StartResult(**figures, predictions=predictions)
 
 
 def _counts(document: JsonDocument) -> dict[str, int]:

@@ -303,7 +303,7 @@ def described_start(start: VideoStartSettings, *, size: Size) -> VideoStartSetti
     """
     if start.init == SCRATCH or start.weights is not None:
         return start
-    return _described(start.init, read_video_weights(start.init, size=size))
+    return _described(start, start.init, read_video_weights(start.init, size=size))
 
 
 def without_path(start: VideoStartSettings) -> VideoStartSettings:
@@ -329,7 +329,7 @@ def build_trunk(start: VideoStartSettings, *, dim: int, size: Size, time_average
     path = start.init if start.weights is None else start.weights.path
     if path is not None:
         weights = read_video_weights(path, size=size)
-        start = _described(path, weights)
+        start = _described(start, path, weights)
     assert start.weights is not None
     network: nn.Module
     if start.weights.network == TRUNK:
@@ -341,9 +341,9 @@ def build_trunk(start: VideoStartSettings, *, dim: int, size: Size, time_average
     return network, _words(start.init, start.weights, dim)
 
 
-def _described(path: str, weights: VideoWeights) -> VideoStartSettings:
+def _described(start: VideoStartSettings, path: str, weights: VideoWeights) -> VideoStartSettings:
     found = WeightFile(network=weights.network, width=weights.width, sha256=weights.sha256, path=path)
-    return VideoStartSettings(init=Path(path).name, weights=found)
+    return replace(start, init=Path(path).name, weights=found)
 
 
 def _load_weights(network: nn.Module, weights: VideoWeights, *, dim: int) -> None:

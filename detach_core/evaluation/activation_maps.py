@@ -1,9 +1,9 @@
 """Activation maps of video networks, their mass on moving pixels, and the windows that a figure shows (Fig. 8).
 
-Maps are channel means. Spatial: the 2D map of the averaged frames. Temporal: the 3D map, step by step. The baseline
-looks at every frame with the same 2D trunk, and its map is that trunk's. A share of 0.3 where 0.1 of the pixels move
-says that the map prefers moving pixels three times over. Large cells cannot reach 1: the bound on its grid is the
-share of the motion itself, averaged to the same cells.
+Maps are channel means. Spatial: the 2D map of the averaged frames. Temporal: the 3D map, step by step. The baseline's
+map is that of its own 2D network, on the averaged frames or, with `video.network: frames`, on every frame. A share of
+0.3 where 0.1 of the pixels move says that the map prefers moving pixels three times over. Large cells cannot reach 1:
+the bound on its grid is the share of the motion itself, averaged to the same cells.
 
 Note (differs from paper): the baseline's column is there the last layer's class-token attention, which needs a
 transformer; all methods here share a convolutional trunk. Cells lie where the convolutions put them, not on an even
@@ -80,11 +80,11 @@ def map_networks(detach: AnyMethod, baseline: AnyMethod) -> dict[str, MapNetwork
         raise UserError(f"activation maps need a variant of the method detach, got {type(detach).__name__}")
     if not isinstance(baseline, Primus | Imu2Clip):
         raise UserError(
-            f"activation maps need a baseline that trains the shared video trunk on every frame (primus or imu2clip),"
+            f"activation maps need a baseline that trains the shared video networks (primus or imu2clip),"
             f" got {type(baseline).__name__}; correct the figure's `baseline` in the config"
         )
     return {
-        BASELINE: MapNetwork(_trunk(baseline.video.encoder), baseline.video),
+        BASELINE: MapNetwork(_trunk(baseline.video.spatial), baseline.video),
         SPATIAL: MapNetwork(_trunk(detach.video_spatial.encoder), detach.video_spatial.feature),
         TEMPORAL: MapNetwork(detach.video_temporal, detach.embed_video),
     }

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult
+from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult, StartResult
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
@@ -126,6 +126,7 @@ def evaluate_protocols(
     num_inner_folds: int,
     interval: Interval,
     device: torch.device,
+    start: NDArray[np.float32] | None = None,
 ) -> Evaluation:
     """The metrics of every protocol of `split`: means over draws of folds, the folds of a draw pooled.
 
@@ -143,10 +144,54 @@ def evaluate_protocols(
         num_inner_folds: folds of that choice; windows of one gesture stay together under `by_*` protocols.
         interval: how to make intervals.
         device: where to solve.
+        start: (N, D) features of the same networks untrained, probed alike; None for what is not trained.
 
     Raises:
         ValueError: not one feature for each window, another kind, or candidates for the authors' probe.
     """
+
+    def probed(tried: Sequence[NDArray[np.float32]]) -> tuple[dict[str, Probed], str, Probe]:
+        return _probed(
+            windows,
+            split,
+            tried,
+            kind=kind,
+            strengths=strengths,
+            class_weights=class_weights,
+            num_inner_folds=num_inner_folds,
+            device=device,
+        )
+
+    measured, chosen, probe = probed(features)
+    results = {
+        protocol: summarise(one.draws, windows.class_names, one.choices, interval) for protocol, one in measured.items()
+    }
+    if start is not None:
+        for protocol, one in probed([start])[0].items():
+            results[protocol] = replace(results[protocol], start=start_result(one.draws, len(windows.class_names)))
+    return Evaluation(results, chosen, probe)
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Predictions under a protocol, for each draw of folds, and the probes' choices."""
+
+    draws: list[Predictions]
+    choices: tuple[Choice, ...]
+
+
+def _probed(
+    windows: Windows,
+    split: Split,
+    features: Sequence[NDArray[np.float32]],
+    *,
+    kind: str,
+    strengths: Sequence[float],
+    class_weights: ClassWeights,
+    num_inner_folds: int,
+    device: torch.device,
+) -> tuple[dict[str, Probed], str, Probe]:
+    """Predictions under every protocol, and the protocol and probe for new units; arguments as of `evaluate_protocols`."""
     lengths = [len(one) for one in features]
     if not lengths or set(lengths) != {windows.num_windows} or kind not in ("logistic", "authors"):
         raise ValueError(f"expected {windows.num_windows} features and a known kind, got {lengths} and {kind!r}")
@@ -191,15 +236,15 @@ def evaluate_protocols(
         predictions = [_predict(candidates, pairs) for pairs in draws.values()]
         chosen = [probe for pairs in draws.values() for _, probe in pairs]
         choices = tuple(Choice(one.candidate, one.c, one.inner_loss) for one in chosen if one.c is not None)
-        results[protocol] = summarise(predictions, windows.class_names, choices, interval)
+        results[protocol] = Probed(predictions, choices)
     for protocol in filter(_is_held_out, split.protocols):
         of_draws = [probe for place, probe in zip(places, probes, strict=True) if place.protocol == protocol]
-        return Evaluation(results, protocol, _commonest(of_draws))
+        return results, protocol, _commonest(of_draws)
     # A fit of its own: solved together with the others, it would change their last bits.
     first = next(iter(split.protocols))
     tested = np.concatenate([fold.test for fold in split.protocols[first]])
     (whole,) = fit([units.rows(tested)], [False], len(places))
-    return Evaluation(results, first, whole)
+    return results, first, whole
 
 
 def _is_held_out(protocol: str) -> bool:
@@ -276,6 +321,13 @@ def summarise(
         absent_classes=tuple(name for name, one in per_class.items() if one.support == 0),
         predictions=tuple(draws),
     )
+
+
+def start_result(draws: Sequence[Predictions], num_classes: int) -> StartResult:
+    """The start's figures, means over the draws; only its difference from the trained features has an interval."""
+    once = np.ones((1, len(draws[0].label)))
+    f1, precision = (float(np.mean([metric(one, once)[0] for one in draws])) for metric in (f1_of(num_classes), map_of))
+    return StartResult(f1, precision, tuple(draws))
 
 
 def _per_class(draws: Sequence[Predictions], class_names: Sequence[str]) -> dict[str, ClassResult]:

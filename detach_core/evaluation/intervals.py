@@ -257,14 +257,16 @@ class MetricSummary:
 
 @dataclass(frozen=True)
 class Row:
-    """One dataset, variant and protocol; `run` is the first split's run of the lowest seed and stands for all.
+    """One dataset, variant and protocol, and all its `runs`; `run`, the first split's of the lowest seed, names them.
 
     `n_test` counts tested windows or sequences, `n_units` the gesture instances or sequences that are resampled, both
     over all splits. A subject who is held out by one split only is counted once. `fold_draws` is how many draws
-    of folds a run's metric is a mean over, the most of any run.
+    of folds a run's metric is a mean over, the most of any run. `collapse` says how each training that the probe took
+    in some fold has collapsed; none of it where none has.
     """
 
     run: Metrics
+    runs: tuple[Metrics, ...]
     protocol: str
     seeds: tuple[int, ...]
     splits: tuple[str, ...]
@@ -275,6 +277,7 @@ class Row:
     map: MetricSummary
     absent_classes: tuple[str, ...]
     commits: tuple[str, ...]
+    collapse: tuple[str, ...]
 
 
 def aggregate(runs: Iterable[Metrics]) -> list[Row]:
@@ -326,6 +329,7 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
     each = [group[0].protocols[protocol] for group in groups]
     return Row(
         run=first,
+        runs=tuple(run for group in groups for run in group),
         protocol=protocol,
         seeds=tuple(run.seed for run in groups[0]),
         splits=tuple(group[0].split for group in groups),
@@ -336,7 +340,14 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
         map=_summary("map", groups, protocol),
         absent_classes=tuple(dict.fromkeys(name for one in each for name in one.absent_classes)),
         commits=tuple(sorted({run.provenance.commit for run in runs})),
+        collapse=tuple(words for group in groups for run in group for words in _collapse(run, protocol)),
     )
+
+
+def _collapse(run: Metrics, protocol: str) -> list[str]:
+    """Of each candidate that some fold took; the unchanged one where a probe chooses nothing."""
+    taken = {choice.candidate for choice in run.protocols[protocol].choices} or {0}
+    return [run.collapse[place] for place in sorted(taken) if run.collapse[place]]
 
 
 def _summary(name: str, groups: Sequence[Sequence[Metrics]], protocol: str) -> MetricSummary:

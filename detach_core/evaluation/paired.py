@@ -15,6 +15,7 @@ from detach_core.evaluation.intervals import (
     MetricOf,
     MetricOfWeights,
     SplitMetrics,
+    by_split,
     estimate,
     f1_of,
     over_draws,
@@ -65,6 +66,37 @@ def difference(pairs: Sequence[SplitPair], metric: MetricOf, interval: Interval)
     Both methods get the same resamples of units and draws, so what is hard for both cancels.
     """
     return estimate([_split_metrics(pair, metric) for pair in pairs], interval, _WITHIN)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Weighted F1 of a row's own start, a mean over splits and seeds, and the row's own minus it with its interval."""
+
+    start: float
+    difference: Estimate
+
+
+def gain_over_start(runs: Sequence[Metrics], protocol: str) -> Gain | None:
+    """The gain of a variant's runs on one dataset over their untrained networks; None for what is not trained.
+
+    Each run is paired with its own start on the same units and draws.
+    """
+    splits = by_split(runs, protocol).values()
+    results = [[run.protocols[protocol] for run in group] for group in splits]
+    starts = [[one.start for one in group if one.start is not None] for group in results]
+    if not all(len(one) == len(other) for one, other in zip(results, starts, strict=True)):
+        return None
+    pairs = [
+        SplitPair(
+            tuple(draw for one in group for draw in one.predictions),
+            tuple(draw for start in own for draw in start.predictions),
+            len(group[0].predictions),
+        )
+        for group, own in zip(results, starts, strict=True)
+    ]
+    first = runs[0]
+    mean = float(np.mean([start.f1_weighted for own in starts for start in own]))
+    return Gain(mean, difference(pairs, f1_of(len(first.class_names)), first.interval))
 
 
 def _split_metrics(pair: SplitPair, metric: MetricOf) -> SplitMetrics:

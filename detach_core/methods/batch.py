@@ -1,20 +1,23 @@
-"""Batches of windows for methods, and the video network that the baselines share.
+"""Batches of windows for methods, and the video networks that the baselines share.
 
 Names of classes reach a method only as `label` in its batches if it `uses_labels`; `Truth` is for monitoring alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from abc import ABC
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from detach_core.encoders.blocks import decomposed_feature
+from detach_core.encoders.video_networks import TemporalCnn3d
 from detach_core.encoders.video_weights import build_trunk
 from detach_core.foundation.errors import UserError
-from detach_core.settings.shared import SCRATCH, EncoderSettings, VideoStartSettings
+from detach_core.settings.shared import SCRATCH, EncoderSettings, VideoNetwork, VideoStartSettings
 
 SENSOR, MEAN_FRAME, MOTION, FRAMES, FRAME = "sensor", "mean_frame", "motion", "frames", "frame"
 
@@ -123,29 +126,112 @@ def all_sensors(windows: WindowsAccess) -> Tensor:
     return torch.cat([required(batch.sensor) for batch in windows.batches("pretrain", modalities={SENSOR})])
 
 
+@torch.no_grad()
+def calibrate_batch_norm(
+    network: nn.Module, windows: WindowsAccess, embed: Callable[[Tensor], object] | None = None
+) -> None:
+    """Give BatchNorm of `network` the statistics of all pretraining windows, then evaluation mode.
+
+    Args:
+        network: whose layers are calibrated.
+        windows: with the part `pretrain`.
+        embed: what sends sensor windows (B, C, L) through the layers; None: the network itself.
+    """
+    network.eval()
+    layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    usual = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # every batch counts alike
+        layer.train()
+    for batch in windows.batches("pretrain", modalities={SENSOR}):
+        (embed or network)(required(batch.sensor))
+    for layer, momentum in zip(layers, usual, strict=True):
+        layer.momentum = momentum
+    network.eval()
+    for layer in layers:
+        layer.eval()
+
+
 def starting_with(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors of one network, without its name in front."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-class VideoTrunk(nn.Module):
-    """Feature (B, 2 d) of a window's frames: as wide as DETACH's two halves together.
+class VideoTrunk(nn.Module, ABC):
+    """Feature (B, 2 d) of a window's video: as wide as DETACH's two halves together.
 
-    The frames' maps are averaged before the branches, so one feature stands for the clip. `video_init` says where the
-    network started, as the tables print it: `scratch`, or the name and digest of a weight file.
+    Attributes:
+        dim: 2 d.
+        modalities: what its batches must hold.
+        spatial: its two-dimensional network, which starts from `video.init`.
+        video_init: where that network started, as the tables print it: `scratch`, or a weight file's name and digest.
+        networks: all of its networks, each of which treats a batch's rows one by one.
     """
 
-    modality = FRAMES
+    modalities: frozenset[str]
+    spatial: nn.Module
 
-    def __init__(self, encoders: EncoderSettings, start: VideoStartSettings) -> None:
+    def __init__(self, encoders: EncoderSettings) -> None:
         super().__init__()
         self.dim = 2 * encoders.dim
-        self.encoder, self.video_init = build_trunk(start, dim=self.dim, size=encoders.size, time_average="features")
+        self.video_init = SCRATCH
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """The two-dimensional network."""
+        return [self.spatial]
+
+    def has_video(self, batch: WindowBatch) -> bool:
+        """Whether the batch holds what this trunk looks at."""
+        return all(getattr(batch, name) is not None for name in self.modalities)
+
+
+class DecomposedTrunk(VideoTrunk):
+    """DETACH's two video networks, both trained: the mean frame for where, differences and flow for how (Eqs. 5-6).
+
+    The second is convolved over time, so that a clip played backwards has another feature.
+    """
+
+    modalities = frozenset({MEAN_FRAME, MOTION})
+
+    def __init__(self, encoders: EncoderSettings, start: VideoStartSettings) -> None:
+        super().__init__(encoders)
+        self.spatial, self.video_init = build_trunk(start, dim=encoders.dim, size=encoders.size, time_average="pixels")
+        self.temporal = TemporalCnn3d(dim=encoders.dim, size=encoders.size)
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """Both networks."""
+        return [self.spatial, self.temporal]
+
+    def forward(self, batch: WindowBatch) -> Tensor:
+        """Feature (B, 2 d): both halves at unit length, side by side."""
+        return decomposed_feature(self.spatial(required(batch.mean_frame)), self.temporal(required(batch.motion)))
+
+
+class FramesTrunk(VideoTrunk):
+    """One network on every frame, whose maps are averaged before the branches: a bag of frames, without their order."""
+
+    modalities = frozenset({FRAMES})
+
+    def __init__(self, encoders: EncoderSettings, start: VideoStartSettings) -> None:
+        super().__init__(encoders)
+        self.spatial, self.video_init = build_trunk(start, dim=self.dim, size=encoders.size, time_average="features")
 
     def forward(self, batch: WindowBatch) -> Tensor:
         """Feature (B, 2 d)."""
-        feature: Tensor = self.encoder(required(batch.frames).transpose(1, 2))
+        feature: Tensor = self.spatial(required(batch.frames).transpose(1, 2))
         return feature
+
+
+def build_video(encoders: EncoderSettings, start: VideoStartSettings) -> VideoTrunk:
+    """The video network that `video.network` names."""
+    trunks: dict[VideoNetwork, type[DecomposedTrunk | FramesTrunk]] = {
+        "decomposed": DecomposedTrunk,
+        "frames": FramesTrunk,
+    }
+    return trunks[start.network](encoders, start)
 
 
 def refuse_weights(start: VideoStartSettings, method: str) -> None:

@@ -106,6 +106,13 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
         """Named scalar terms, already weighted; the loop minimises their sum."""
         raise NotImplementedError(f"{type(self).__name__} is not trained")
 
+    def chance_losses(self) -> dict[str, float]:
+        """Terms of `losses` that are contrasts, and their means over this epoch if all features had been alike.
+
+        For a plain contrast of B windows that is ln B times its weight. Asked once after each epoch.
+        """
+        return {}
+
     def embed_video(self, batch: WindowBatch) -> Embedding | None:
         """The video's features in the space of `embed_sensor`'s `in_shared_space`, or None where there is none."""
         del batch

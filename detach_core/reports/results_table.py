@@ -12,6 +12,7 @@ from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.dataset_statistics import dataset_statistics
 from detach_core.evaluation.intervals import MetricSummary, Row
+from detach_core.evaluation.paired import gain_over_start
 from detach_core.evaluation.paper import PublishedMetrics, published_metrics, published_statistics
 from detach_core.reports.captions import interval_words, plain
 
@@ -73,7 +74,7 @@ METRICS = ("f1_weighted", "map")
 
 
 def results_frame(table: str, rows: Sequence[Row]) -> pd.DataFrame:
-    """One line a row. Differences from the paper are given for real recordings alone."""
+    """One line a row, with its gain over its own untrained networks; differences from the paper for real recordings."""
     return pd.DataFrame([_line(table, row) for row in rows])
 
 
@@ -99,6 +100,7 @@ def _line(table: str, row: Row) -> dict[str, object]:
         metric: MetricSummary = getattr(row, name)
         line |= {name: metric.mean, f"{name}_low": metric.low, f"{name}_high": metric.high, f"{name}_sd": metric.sd}
         line[f"chance_{name}"] = metric.chance
+    line |= {**_gain(row), "collapse": " | ".join(row.collapse)}
     for name in METRICS:
         line[f"paper_{name}"] = None if published is None else getattr(published, name)
     if run.source != "simulated":
@@ -113,6 +115,15 @@ def _line(table: str, row: Row) -> dict[str, object]:
         "absent_classes": ", ".join(row.absent_classes),
         "commit": " ".join(row.commits),
     }
+
+
+def _gain(row: Row) -> dict[str, float | None]:
+    """F1 of the row's own start, and the gain over it with its interval."""
+    names = ("start_f1_weighted", *(f"gain_f1_weighted{end}" for end in ("", "_low", "_high")))
+    if (gain := gain_over_start(row.runs, row.protocol)) is None:
+        return dict.fromkeys(names)
+    found = gain.difference
+    return dict(zip(names, (gain.start, found.value, found.low, found.high), strict=True))
 
 
 def _comparison(row: Row, published: PublishedMetrics | None) -> dict[str, object]:
@@ -130,7 +141,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Readable form: metric and interval in one cell; only metrics and columns that distinguish rows."""
     cells = {
         "Dataset": frame["dataset"],
-        "Method": frame["variant"],
+        "Method": frame["variant"] + frame["collapse"].map(_mark),
         "Protocol": frame["protocol"],
         "Probed": frame["probed"],
         "Video": frame["video_init"],
@@ -138,6 +149,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         "n": frame["n_test"].map(str),
         "Weighted F1": [_cell(line, "f1_weighted") for line in frame.to_dict("records")],
         "Chance F1": frame["chance_f1_weighted"].map(_published),
+        **_gain_cells(frame),
         "mAP": [_cell(line, "map") for line in frame.to_dict("records")],
         "Chance mAP": frame["chance_map"].map(_published),
         "Paper F1": frame["paper_f1_weighted"].map(_published),
@@ -147,6 +159,29 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         cells["Gap F1"] = frame["gap_f1_weighted"].map(_gap)
         cells["Gap mAP"] = frame["gap_map"].map(_gap)
     return pd.DataFrame(cells)
+
+
+# Behind the name of a row one of whose trainings has collapsed.
+COLLAPSE_MARK = "†"
+
+
+def _mark(collapse: str) -> str:
+    return f" {COLLAPSE_MARK}" if collapse else ""
+
+
+def _gain_cells(frame: pd.DataFrame) -> dict[str, Any]:
+    """The untrained networks' F1 and the gain over it, where a row has them."""
+    if frame["start_f1_weighted"].isna().all():
+        return {}
+    return {
+        "Untrained F1": frame["start_f1_weighted"].map(_published),
+        "Gain": [_gain_cell(line) for line in frame.to_dict("records")],
+    }
+
+
+def _gain_cell(line: dict[str, Any]) -> str:
+    gain, low, high = (line[f"gain_f1_weighted{end}"] for end in ("", "_low", "_high"))
+    return "" if pd.isna(gain) else f"{gain:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def results_caption(frame: pd.DataFrame, confidence: float) -> str:
@@ -175,6 +210,13 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
         )
     if frame["searched"].max() > 1:
         parts.append("searched: settings tried, chosen by cross-validation inside each fold's training part")
+    if frame["start_f1_weighted"].notna().any():
+        parts.append("gain: F1 minus that of the row's own networks untrained, on the same units and folds")
+    if frame["collapse"].astype(bool).any():
+        parts.append(
+            f"{COLLAPSE_MARK}: a training that has collapsed, its contrast within 1 % of chance or the mean cosine of"
+            " its features above .95"
+        )
     if dropped:
         parts.append(f"windows without a label dropped, a use of labels: {plain(', '.join(dropped))}")
     return "; ".join([*parts, f"commit: {_join(frame['commit'])}"]) + "."

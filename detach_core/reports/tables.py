@@ -35,7 +35,7 @@ def refuse_mixed_sources(paths: Sequence[str | Path], sources: Sequence[str]) ->
             )
 
 
-_FIGURE = re.compile(r"[-+]?\d[\d.]*( ± [\d.]+)?( \[.*\])?")
+_FIGURE = re.compile(r"[-+]?\d[\d.]*( ± [\d.]+)?( \[.*\])?( †)?")
 
 _STYLE = """
 body { font: 13px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 1.5rem; }
@@ -102,6 +102,7 @@ _TEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "†": r"\textdagger{}",
     "`": r"\textasciigrave{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",

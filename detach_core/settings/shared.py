@@ -10,6 +10,7 @@ from detach_core.settings.base import Derived, Range, Settings, Share
 SCRATCH = "scratch"
 Form = Literal["centred", "z"]
 Size = Literal["small", "paper"]
+VideoNetwork = Literal["decomposed", "frames"]
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,14 @@ class WeightFile(Settings):
 
 @dataclass(frozen=True)
 class VideoStartSettings(Settings):
-    """Initial weights of the video networks, the same for every method with the shared trunk."""
+    """Initial weights and kind of the video networks, the same for every method with the shared trunk."""
 
     init: str = SCRATCH
     """scratch, or a weight file of yours (.safetensors, .pt, .pth): the shared trunk's own, or torchvision's ResNet-18,
     ResNet-50 or ViT-B/32"""
+    network: VideoNetwork = "decomposed"
+    """of the baselines. decomposed: DETACH's two, which see order and flow; frames: one on every frame, which sees
+    neither"""
     weights: Annotated[WeightFile | None, Derived()] = None
 
     @property

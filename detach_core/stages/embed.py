@@ -1,9 +1,11 @@
-"""Stage `embed`: features of every window by a frozen method."""
+"""Stage `embed`: features of every window by a frozen method, and of the sensor by that method untrained."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+
+import numpy as np
 
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
 from detach_core.contracts.embeddings import Embeddings, write_embeddings
@@ -14,8 +16,11 @@ from detach_core.evaluation.settings import EmbedJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.training.embedding import embed_windows, rebuild
+from detach_core.training.embedding import embed_sensor_windows, embed_windows, own_start, rebuild
 from detach_core.training.processes import choose_device, prepare
+
+# Features of the sensor -> what they were before any training.
+START = {"sensor": "start", "sensor_spatial": "start_spatial", "sensor_temporal": "start_temporal"}
 
 
 def embed(
@@ -49,6 +54,10 @@ def embed(
         words = prepare(device, threads=job.threads)
         method = rebuild(checkpoint).to(device)
         features = embed_windows(method, checkpoint, windows, device=device)
+        if checkpoint.epoch:
+            start = own_start(checkpoint, windows, split).to(device)
+            found = embed_sensor_windows(start, checkpoint, np.asarray(windows.sensor), device=device)
+            features |= {START[name]: value for name, value in found.items() if name in START}
         embeddings = Embeddings(
             features=features,
             method=checkpoint.method,
@@ -59,6 +68,7 @@ def embed(
             dataset=windows.dataset,
             source=windows.source,
             video_init=method.video_init,
+            collapse=str(checkpoint.facts.get("collapse", "")),
             provenance=make_provenance(
                 stage="embed",
                 source=windows.source,

@@ -74,6 +74,7 @@ def probe(
             num_inner_folds=section.inner_folds,
             interval=interval,
             device=device,
+            start=_start(embeddings, job.half),
         )
         protocols = evaluation.results
         texts = ("method", "split", "seed", "source", "video_init")
@@ -86,6 +87,7 @@ def probe(
             null_windows=null_windows(windows),
             probe=section.kind,
             candidates=job.candidates,
+            collapse=tuple(run.collapse for run in runs),
             strengths=tuple(sorted(section.c)),
             class_names=labelled.class_names,
             interval=interval,
@@ -113,7 +115,11 @@ def probe(
             chosen = [sum(choice.candidate == place for choice in one.choices) for place in range(len(runs))]
             searched = "" if len(runs) == 1 else f", settings taken in {chosen} folds"
             draws = len(one.predictions)
-            log.info("%s: %s (n = %d, %d draws of folds)%s", name, bounds, one.n_test, draws, searched)
+            before = "" if one.start is None else f"; untrained F1 {one.start.f1_weighted:.3f}"
+            log.info("%s: %s (n = %d, %d draws of folds)%s%s", name, bounds, one.n_test, draws, searched, before)
+        for run in runs:
+            if run.collapse:
+                log.warning("the training of %s has collapsed: %s", run.variant, run.collapse)
 
 
 def _classifier(
@@ -159,6 +165,11 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
         found, remedy = ", ".join(run.features), "name a variant that has this part in the config's `halves`"
         raise ContractError(path, name, expected="a dataset", found=found, remedy=remedy)
     return run.features[name]
+
+
+def _start(run: Embeddings, half: str | None) -> NDArray[np.float32] | None:
+    """The probed features before any training; None for what is not trained. Candidates differ in training alone."""
+    return run.features.get(f"start_{half}" if half else "start")
 
 
 def _role(place: int) -> str:

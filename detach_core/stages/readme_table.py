@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,11 +13,15 @@ from detach_core.foundation.files import write_text
 from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import plain
 from detach_core.reports.pages import fill_blocks
+from detach_core.reports.results_table import COLLAPSE_MARK
 from detach_core.reports.tables import markdown
 
 BLOCK = "results"
 SCORE = "f1_weighted"
-COLUMNS = ("dataset", "variant", "protocol", "source", SCORE, f"{SCORE}_low", f"{SCORE}_high", f"chance_{SCORE}")
+COLUMNS = (
+    *("dataset", "variant", "protocol", "source"),
+    *(SCORE, f"{SCORE}_low", f"{SCORE}_high", f"chance_{SCORE}", "collapse"),
+)
 COLUMNS_OF_RUN = ("seeds", "commit")
 
 
@@ -46,7 +52,7 @@ def short_table(csv_path: Path) -> str:
     _check(csv_path, frame)
     frame = frame.assign(
         column=frame["dataset"] + ", " + frame["protocol"],
-        cell=[_cell(*values) for values in frame[[SCORE, f"{SCORE}_low", f"{SCORE}_high"]].to_numpy().tolist()],
+        cell=[_cell(line) for line in frame.to_dict("records")],
     )
     shown = frame.pivot(index="variant", columns="column", values="cell")
     shown = shown.reindex(index=frame["variant"].unique(), columns=frame["column"].unique()).fillna("")
@@ -65,8 +71,9 @@ def _check(csv_path: Path, frame: pd.DataFrame) -> None:
         raise BadInputError(csv_path, "rows", found=found, expected=expected, remedy=remedy)
 
 
-def _cell(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+def _cell(line: Mapping[str, Any]) -> str:
+    value, low, high = (line[f"{SCORE}{end}"] for end in ("", "_low", "_high"))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]" + ("" if pd.isna(line["collapse"]) else f" {COLLAPSE_MARK}")
 
 
 def _caption(frame: pd.DataFrame) -> str:
@@ -81,4 +88,6 @@ def _caption(frame: pd.DataFrame) -> str:
         f"chance: {', '.join(f'{value:.2f} ({name})' for name, value in chance.items())}",
         f"commit: {commits}",
     ]
+    if frame["collapse"].notna().any():
+        parts.insert(-1, f"{COLLAPSE_MARK}: a training that has collapsed")
     return "; ".join(map(plain, parts)) + "."

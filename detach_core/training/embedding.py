@@ -1,4 +1,4 @@
-"""Features of windows by a trained method, rebuilt from its checkpoint."""
+"""Features of windows by a trained method, rebuilt from its checkpoint, and by its own start."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detach_core.contracts.checkpoint import Checkpoint
+from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.methods.batch import SENSOR, STREAMED, InputShape, required
+from detach_core.methods.batch import SENSOR, STREAMED, InputShape, calibrate_batch_norm, required
 from detach_core.methods.method import AnyMethod, Embedding
 from detach_core.methods.registry import build_method
 from detach_core.signals.normalization import apply_form
 from detach_core.training.batches import EVALUATION_BATCH, ResidentWindows
 from detach_core.training.job import settings_of
+from detach_core.training.randomness import seed_everything
 from detach_core.training.session import normalisation_from_dict
 
 
@@ -28,6 +30,33 @@ def rebuild(checkpoint: Checkpoint) -> AnyMethod:
     method = initial_method(checkpoint)
     method.restore(checkpoint.tensors)
     return method.requires_grad_(False).eval()
+
+
+def own_start(checkpoint: Checkpoint, windows: Windows, split: Split) -> AnyMethod:
+    """The checkpoint's method before any training: its own untrained control, frozen and in evaluation mode.
+
+    Weights are those that the run's seed draws. What the checkpoint measured on data and did not train (statistics of
+    its input) stays, and BatchNorm gets the statistics of the pretraining windows: without them the control would
+    differ from training in scale as well. No Stage 1 and no teacher is trained for it.
+    """
+    seed_everything(checkpoint.provenance.seed or 0)
+    method = initial_method(checkpoint)
+    sizes = {name: buffer.shape for name, buffer in method.named_buffers()}
+    measured = {name: value for name, value in checkpoint.tensors.items() if sizes.get(name) == value.shape}
+    method.load_state_dict(measured, strict=False)
+    access = ResidentWindows(
+        windows,
+        {"pretrain": split.pretrain},
+        normalisation_from_dict(checkpoint.normalisation),
+        form=method.settings.input.form,
+        augmentation=None,
+        device=torch.device("cpu"),
+        seed=0,
+        with_labels=False,
+        with_streams=False,
+    )
+    calibrate_batch_norm(method, access, method.embed_sensor)
+    return method.requires_grad_(False)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from detach_core.foundation.errors import UserError
+from detach_core.losses import mean_cosine
 from detach_core.methods.batch import SENSOR, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.shared import OptimizerSettings
@@ -81,28 +82,72 @@ def recall_at(similarity: Tensor, ranks: tuple[int, ...] = RANKS) -> dict[str, f
     return {f"r{rank}": float((better < rank).double().mean()) for rank in ranks}
 
 
+@dataclass(frozen=True)
+class MonitoredFeatures:
+    """Features (N, D) of evenly spread windows: the probed ones, and both sides of the common space where there is one.
+
+    `shared` and `video` are None without a common space.
+    """
+
+    sensor: Tensor
+    shared: Tensor | None
+    video: Tensor | None
+
+    @property
+    def mean_cosines(self) -> dict[str, float]:
+        """Mean cosine of different windows' features, by modality."""
+        sides = {"sensor": self.sensor, "video": self.video}
+        return {name: mean_cosine(side) for name, side in sides.items() if side is not None}
+
+    @property
+    def retrieval(self) -> dict[str, Any]:
+        """Recall of sensor-to-video retrieval and back; {} without a common space."""
+        if self.shared is None or self.video is None:
+            return {}
+        similarity = normalize(self.shared, dim=1) @ normalize(self.video, dim=1).T
+        return {
+            "gallery": len(similarity),
+            "sensor_to_video": recall_at(similarity),
+            "video_to_sensor": recall_at(similarity.T),
+        }
+
+
 @torch.no_grad()
-def retrieval(method: AnyMethod, windows: WindowsAccess, part: str) -> dict[str, Any]:
-    """Recall of sensor-to-video retrieval and back over evenly spread windows of `part`; {} without a common space."""
-    modalities = method.video_modalities | {SENSOR}
+def monitored_features(method: AnyMethod, windows: WindowsAccess, part: str) -> MonitoredFeatures:
+    """Features of at most `GALLERY` windows of `part`, in evaluation mode; the mode is put back."""
     was_training = method.training
     method.eval()
-    sensors, videos = [], []
-    for batch in windows.batches(part, modalities=modalities, limit=GALLERY):
-        video = method.embed_video(batch)
-        if video is None:
-            break
-        sensors.append(method.embed_sensor(required(batch.sensor)).in_shared_space)
-        videos.append(video.in_shared_space)
+    sensors, shared, videos = [], [], []
+    for batch in windows.batches(part, modalities=method.video_modalities | {SENSOR}, limit=GALLERY):
+        sensor, video = method.embed_sensor(required(batch.sensor)), method.embed_video(batch)
+        sensors.append(sensor.whole)
+        if video is not None:
+            shared.append(sensor.in_shared_space)
+            videos.append(video.in_shared_space)
     method.train(was_training)
-    if not videos:
-        return {}
-    similarity = normalize(torch.cat(sensors), dim=1) @ normalize(torch.cat(videos), dim=1).T
-    return {
-        "gallery": len(similarity),
-        "sensor_to_video": recall_at(similarity),
-        "video_to_sensor": recall_at(similarity.T),
-    }
+    common = (torch.cat(shared), torch.cat(videos)) if videos else (None, None)
+    return MonitoredFeatures(torch.cat(sensors), *common)
+
+
+# A training has collapsed when its sensor features point the same way, or when its contrast has learned nothing: it
+# ends within this share of what features that are all alike would give.
+COLLAPSED_COSINE, CHANCE_SHARE = 0.95, 0.01
+
+
+def collapse_of(row: Mapping[str, Any]) -> str:
+    """What in an epoch's row says that the training has collapsed, in words; empty where nothing does.
+
+    The features are those of unseen windows, or of the pretraining windows where none are unseen.
+    """
+    found = []
+    cosines = row.get("mean_cosine_unseen") or row.get("mean_cosine_training") or {}
+    if (cosine := cosines.get("sensor", 0.0)) > COLLAPSED_COSINE:
+        found.append(f"mean cosine of the sensor features {cosine:.3f}")
+    for name, chance in row.get("chance_losses", {}).items():
+        loss = row["losses"].get(name)
+        if loss is not None and loss >= (1.0 - CHANCE_SHARE) * chance > 0.0:
+            found.append(f"loss {name} {loss:.3f} of {chance:.3f} at chance")
+    return "; ".join(found)
 
 
 Report = Callable[[str], None]
@@ -186,6 +231,8 @@ def train(
         _check_losses(row, place)
         if drift := processes.agree(_tensors_of(method)):
             row["drift"] = drift
+        if chance := method.chance_losses():
+            row["chance_losses"] = chance
         row |= method.after_epoch(epoch) | _monitor(method, windows)
         # Training alone: what the monitoring costs is in `epoch_seconds`.
         row |= {
@@ -201,6 +248,9 @@ def train(
         if keeper is not None and keeper.writes:
             keeper.keep(take_state(method, windows, optimizer, progress))
         report(_line(row, method.num_epochs))
+    facts["collapse"] = collapse_of(progress.rows[-1])
+    if facts["collapse"]:
+        report(f"warning: this training has collapsed ({facts['collapse']}); lower the rate or change the method")
     return TrainingRun(progress.rows, progress.traces, facts, progress.snapshots, progress.rows[-1]["epoch"])
 
 
@@ -264,9 +314,12 @@ def _steps_per_epoch(method: AnyMethod, windows: ResidentWindows, place: str) ->
 
 def _monitor(method: AnyMethod, windows: ResidentWindows) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for part, name in (("pretrain", "retrieval_training"), ("monitor", "retrieval_unseen")):
-        if windows.num_windows(part) and (found := retrieval(method, windows, part)):
-            row[name] = found
+    for part, name in (("pretrain", "training"), ("monitor", "unseen")):
+        if windows.num_windows(part):
+            features = monitored_features(method, windows, part)
+            row[f"mean_cosine_{name}"] = features.mean_cosines
+            if found := features.retrieval:
+                row[f"retrieval_{name}"] = found
     return row
 
 

@@ -239,7 +239,8 @@ def make_checkpoint(
 
 
 def _sizes(session: Session) -> dict[str, Any]:
-    return {name: session.run.facts[name] for name in ("num_windows", "num_weights", "device")}
+    names = ("num_windows", "num_weights", "device", "collapse")
+    return {name: session.run.facts[name] for name in names if name in session.run.facts}
 
 
 def normalisation_as_dict(normalisation: Normalisation) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -66,4 +68,22 @@ def test_embeddings_without_sensor_are_refused(path):
     with h5py.File(path, "r+") as file:
         del file["sensor"]
     with pytest.raises(ContractError, match="sensor"):
+        read_embeddings(path)
+
+
+def test_the_features_of_the_own_start_and_what_collapsed_are_read(path):
+    read = read_embeddings(path)
+    assert read.collapse == ""
+    features = read.features | {"start": read.sensor + 1.0, "start_spatial": read.sensor}
+    write_embeddings(path, replace(read, features=features, collapse="loss contrastive 4.158 of 4.159 at chance"))
+    again = read_embeddings(path)
+    np.testing.assert_array_equal(again.features["start"], read.sensor + 1.0)
+    assert again.features.keys() == features.keys()
+    assert again.collapse == "loss contrastive 4.158 of 4.159 at chance"
+
+
+def test_the_own_start_must_be_of_the_same_windows(path):
+    read = read_embeddings(path)
+    write_embeddings(path, replace(read, features=read.features | {"start": read.sensor[1:]}))
+    with pytest.raises(ContractError, match="start"):
         read_embeddings(path)

@@ -37,8 +37,8 @@ def test_a_column_leaves_out_epochs_without_it(tmp_path):
     ("change", "field"),
     [
         (lambda lines: [], "schema"),
-        (lambda lines: [lines[0].replace("history/1", "history/9"), *lines[1:]], "schema"),
-        (lambda lines: [json.dumps({"schema": "detach.history/1", "run": {}}), *lines[1:]], "provenance"),
+        (lambda lines: [lines[0].replace("history/2", "history/9"), *lines[1:]], "schema"),
+        (lambda lines: [json.dumps({"schema": "detach.history/2", "run": {}}), *lines[1:]], "provenance"),
         (lambda lines: [lines[0], "{broken"], "line 2"),
         (lambda lines: [lines[0], "{}"], "line 2: epoch"),
     ],

@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from detach_core.contracts.metrics import read_metrics, write_metrics
+from detach_core.contracts.metrics import StartResult, read_metrics, write_metrics
 from detach_core.foundation.errors import ContractError
 
 
@@ -81,3 +82,50 @@ def test_a_wrong_value_is_refused_by_its_place(path, place, value):
     path.write_text(json.dumps(document))
     with pytest.raises(ContractError, match=f"metrics.json.*{place[0]}.*run the rule probe again"):
         read_metrics(path)
+
+
+def with_start(metrics, **changes):
+    """The metrics with an untrained control that is right where the trained features are wrong."""
+    protocols = {}
+    for name, one in metrics.protocols.items():
+        own = one.predictions[0]
+        turned = dataclasses.replace(own, predicted=(own.predicted + 1) % 3)
+        protocols[name] = dataclasses.replace(one, choices=(), start=StartResult(0.25, 0.5, (turned,)))
+    return dataclasses.replace(metrics, protocols=protocols, **changes)
+
+
+def test_the_own_start_and_what_collapsed_are_read(tmp_path, make_metrics):
+    words = "mean cosine of the sensor features 0.991"
+    metrics = with_start(make_metrics(candidates=({}, {"optimizer": {"lr": 1e-3}}), collapse=("", words)))
+    write_metrics(tmp_path / "metrics.json", metrics)
+    read = read_metrics(tmp_path / "metrics.json")
+    assert read.collapse == ("", words)
+    start, expected = (one.protocols["paper"].start for one in (read, metrics))
+    assert (start.f1_weighted, start.map) == (0.25, 0.5)
+    assert start.predictions[0].predicted.tolist() == expected.predictions[0].predicted.tolist()
+
+
+def test_what_is_not_trained_has_no_start(path):
+    assert read_metrics(path).protocols["paper"].start is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda paper, document: paper.pop("start"), "protocols/paper/start"),
+        (lambda paper, document: paper["start"].update(f1_weighted=1.5), "protocols/paper/start/f1_weighted"),
+        (lambda paper, document: paper["start"].pop("map"), "protocols/paper/start/map"),
+        (lambda paper, document: paper["start"]["predictions"][0].pop(), "protocols/paper/start/predictions"),
+        (lambda paper, document: document.update(collapse=[]), "collapse: found 0, expected a text for each of 1"),
+        (lambda paper, document: document.update(collapse=[3]), "collapse/0"),
+        (lambda paper, document: document.update(collapse=["=1"]), "collapse/0"),
+    ],
+)
+def test_a_wrong_start_or_collapse_is_refused_by_its_place(tmp_path, make_metrics, change, said):
+    file = tmp_path / "metrics.json"
+    write_metrics(file, with_start(make_metrics()))
+    document = json.loads(file.read_text())
+    change(document["protocols"]["paper"], document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(ContractError, match=f"metrics.json.*{said}.*run the rule probe again"):
+        read_metrics(file)

@@ -72,7 +72,7 @@ def test_maps_are_the_channel_means_of_what_each_network_sees(build, batch, base
     maps = {name: network.maps(batch) for name, network in map_networks(detach, other).items()}
     with torch.no_grad():
         expected = {
-            "baseline": other.video.encoder.feature_map(batch.frames.transpose(1, 2)).mean(dim=1)[:, None],
+            "baseline": other.video.spatial.feature_map(batch.mean_frame).mean(dim=1)[:, None],
             "spatial": detach.video_spatial.encoder.feature_map(batch.mean_frame).mean(dim=1)[:, None],
             "temporal": detach.video_temporal.feature_map(batch.motion).mean(dim=1),
         }
@@ -118,6 +118,6 @@ def test_methods_without_such_networks_are_refused(build):
 
 def test_another_trunk_than_the_shared_one_is_refused(build):
     other = build("primus")
-    other.video.encoder = nn.Identity()
+    other.video.spatial = nn.Identity()
     with pytest.raises(UserError, match=r"shared video trunk.*Identity.*video\.init"):
         map_networks(build("detach"), other)

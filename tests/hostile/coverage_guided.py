@@ -55,7 +55,7 @@ TARGETS: dict[str, Any] = {
     "stamps": (("clock.csv", stamps), ["2020-01-31 12:00:00.020\n2020-01-31 12:00:00.040\n", "1.5\n1e3\n"]),
     "yaml": (("mine.yaml", read_yaml), ["a: &x {k: 1, l: [1, 2.5, true]}\nb: *x\nc: |\n  text\n"]),
     "split": (("split.json", read_split), ['{"schema": "detach.split/1", "parts": {"pretrain": [1]}}']),
-    "history": (("history.jsonl", read_history), ['{"schema": "detach.history/1"}\n{"epoch": 0}\n']),
+    "history": (("history.jsonl", read_history), ['{"schema": "detach.history/2"}\n{"epoch": 0}\n']),
 }
 
 

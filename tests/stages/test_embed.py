@@ -49,6 +49,37 @@ def test_all_windows_are_embedded_with_the_runs_facts(home, checkpoint, tmp_path
     np.testing.assert_array_equal(run(home, checkpoint, tmp_path).sensor, embeddings.sensor)
 
 
+def test_the_untrained_control_is_embedded_beside_what_was_trained(toy, home, tmp_path):
+    pretrain(
+        settings=toy.job_text("supervised", epochs=3),
+        windows_path=home / "windows.h5",
+        split_path=home / "split.json",
+        spatial_path=None,
+        checkpoint_path=tmp_path / "checkpoint.safetensors",
+        history_path=tmp_path / "history.jsonl",
+        snapshots_path=tmp_path / "snapshots.safetensors",
+        seed=3,
+        log_path=tmp_path / "pretrain.log",
+    )
+    found = run(home, tmp_path / "checkpoint.safetensors", tmp_path)
+    assert found.features["start"].shape == found.sensor.shape
+    assert not np.allclose(found.features["start"], found.sensor, atol=1e-3)
+    halves = [found.features[f"start_{half}"] for half in ("spatial", "temporal")]
+    np.testing.assert_allclose(np.concatenate(halves, axis=1), found.features["start"], atol=1e-6)
+    again = run(home, tmp_path / "checkpoint.safetensors", tmp_path)
+    np.testing.assert_array_equal(again.features["start"], found.features["start"])
+
+
+def test_what_collapsed_is_carried_from_the_checkpoint(home, checkpoint, tmp_path):
+    from dataclasses import replace
+
+    read = read_checkpoint(checkpoint)
+    assert run(home, checkpoint, tmp_path).collapse == ""
+    words = "loss contrastive 4.158 of 4.159 at chance"
+    write_checkpoint(tmp_path / "c.safetensors", replace(read, facts=read.facts | {"collapse": words}))
+    assert run(home, tmp_path / "c.safetensors", tmp_path).collapse == words
+
+
 def test_a_checkpoint_of_other_channels_is_refused(home, checkpoint, tmp_path, capsys):
     from dataclasses import replace
 

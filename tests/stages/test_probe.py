@@ -259,3 +259,46 @@ def test_a_probe_for_the_action_has_its_classes(tmp_path):
     )
     assert set(metrics.protocols["paper"].per_class) == {"Open", "Close"}
     assert metrics.protocols["by_recording"].f1_weighted > 0.9
+
+
+def test_the_own_start_is_probed_on_the_same_units_and_its_figures_stand_beside(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    embeddings = embed(windows)
+    start = np.random.default_rng(1).normal(size=embeddings.sensor.shape).astype(np.float32)
+    metrics = read_metrics(
+        run(tmp_path, dataclasses.replace(embeddings, features=embeddings.features | {"start": start}))
+    )
+    alone = read_metrics(run(tmp_path, dataclasses.replace(embeddings, features={"sensor": start}), "start.json"))
+    without = read_metrics(run(tmp_path, embeddings, "without.json"))
+    for name, one in metrics.protocols.items():
+        assert one.start.f1_weighted == pytest.approx(alone.protocols[name].f1_weighted, abs=1e-9)
+        assert one.start.map == pytest.approx(alone.protocols[name].map, abs=1e-9)
+        assert one.start.f1_weighted < 0.5 < one.f1_weighted == without.protocols[name].f1_weighted
+        np.testing.assert_array_equal(one.start.predictions[0].unit, one.predictions[0].unit)
+        assert without.protocols[name].start is None
+
+
+def test_a_half_is_compared_with_the_same_half_of_the_start(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    embeddings = embed(windows)
+    good = embeddings.sensor
+    noise = np.random.default_rng(1).normal(size=good.shape).astype(np.float32)
+    features = {"sensor": noise, "sensor_spatial": noise, "start": noise, "start_spatial": good}
+    path = run(
+        tmp_path,
+        dataclasses.replace(embeddings, features=features),
+        part={"half": "spatial", "target": "class", "variant": "detach-spatial-half"},
+    )
+    assert read_metrics(path).protocols["paper"].start.f1_weighted > 0.9
+
+
+def test_metrics_say_which_candidate_s_training_collapsed(tmp_path):
+    windows = make_windows()
+    prepare(tmp_path, windows)
+    words = "mean cosine of the sensor features 0.991"
+    other = embed(windows, variant="detach+1", collapse=words)
+    path = run(tmp_path, embed(windows), others=(other,), candidates=({}, {"optimizer": {"lr": 1e-3}}))
+    assert read_metrics(path).collapse == ("", words)
+    assert f"the training of detach+1 has collapsed: {words}" in (tmp_path / "probe.log").read_text()

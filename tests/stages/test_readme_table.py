@@ -14,6 +14,7 @@ LINE = {
     "f1_weighted_low": 0.5641,
     "f1_weighted_high": 0.697,
     "chance_f1_weighted": 0.072,
+    "collapse": "",
     "map": 0.673,
     "seeds": "0",
     "commit": "0123456789ab",
@@ -101,3 +102,11 @@ def test_a_table_of_another_shape_is_refused_and_the_page_left_alone(tmp_path, r
         run(tmp_path, page, rows)
     assert (tmp_path / "README.md").read_text() == page
     assert said in capfd.readouterr().err
+
+
+def test_a_figure_of_a_collapsed_training_is_marked_and_the_mark_explained(tmp_path):
+    rows = [LINE, LINE | {"dataset": "hwu_usp", "collapse": "loss contrastive 4.158 of 4.159 at chance"}]
+    text = run(tmp_path, f"{BEGIN}\n{END}\n", rows)
+    assert cells(text)[1] == ["detach", "0.63 [0.56, 0.70]", "0.63 [0.56, 0.70] †"]
+    assert "†: a training that has collapsed" in text.replace("\\", "")
+    assert "†" not in run(tmp_path, f"{BEGIN}\n{END}\n", [LINE])

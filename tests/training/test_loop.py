@@ -13,10 +13,11 @@ from detach_core.methods.registry import TrainedSettings
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import (
+    collapse_of,
     learning_rate_of_run,
     make_optimizer,
+    monitored_features,
     recall_at,
-    retrieval,
     scaled_learning_rate,
     train,
 )
@@ -96,7 +97,7 @@ class Twin(torch.nn.Module):
 
 def test_equal_embeddings_are_all_found_and_the_mode_is_put_back(resident):
     method: Any = Twin(True).train()
-    found = retrieval(method, resident, "monitor")
+    found = monitored_features(method, resident, "monitor").retrieval
     assert found["gallery"] == 48
     assert found["sensor_to_video"]["r1"] == 1.0
     assert method.training
@@ -104,7 +105,42 @@ def test_equal_embeddings_are_all_found_and_the_mode_is_put_back(resident):
 
 def test_a_method_without_video_space_reports_nothing(resident):
     method: Any = Twin(False)
-    assert retrieval(method, resident, "monitor") == {}
+    features = monitored_features(method, resident, "monitor")
+    assert features.retrieval == {}
+    assert features.mean_cosines.keys() == {"sensor"}
+
+
+def test_the_mean_cosine_is_that_of_different_windows(resident):
+    batch = next(resident.batches("monitor", modalities={SENSOR}))
+    rows = torch.nn.functional.normalize(batch.sensor.flatten(1).double(), dim=1)
+    cosines = [float(one @ other) for k, one in enumerate(rows) for j, other in enumerate(rows) if k != j]
+    method: Any = Twin(True)
+    found = monitored_features(method, resident, "monitor").mean_cosines
+    assert found == pytest.approx(dict.fromkeys(("sensor", "video"), sum(cosines) / len(cosines)))
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"mean_cosine_unseen": {"sensor": 0.949}}, ""),
+        ({"mean_cosine_unseen": {"sensor": 0.951}}, "mean cosine of the sensor features 0.951"),
+        ({"mean_cosine_unseen": {"sensor": 0.2, "video": 0.99}, "mean_cosine_training": {"sensor": 0.99}}, ""),
+        ({"mean_cosine_training": {"sensor": 0.99}}, "mean cosine of the sensor features 0.990"),
+        ({"losses": {"contrastive": 4.10}, "chance_losses": {"contrastive": 4.159}}, ""),
+        (
+            {"losses": {"contrastive": 4.13}, "chance_losses": {"contrastive": 4.159}},
+            "loss contrastive 4.130 of 4.159 at chance",
+        ),
+        (
+            {"losses": {"contrastive": 9.0, "b": 1.0}, "chance_losses": {"contrastive": 4.159, "b": 2.0}},
+            "loss contrastive 9.000 of 4.159 at chance",
+        ),
+        ({"losses": {"a": 0.0}, "chance_losses": {"a": 0.0}}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_training_has_collapsed_by_its_features_or_its_contrast(row, words):
+    assert collapse_of(row) == words
 
 
 SETTINGS = TrainedSettings(paper_steps=None, optimizer=OptimizerSettings(lr=1e-2, weight_decay=0.0, max_lr=1.0))

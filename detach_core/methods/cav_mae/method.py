@@ -178,6 +178,10 @@ class CavMae(Method[CavMaeSettings]):
             "contrastive": settings.contrast_weight * contrast,
         }
 
+    def chance_losses(self) -> dict[str, float]:
+        """Ln B by the term's weight."""
+        return {"contrastive": float(self.settings.contrast_weight) * math.log(self.batch_size)}
+
     def training_state(self) -> dict[str, Any]:
         """State of the random generator of masks and frames."""
         return {"draws": self._draws.get_state()}

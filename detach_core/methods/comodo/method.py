@@ -24,7 +24,7 @@ from torch.nn.functional import cross_entropy
 
 from detach_core.encoders.sensor_baselines import ChannelWiseCnn
 from detach_core.losses import two_view_contrast, unit_rows
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess, build_video, required
 from detach_core.methods.comodo.settings import ComodoSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 
@@ -99,7 +99,7 @@ class ComodoTeacher(nn.Module):
 
     def __init__(self, settings: ComodoSettings) -> None:
         super().__init__()
-        self.trunk = VideoTrunk(settings.encoders, settings.video)
+        self.trunk = build_video(settings.encoders, settings.video)
         self.dim = self.trunk.dim
         self.temperature, self.is_centred = settings.teacher_contrast, settings.centre_teacher
         self.register_buffer("centre", torch.zeros(self.dim))
@@ -142,7 +142,7 @@ class ComodoTeacher(nn.Module):
     def freeze(self, windows: WindowsAccess) -> Tensor:
         """Embeddings (N, 2 d) of all pretraining windows, unaugmented, by the frozen teacher."""
         self.stop_learning()
-        batches = windows.batches("pretrain", modalities={FRAMES})
+        batches = windows.batches("pretrain", modalities=self.trunk.modalities)
         feature: Tensor = torch.cat([self.trunk(batch) for batch in batches])
         if self.is_centred:
             self.centre.copy_(feature.mean(dim=0))
@@ -152,8 +152,11 @@ class ComodoTeacher(nn.Module):
 def alternate_frames(first: WindowBatch, second: WindowBatch) -> Views:
     """Two views of the same windows: the even frames of `first` and as many odd ones of `second`.
 
-    Half of the frames cost half of a step, and a window's halves differ as its moments do. A single frame is both.
+    Half of the frames cost half of a step, and a window's halves differ as its moments do. A single frame is both, and
+    motion stays whole: halved, it would no longer be that of the clip.
     """
+    if first.frames is None:
+        return first, second
     one, other = required(first.frames), required(second.frames)
     half = one.shape[2] // 2
     if not half:
@@ -194,11 +197,11 @@ class Comodo(Method[ComodoSettings]):
             nn.GELU(),
             nn.Linear(settings.hidden, self.teacher.dim),
         )
-        self.row_networks = [self.sensor, self.teacher.trunk.encoder]
+        self.row_networks = [self.sensor, *self.teacher.trunk.networks]
         self.teacher_epochs = settings.teacher_epochs
         self.num_epochs, self.batch_size = self.teacher_epochs + settings.epochs, settings.batch_size
         self.phase = "start"
-        self.modalities = frozenset({FRAMES})
+        self.modalities = self.teacher.trunk.modalities
         self._known: dict[tuple[int, float], Tensor] = {}
         self._entropy: list[Tensor] = []
 
@@ -209,8 +212,8 @@ class Comodo(Method[ComodoSettings]):
 
     @property
     def video_modalities(self) -> frozenset[str]:
-        """Frames, but none in training: the teacher's embeddings are computed once, when it is frozen."""
-        return frozenset() if self.phase == TEACHER or self._known else frozenset({FRAMES})
+        """The teacher's, but none in training: its embeddings are computed once, when it is frozen."""
+        return frozenset() if self.phase == TEACHER or self._known else self.teacher.trunk.modalities
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
         """The encoder's feature, and in the teacher's space its projection at unit length, which is distilled."""
@@ -221,7 +224,7 @@ class Comodo(Method[ComodoSettings]):
         """The teacher's embedding, the target of the distillation; None before the teacher is frozen."""
         if self.phase == TEACHER:
             return None
-        if batch.frames is None and self._known:
+        if self._known and not self.teacher.trunk.has_video(batch):
             return Embedding(torch.stack([self._known[key] for key in _keys(batch)]))
         return Embedding(self.teacher(batch))
 
@@ -231,19 +234,17 @@ class Comodo(Method[ComodoSettings]):
         self._windows = windows
         num_windows = windows.num_windows("pretrain")
         self.queue_size = max(min(self.settings.queue, num_windows // 4), 1)
-        position = torch.arange(min(num_windows, 2))
-        first, second = (
-            required(windows.gather("pretrain", position, modalities={FRAMES}, augment=True).frames) for _ in range(2)
-        )
+        position, seen = torch.arange(min(num_windows, 2)), self.teacher.trunk.modalities
+        first, second = (windows.gather("pretrain", position, modalities=seen, augment=True) for _ in range(2))
         facts: dict[str, Any] = {"queue": self.queue_size, "teacher": "trained on the pretraining windows, no labels"}
-        if torch.equal(first, second):
-            facts["warning"] = "augmentation is off: the teacher's two views differ by alternate frames only"
+        if all(torch.equal(required(getattr(first, name)), required(getattr(second, name))) for name in seen):
+            facts["warning"] = "augmentation is off: the teacher's two views differ by alternate frames at most"
         return facts
 
     def before_epoch(self, epoch: int) -> None:
         """Start of the epoch's phase; at the student's first, the teacher is frozen and embeds all windows."""
         before, self.phase = self.phase, TEACHER if epoch <= self.teacher_epochs else STUDENT
-        self.modalities = frozenset({FRAMES} if self.phase == TEACHER else {SENSOR})
+        self.modalities = self.teacher.trunk.modalities if self.phase == TEACHER else frozenset({SENSOR})
         if self.phase == STUDENT and before != STUDENT:
             self._start_student()
 
@@ -260,13 +261,14 @@ class Comodo(Method[ComodoSettings]):
         """Storage of the frozen teacher's embedding of every window, computed once."""
         names = (key for batch in self._windows.batches("pretrain", modalities=()) for key in _keys(batch))
         self._known = dict(zip(names, self._embedding, strict=True))
-        for batch in self._windows.batches("monitor", modalities={FRAMES}):
+        for batch in self._windows.batches("monitor", modalities=self.teacher.trunk.modalities):
             self._known.update(zip(_keys(batch), self.teacher(batch), strict=True))
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
         """The phase's loss: of the teacher's two views, or of the student's distribution over the queue."""
         if self.phase == TEACHER:
-            other = self._windows.gather("pretrain", batch.position, modalities={FRAMES}, augment=True)
+            seen = self.teacher.trunk.modalities
+            other = self._windows.gather("pretrain", batch.position, modalities=seen, augment=True)
             return {"two_views": self.teacher.loss(alternate_frames(batch, other))}
         settings, teacher = self.settings, self._embedding[batch.position]
         # The batch itself is among what is ranked: the teacher's own entry has cosine 1.
@@ -280,6 +282,12 @@ class Comodo(Method[ComodoSettings]):
             student_temperature=settings.student_temperature,
         )
         return {"distillation": loss}
+
+    def chance_losses(self) -> dict[str, float]:
+        """The student's, which says the same of every entry: ln M; of the teacher's two views, ln (2 B - 1)."""
+        if self.phase == TEACHER:
+            return {"two_views": math.log(2 * self.batch_size - 1)}
+        return {"distillation": math.log(len(self._ranked))}
 
     def after_step(self) -> None:
         """Update of the queue: the batch enters, the oldest entries leave."""

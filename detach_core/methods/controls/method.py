@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from detach_core.encoders.sensor_networks import Mode, upper_quantile
-from detach_core.methods.batch import InputShape, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import InputShape, WindowBatch, WindowsAccess, calibrate_batch_norm, required
 from detach_core.methods.controls.settings import RandomEncoderSettings, StatisticsSettings, SupervisedSettings
 from detach_core.methods.detach import networks
 from detach_core.methods.method import ActivationStatistics, Embedding, Method, join_halves
@@ -111,7 +111,7 @@ class RandomEncoder(Method[RandomEncoderSettings]):
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """BatchNorm's statistics, without which the control would differ from training in scale as well."""
         del num_steps
-        networks.calibrate_batch_norm(self.sensor, windows)
+        calibrate_batch_norm(self.sensor, windows)
         return {}
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:

@@ -128,6 +128,16 @@ def _mean_where(loss: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, loss, torch.zeros_like(loss)).sum() / mask.sum().clamp(min=1)
 
 
+def weighted_info_nce_at_chance(weight: Tensor) -> Tensor:
+    """The weighted contrast where all cosines are equal: both directions' mean of log(1 + a row's weights).
+
+    Args:
+        weight: (N, N) as of `weighted_info_nce`; its diagonal plays no part.
+    """
+    negatives = weight.detach().clone().fill_diagonal_(0.0)
+    return (negatives.sum(dim=1).log1p().mean() + negatives.sum(dim=0).log1p().mean()) / 2.0
+
+
 def weighted_info_nce(video: Tensor, sensor: Tensor, weight: Tensor, temperature: float | Tensor) -> Tensor:
     """Eqs. 12-13: mean over both directions of -log(positive / (positive + weighted negatives)). Range [0, inf).
 

@@ -62,22 +62,6 @@ def fit_activation(network: SensorSpatial, windows: WindowsAccess) -> None:
 
 
 @torch.no_grad()
-def calibrate_batch_norm(network: nn.Module, windows: WindowsAccess) -> None:
-    """Calibration of a sensor network's BatchNorm on all pretraining windows; leaves it in evaluation mode."""
-    layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    usual = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # every batch counts alike
-    network.train()
-    for batch in windows.batches("pretrain", modalities={SENSOR}):
-        network(required(batch.sensor))
-    network.eval()
-    for layer, momentum in zip(layers, usual, strict=True):
-        layer.momentum = momentum
-
-
-@torch.no_grad()
 def clean_feature(network: nn.Module, windows: WindowsAccess, position: Tensor) -> Tensor:
     """Features (B, d) of pretraining windows without augmentation, in evaluation mode; the mode is restored."""
     was_training = network.training

@@ -16,7 +16,16 @@ from torch import Tensor
 from detach_core import clustering
 from detach_core.clustering import spherical_kmeans
 from detach_core.losses import unit_rows
-from detach_core.methods.batch import SENSOR, InputShape, Truth, WindowBatch, WindowsAccess, all_sensors, required
+from detach_core.methods.batch import (
+    SENSOR,
+    InputShape,
+    Truth,
+    WindowBatch,
+    WindowsAccess,
+    all_sensors,
+    calibrate_batch_norm,
+    required,
+)
 from detach_core.methods.detach import losses, networks
 from detach_core.methods.detach.clusters import (
     MemoryBank,
@@ -79,7 +88,7 @@ class DetachSpatial(Method[SpatialSettings]):
         """Initial features and clusters of the memory."""
         del num_steps
         networks.fit_activation(self.sensor, windows)
-        networks.calibrate_batch_norm(self.sensor, windows)
+        calibrate_batch_norm(self.sensor, windows)
         self.eval()
         sensor = all_sensors(windows)
         feature = torch.cat([self.sensor(part) for part in torch.split(sensor, EVALUATION_BATCH)])

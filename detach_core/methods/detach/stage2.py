@@ -17,7 +17,7 @@ from detach_core.encoders.blocks import FrozenEncoder, MomentumEncoder, momentum
 from detach_core.losses import unit_rows
 from detach_core.methods.batch import MOTION, SENSOR, InputShape, WindowBatch, WindowsAccess, required, starting_with
 from detach_core.methods.detach import networks
-from detach_core.methods.detach.losses import weighted_info_nce
+from detach_core.methods.detach.losses import weighted_info_nce, weighted_info_nce_at_chance
 from detach_core.methods.detach.negatives import (
     PairFeatures,
     PairMonitor,
@@ -60,6 +60,7 @@ class Detach(Method[DetachSettings]):
         self.row_networks = [*frozen, self.sensor_temporal, self.video_temporal, *(self.slow or {}).values()]
         self.num_epochs, self.batch_size = settings.epochs, settings.batch_size
         self.momentum, self._epoch_steps = settings.momentum, 0
+        self._at_chance: list[Tensor] = []
 
     @property
     def embedding_dim(self) -> int:
@@ -131,6 +132,7 @@ class Detach(Method[DetachSettings]):
         video_spatial, sensor_spatial = self._video_spatial[batch.position], self._sensor_spatial[batch.position]
         pairs = self._pair_values(batch, PairFeatures(video_spatial, sensor_spatial, slow_video, slow_sensor))
         self._pairs.add(batch.position, **pairs)
+        self._at_chance.append(weighted_info_nce_at_chance(pairs["weight"]))
         loss = weighted_info_nce(
             self._contrasted(video_spatial, video),
             self._contrasted(sensor_spatial, sensor),
@@ -138,6 +140,11 @@ class Detach(Method[DetachSettings]):
             self.settings.temperature,
         )
         return {"contrastive": loss}
+
+    def chance_losses(self) -> dict[str, float]:
+        """By the weights of the epoch's steps, which change with the features."""
+        at_chance, self._at_chance = self._at_chance, []
+        return {"contrastive": float(torch.stack(at_chance).mean())} if at_chance else {}
 
     @torch.no_grad()
     def pair_values(self, batch: WindowBatch) -> dict[str, Tensor]:

@@ -1,11 +1,13 @@
 """IMU2CLIP (Moon et al., 2023) without its text terms: one vector for a sensor window, one for its video, contrasted.
 
-Note (differs from the paper): the video network is the baselines' common trunk, tuned on every frame of a window and by
-default from nothing, where the official code freezes a pretrained CLIP and shows it one to three frames.
+Note (differs from the paper): the video network is the baselines' common one, trained by default from nothing on the
+window's mean frame and motion (`video.network: frames`: on its frames alone), where the official code freezes a
+pretrained CLIP and shows it one to three frames.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor
 from detach_core.encoders.blocks import LearnedTemperature
 from detach_core.encoders.sensor_baselines import StackedConvGru, pad_to, resample, time_deviation
 from detach_core.losses import summed_info_nce
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess, build_video, required
 from detach_core.methods.imu2clip.settings import Imu2ClipSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 
@@ -25,7 +27,7 @@ WINDOWS_MEASURED = 128
 
 
 class Imu2Clip(Method[Imu2ClipSettings]):
-    """Stacked convolutions and a GRU over time against the video trunk, both trained, under a learned temperature.
+    """Stacked convolutions and a GRU over time against the video network, both trained, under a learned temperature.
 
     A window is resampled to `length`, the paper's 200 Hz: else three poolings leave no steps, or one. A window of more
     samples stays as it is, for to thin it out would alias it, and the GRU takes any number of steps.
@@ -34,15 +36,15 @@ class Imu2Clip(Method[Imu2ClipSettings]):
 
     settings_type = Imu2ClipSettings
     probed = "sensor: GRU state"
-    modalities = frozenset({SENSOR, FRAMES})
 
     def __init__(self, settings: Imu2ClipSettings, shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
         self.as_authors = bool(settings.authors_adaptation)
         self.length = AUTHORS_LENGTH if self.as_authors else max(settings.length, shape.length)
         self.sensor = StackedConvGru(channels=shape.channels, length=self.length, dim=self.embedding_dim)
-        self.video = VideoTrunk(settings.encoders, settings.video)
-        self.video_init, self.row_networks = self.video.video_init, [self.sensor, self.video.encoder]
+        self.video = build_video(settings.encoders, settings.video)
+        self.video_init, self.row_networks = self.video.video_init, [self.sensor, *self.video.networks]
+        self.modalities = frozenset({SENSOR}) | self.video.modalities
         self.temperature = LearnedTemperature(settings.temperature)
         self.num_epochs, self.batch_size = settings.epochs, settings.batch_size
 
@@ -62,13 +64,17 @@ class Imu2Clip(Method[Imu2ClipSettings]):
         return Embedding(self.sensor(self._at_length(sensor)))
 
     def embed_video(self, batch: WindowBatch) -> Embedding:
-        """The trunk's feature."""
+        """The video network's feature."""
         return Embedding(self.video(batch))
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
         """Both directions of InfoNCE, summed."""
         video, sensor = self.embed_video(batch), self.embed_sensor(required(batch.sensor))
         return {"contrastive": summed_info_nce(video.whole, sensor.whole, self.temperature())}
+
+    def chance_losses(self) -> dict[str, float]:
+        """Ln B in each direction."""
+        return {"contrastive": 2.0 * math.log(self.batch_size)}
 
     @torch.no_grad()
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ the paper names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from detach_core.encoders.blocks import LearnedTemperature
 from detach_core.encoders.sensor_baselines import StackedConvGru, resample, time_deviation
-from detach_core.methods.batch import FRAMES, SENSOR, InputShape, VideoTrunk, WindowBatch, WindowsAccess, required
+from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess, build_video, required
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 from detach_core.methods.primus.losses import (
     NeighbourMonitor,
@@ -124,7 +125,6 @@ class Primus(Method[PrimusSettings]):
 
     settings_type = PrimusSettings
     probed = "sensor: GRU state"
-    modalities = frozenset({SENSOR, FRAMES})
 
     def __init__(self, settings: PrimusSettings, shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
@@ -135,8 +135,9 @@ class Primus(Method[PrimusSettings]):
         dim = self.embedding_dim
         self.sensor = StackedConvGru(channels=shape.channels, length=self.length, dim=dim, steps=GRU_STEPS)
         self.sensor_ssl, self.sensor_mmcl = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.video = VideoTrunk(settings.encoders, settings.video)
-        self.video_init, self.row_networks = self.video.video_init, [self.sensor, self.video.encoder]
+        self.video = build_video(settings.encoders, settings.video)
+        self.video_init, self.row_networks = self.video.video_init, [self.sensor, *self.video.networks]
+        self.modalities = frozenset({SENSOR}) | self.video.modalities
         # As in the official code, one for all pairs of sensor and video and one for all pairs of sensors, neighbours or
         # not: how sharp cosines are is a matter of the space, and each head has its own.
         self.temperature_mmcl = LearnedTemperature(settings.temperature)
@@ -207,6 +208,11 @@ class Primus(Method[PrimusSettings]):
             video_temperature=self.temperature_mmcl(),
             self_supervised_temperature=self.temperature_ssl(),
         )
+
+    def chance_losses(self) -> dict[str, float]:
+        """Ln B in each direction by the terms' weights; how many windows have neighbours changes from step to step."""
+        own, both = float(self.settings.self_supervised_weight), 2.0 * math.log(self.batch_size)
+        return {"video": (1.0 - own) * both, "self_supervised": own * both}
 
     def after_step(self) -> None:
         """Update of the queue by the step's windows; temperatures clamped to their learnable range."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from detach_core.losses import two_view_contrast
-from detach_core.methods.batch import FRAMES, SENSOR
+from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.comodo.method import (
     ComodoTeacher,
     alternate_frames,
@@ -20,7 +20,7 @@ from detach_core.methods.comodo.method import (
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings
 from detach_core.training.batches import input_shape
-from detach_core.training.loop import make_optimizer, retrieval, train
+from detach_core.training.loop import make_optimizer, monitored_features, train
 from detach_core.training.randomness import seed_everything
 
 TEMPERATURES = {"teacher_temperature": 0.1, "student_temperature": 0.05}
@@ -130,18 +130,26 @@ def make(toy, **changes):
     return ComodoTeacher(replace(toy.SETTINGS["comodo"], **changes))
 
 
-def gather_frames(resident, count=6):
-    return resident.gather("pretrain", torch.arange(count), modalities={FRAMES}, augment=False)
+VIDEO = {MEAN_FRAME, MOTION}
+
+
+def gather_video(resident, count=6, modalities=VIDEO):
+    return resident.gather("pretrain", torch.arange(count), modalities=modalities, augment=False)
 
 
 def test_its_embedding_is_as_wide_as_both_halves_of_detach_and_of_unit_length(toy, resident):
-    embedding = make(toy)(gather_frames(resident))
+    embedding = make(toy)(gather_video(resident))
     assert embedding.shape == (6, 2 * toy.DIM)
     torch.testing.assert_close(embedding.norm(dim=1), torch.ones(6))
 
 
-def test_two_views_are_the_even_and_the_odd_frames(resident):
-    batch = gather_frames(resident)
+def test_motion_stays_whole_in_both_views(resident):
+    batch, other = gather_video(resident), gather_video(resident, 5)
+    assert alternate_frames(batch, other) == (batch, other)
+
+
+def test_two_views_of_frames_are_the_even_and_the_odd_ones(resident):
+    batch = gather_video(resident, modalities={FRAMES})
     first, second = alternate_frames(batch, batch)
     assert torch.equal(first.frames, batch.frames[:, :, [0, 2, 4, 6, 8]])
     assert torch.equal(second.frames, batch.frames[:, :, [1, 3, 5, 7, 9]])
@@ -149,41 +157,41 @@ def test_two_views_are_the_even_and_the_odd_frames(resident):
 
 @pytest.mark.parametrize(("frames", "each"), [(1, 1), (2, 1), (3, 1), (7, 3)])
 def test_windows_of_any_number_of_frames_give_views_of_equally_many(resident, frames, each):
-    batch = gather_frames(resident)
+    batch = gather_video(resident, modalities={FRAMES})
     object.__setattr__(batch, "frames", batch.frames[:, :, :frames])
     assert [view.frames.shape[2] for view in alternate_frames(batch, batch)] == [each, each]
 
 
 def test_its_loss_is_that_of_the_trunk_s_features(toy, resident):
-    teacher, views = make(toy).eval(), alternate_frames(gather_frames(resident), gather_frames(resident))
+    teacher, views = make(toy).eval(), alternate_frames(gather_video(resident), gather_video(resident))
     expected = two_view_contrast(teacher.trunk(views[0]), teacher.trunk(views[1]), 0.1)
     assert torch.equal(teacher.loss(views), expected)
 
 
 def test_retrieval_counts_the_windows_whose_views_find_each_other(toy, resident):
-    teacher, batch = make(toy).eval(), gather_frames(resident)
+    teacher, batch = make(toy).eval(), gather_video(resident)
     assert teacher.retrieval() == {}
     teacher.loss((batch, batch))
     # A window is nearest to itself; with the rows turned round none finds its own.
     assert teacher.retrieval() == {"gallery": 6, "r1": 1.0}
-    turned = resident.gather("pretrain", torch.arange(6).roll(1), modalities={FRAMES}, augment=False)
+    turned = resident.gather("pretrain", torch.arange(6).roll(1), modalities=VIDEO, augment=False)
     teacher.loss((batch, turned))
     teacher.loss((batch, batch))
     assert teacher.retrieval()["r1"] == 0.5
-    teacher.loss((batch, resident.gather("pretrain", torch.zeros(6).long(), modalities={FRAMES}, augment=False)))
+    teacher.loss((batch, resident.gather("pretrain", torch.zeros(6).long(), modalities=VIDEO, augment=False)))
     assert teacher.retrieval()["r1"] == 0.0  # ties count against the row
     assert teacher.retrieval() == {}
 
 
 def test_once_frozen_nothing_moves_it(toy, resident):
     teacher = make(toy)
-    teacher.train().loss((gather_frames(resident), gather_frames(resident)))
+    teacher.train().loss((gather_video(resident), gather_video(resident)))
     embedding = teacher.freeze(resident)
     state = {name: value.clone() for name, value in teacher.state_dict().items()}
     teacher.train()
     assert not any(module.training for module in teacher.modules())
     assert not any(weight.requires_grad for weight in teacher.parameters())
-    torch.testing.assert_close(teacher(gather_frames(resident)), embedding[:6])
+    torch.testing.assert_close(teacher(gather_video(resident)), embedding[:6])
     assert all(torch.equal(value, state[name]) for name, value in teacher.state_dict().items())
 
 
@@ -192,7 +200,7 @@ def test_embeddings_are_those_of_all_windows_in_order(toy, resident):
     embedding = teacher.freeze(resident)
     assert len(embedding) == resident.num_windows("pretrain")
     position = torch.tensor([40, 7])
-    batch = resident.gather("pretrain", position, modalities={FRAMES}, augment=False)
+    batch = resident.gather("pretrain", position, modalities=VIDEO, augment=False)
     torch.testing.assert_close(teacher(batch), embedding[position])
 
 
@@ -201,11 +209,11 @@ def test_without_their_mean_embeddings_spread(toy, resident):
     before, after = plain.freeze(resident), centred.freeze(resident)
     assert not plain.centre.any()
     assert mean_cosine(before) > 0.9 > 0.2 > mean_cosine(after)
-    features = torch.cat([centred.trunk(batch) for batch in resident.batches("pretrain", modalities={FRAMES})])
+    features = torch.cat([centred.trunk(batch) for batch in resident.batches("pretrain", modalities=VIDEO)])
     torch.testing.assert_close(centred.centre, features.mean(dim=0))
     expected = torch.nn.functional.normalize(features - features.mean(dim=0))
     torch.testing.assert_close(after, expected)
-    torch.testing.assert_close(centred(gather_frames(resident)), after[:6], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(centred(gather_video(resident)), after[:6], rtol=1e-4, atol=1e-5)
 
 
 def test_the_mean_cosine_leaves_out_the_rows_themselves():
@@ -272,8 +280,8 @@ def test_each_phase_asks_for_what_it_looks_at(method):
     asked = []
     for epoch in range(1, method.num_epochs + 1):
         method.before_epoch(epoch)
-        asked.append((method.phase, *method.modalities))
-    assert asked == [("teacher", FRAMES)] * 2 + [("student", SENSOR)] * 2
+        asked.append((method.phase, method.modalities))
+    assert asked == [("teacher", VIDEO)] * 2 + [("student", {SENSOR})] * 2
 
 
 def test_a_phase_moves_its_own_network_alone_whatever_the_optimiser_remembers(toy, method, resident):
@@ -293,7 +301,7 @@ def test_a_phase_moves_its_own_network_alone_whatever_the_optimiser_remembers(to
 
 def test_the_targets_are_the_frozen_teacher_s_unaugmented_embeddings(method, resident):
     enter(method, FIRST_STUDENT)
-    batch = resident.gather("pretrain", torch.tensor([5, 60, 2]), modalities={FRAMES}, augment=False)
+    batch = resident.gather("pretrain", torch.tensor([5, 60, 2]), modalities=VIDEO, augment=False)
     torch.testing.assert_close(method._embedding[batch.position], method.teacher(batch))
     assert len(method._embedding) == resident.num_windows("pretrain")
 
@@ -395,13 +403,13 @@ def test_the_rate_rises_for_a_tenth_of_each_phase_and_falls_to_zero(toy, windows
 
 
 def test_the_frozen_teacher_is_not_asked_again_for_retrieval(method, resident):
-    assert method.video_modalities == {FRAMES}
+    assert method.video_modalities == VIDEO
     enter(method, 1)
-    assert retrieval(method, resident, "monitor") == {}
+    assert monitored_features(method, resident, "monitor").retrieval == {}
     enter(method, FIRST_STUDENT)
     assert method.video_modalities == frozenset()
     for part in ("pretrain", "monitor"):
-        batch = next(resident.batches(part, modalities={FRAMES}))
+        batch = next(resident.batches(part, modalities=VIDEO))
         remembered = method.embed_video(next(resident.batches(part, modalities=method.video_modalities))).whole
         torch.testing.assert_close(remembered, method.teacher(batch))
         torch.testing.assert_close(method.embed_video(batch).whole, remembered)
@@ -411,8 +419,8 @@ def test_a_rebuilt_method_asks_its_teacher_for_any_window(toy, windows, method, 
     enter(method, FIRST_STUDENT)
     again = build(toy, windows)
     again.restore(method.state_dict())
-    assert again.video_modalities == {FRAMES}
-    batch = next(resident.batches("monitor", modalities={FRAMES}))
+    assert again.video_modalities == VIDEO
+    batch = next(resident.batches("monitor", modalities=VIDEO))
     torch.testing.assert_close(again.eval().embed_video(batch).whole, method.embed_video(batch).whole)
 
 

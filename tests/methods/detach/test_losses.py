@@ -16,6 +16,7 @@ from detach_core.methods.detach.losses import (
     sensor_loss_terms,
     video_spatial_loss,
     weighted_info_nce,
+    weighted_info_nce_at_chance,
 )
 
 
@@ -323,3 +324,16 @@ def test_a_negative_or_undefined_weight_is_refused(value):
     weight[0, 1] = value
     with pytest.raises(ValueError, match="weight"):
         weighted_info_nce(torch.randn(2, 3), torch.randn(2, 3), weight, 0.1)
+
+
+def test_at_chance_the_weighted_contrast_is_what_equal_features_cost():
+    weight = torch.rand(6, 6, dtype=torch.float64) * 3.0
+    expected = sum(
+        math.log(1.0 + sum(float(row[j]) for j in range(6) if j != i)) / 12
+        for rows in (weight, weight.T)
+        for i, row in enumerate(rows)
+    )
+    assert float(weighted_info_nce_at_chance(weight)) == pytest.approx(expected, abs=1e-12)
+    alike = torch.ones(6, 4, dtype=torch.float64)
+    assert float(weighted_info_nce(alike, alike, weight, 0.1)) == pytest.approx(expected, abs=1e-9)
+    assert float(weighted_info_nce_at_chance(torch.ones(6, 6))) == pytest.approx(math.log(6))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from detach_core.methods.batch import FRAMES, SENSOR
+from detach_core.methods.batch import MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
@@ -26,7 +26,7 @@ def build(toy, windows):
 
 @pytest.fixture
 def batch(resident):
-    return resident.gather("pretrain", torch.arange(12), modalities={SENSOR, FRAMES}, augment=False)
+    return resident.gather("pretrain", torch.arange(12), modalities={SENSOR, MEAN_FRAME, MOTION}, augment=False)
 
 
 def oracle(video, sensor, temperature):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detach_core.losses import summed_info_nce
-from detach_core.methods.batch import FRAMES, SENSOR
+from detach_core.methods.batch import MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.primus.method import (
     NOISE,
     SCALE,
@@ -135,7 +135,7 @@ def test_an_unknown_transform_is_refused():
         SensorViews(["negate", "rotate"], segments=4, generator=stream())
 
 
-MODALITIES = {SENSOR, FRAMES}
+MODALITIES = {SENSOR, MEAN_FRAME, MOTION}
 
 
 @pytest.fixture
