@@ -139,8 +139,9 @@ RESULTS_SCHEMA = "detach.results_table/1"
 
 @dataclass(frozen=True)
 class ResultRow(ListRow):
-    """One dataset, variant and protocol; the paper's values and gaps are null where there are none to compare, the gain
-    over the row's own untrained networks where nothing is trained.
+    """One dataset, variant and protocol.
+
+    The paper's values and gaps are null where there are none to compare, the gain where nothing is trained.
     """
 
     schema = RESULTS_SCHEMA

@@ -1,4 +1,4 @@
-"""Masked autoencoding of patches: grids, positions, masks, Transformer encoders and the decoder (CAV-MAE)."""
+"""Masked autoencoding of patches: spectrograms, grids, positions, masks, encoders and the decoder (CAV-MAE)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,87 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
+
+
+class LogSpectrogram(nn.Module):
+    """Log spectrogram of every channel, at mean 0 and deviation 1 over its bands: (B, C, L) -> (B, C, bands, frames).
+
+    Source: EVI-MAE (src/dataloader.py, _imu2fbank): a window's mean is taken out; Hann's window; logarithm of the
+    power; all bands but the highest.
+
+    Note (differs from the official code): the logarithm is of 1 + power / floor, since below the power of a channel at
+    rest there is nothing but noise, and that of a switch at rest is 0; the lowest band keeps the sign of its real
+    number, since opening and closing differ by it; each band has a mean and each channel a deviation of its own, not
+    the whole data set.
+    """
+
+    window: Tensor
+    floor: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, *, channels: int, length: int, samples: int, hop: int) -> None:
+        """Args: channels, length: of a window; samples: of a transform; hop: samples from one transform to the next.
+
+        Raises:
+            ValueError: transforms of fewer than two samples, longer than a window, or further apart than they are long.
+        """
+        super().__init__()
+        if not (2 <= samples <= length and 1 <= hop <= samples):
+            raise ValueError(
+                f"expected transforms of 2 to {length} samples, at most as far apart, got {samples} and hop {hop}"
+            )
+        self.bands, self.frames, self.hop = samples // 2, length // hop, hop
+        shape = (channels, self.bands, 1)
+        self.register_buffer("window", torch.hann_window(samples), persistent=False)
+        self.register_buffer("floor", torch.ones(shape))
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("deviation", torch.ones(channels, 1, 1))
+
+    @torch.no_grad()
+    def fit(self, sensor: Tensor, *, noise: float) -> None:
+        """Take floor, mean and deviation from windows (N, C, L).
+
+        A channel's floor is the mean power of the half of the windows in which it has least, and that of white noise of
+        deviation `noise`, above 0.
+        """
+        transformed = torch.cat([self._transform(part) for part in torch.split(sensor, FITTED_AT_ONCE)])
+        power = transformed.abs().square().mean(dim=-1)
+        total = power.sum(dim=2, keepdim=True)
+        quiet = total <= total.median(dim=0).values
+        floor = FLOOR * ((power * quiet).sum(dim=0) / quiet.sum(dim=0) + noise**2)
+        self.floor.copy_(floor[..., None])
+        level = self._level(transformed)
+        variance, mean = torch.var_mean(level, dim=(0, 3), correction=0)
+        deviation = variance.mean(dim=1, keepdim=True).sqrt()
+        self.mean.copy_(mean[..., None])
+        self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0)[..., None])
+
+    def forward(self, sensor: Tensor) -> Tensor:
+        """Spectrogram (B, C, bands, frames) of windows (B, C, L)."""
+        return (self._level(self._transform(sensor)) - self.mean) / self.deviation
+
+    def _transform(self, sensor: Tensor) -> Tensor:
+        """Short-time Fourier transform (B, C, bands, frames), complex; white noise keeps its variance."""
+        centred = sensor - sensor.mean(dim=-1, keepdim=True)
+        waves, samples = centred.flatten(0, 1), len(self.window)
+        found = torch.stft(waves, samples, self.hop, window=self.window, return_complex=True)
+        found = found[:, : self.bands, : self.frames] / self.window.square().sum().sqrt()
+        return found.reshape(*sensor.shape[:2], self.bands, self.frames)
+
+    def _level(self, transformed: Tensor) -> Tensor:
+        """Logarithm of the power above the floor, with the lowest band's sign."""
+        level = (transformed.abs().square() / self.floor).log1p()
+        lowest = level[:, :, :1] * transformed.real[:, :, :1].sign()
+        return torch.cat([lowest, level[:, :, 1:]], dim=2)
+
+
+# Powers of noise in the floor: four are seldom exceeded by noise alone, whose power in a band is exponential.
+FLOOR = 4.0
+
+
+# Windows transformed at once where all are looked at.
+FITTED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def _probed(
     num_inner_folds: int,
     device: torch.device,
 ) -> tuple[dict[str, Probed], str, Probe]:
-    """Predictions under every protocol, and the protocol and probe for new units; arguments as of `evaluate_protocols`."""
+    """Predictions under every protocol, and the protocol and probe for new units; as of `evaluate_protocols`."""
     lengths = [len(one) for one in features]
     if not lengths or set(lengths) != {windows.num_windows} or kind not in ("logistic", "authors"):
         raise ValueError(f"expected {windows.num_windows} features and a known kind, got {lengths} and {kind!r}")

@@ -1,15 +1,18 @@
-"""Pictures cut into patches."""
+"""Spectrograms, pictures cut into patches, and the Transformers over them."""
 
 from __future__ import annotations
 
+import cmath
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from detach_core.encoders.patches import (
     JointEncoder,
+    LogSpectrogram,
     PatchDecoder,
     PatchEncoder,
     PatchGrid,
@@ -20,7 +23,7 @@ from detach_core.encoders.patches import (
     take,
 )
 
-SENSOR = [(6, 1, (6, 8)), (34, 5, (7, 8)), (37, 5, (8, 8))]
+SENSOR = [(6, 16, 2, (4, 8)), (34, 16, 5, (4, 4)), (37, 20, 20, (4, 1))]
 
 FRAMES = [
     (48, 64, 8, (6, 8)),
@@ -31,11 +34,95 @@ FRAMES = [
 ]
 
 
-@pytest.mark.parametrize(("channels", "rows", "shape"), SENSOR)
-def test_sensor_pictures_have_a_patch_for_each_group_of_channels(channels, rows, shape):
-    grid = PatchGrid(1, channels, 128, rows, 16)
+def transform_by_hand(wave, samples, hop):
+    """Hann-windowed transforms (bands, frames) of one centred wave that is mirrored at its ends, in float64 loops."""
+    mean, half, count = sum(wave) / len(wave), samples // 2, len(wave)
+    mirrored = [abs(place) if place < count else 2 * (count - 1) - place for place in range(-half, count + half)]
+    hann = [0.5 - 0.5 * math.cos(2 * math.pi * n / samples) for n in range(samples)]
+    scale = math.sqrt(sum(value**2 for value in hann))
+    return [
+        [
+            sum(
+                hann[n] * (wave[mirrored[frame * hop + n]] - mean) * cmath.exp(-2j * math.pi * band * n / samples)
+                for n in range(samples)
+            )
+            / scale
+            for frame in range(count // hop)
+        ]
+        for band in range(half)
+    ]
+
+
+def test_the_spectrogram_is_its_formula_written_out():
+    sensor = torch.randn(5, 2, 24, dtype=torch.float64) * torch.tensor([[[0.3], [5.0]]])
+    spectrogram = LogSpectrogram(channels=2, length=24, samples=8, hop=4).double()
+    spectrogram.fit(sensor, noise=0.1)
+    found = spectrogram(sensor)
+    assert found.shape == (5, 2, 4, 6)
+    for channel in range(2):
+        waves = [transform_by_hand(wave, 8, 4) for wave in sensor[:, channel].tolist()]
+        power = [[sum(abs(z) ** 2 for z in line) / 6 for line in wave] for wave in waves]
+        quiet = sorted(range(5), key=lambda window: sum(power[window]))[:3]
+        levels = []
+        for band in range(4):
+            floor = 4.0 * (sum(power[window][band] for window in quiet) / 3 + 0.1**2)
+            level = np.array([[math.log1p(abs(z) ** 2 / floor) for z in wave[band]] for wave in waves])
+            signs = np.array([[math.copysign(1.0, z.real) for z in wave[band]] for wave in waves])
+            levels.append(level * signs if band == 0 else level)
+        centred = [level - level.sum() / level.size for level in levels]
+        deviation = math.sqrt(sum(float((level**2).sum()) / level.size for level in centred) / 4)
+        for band, level in enumerate(centred):
+            assert found[:, channel, band].numpy() == pytest.approx(level / deviation, rel=1e-6, abs=1e-6)
+
+
+def test_rest_is_near_the_level_of_rest_and_a_movement_stands_out():
+    draws = torch.Generator().manual_seed(0)
+    sensor = 0.5 * torch.randn(64, 2, 60, generator=draws)
+    sensor[:, 1] = 0.0
+    sensor[:8, 0] += 3.0 * torch.randn(8, 60, generator=draws)
+    sensor[:8, 1, 30:] = 2.0
+    spectrogram = LogSpectrogram(channels=2, length=60, samples=16, hop=4)
+    spectrogram.fit(sensor, noise=0.05)
+    moving, resting = (spectrogram(part)[:, :, 1:].mean(dim=(2, 3)) for part in (sensor[:8], sensor[8:]))
+    assert float((moving.min(dim=0).values - resting.max(dim=0).values).min()) > 0.0
+    # Noise of the augmentation leaves a switch at rest far from where a movement takes it.
+    jittered = sensor.clone()
+    jittered[8:, 1] += 0.05 * torch.randn(56, 60, generator=draws)
+    rest = spectrogram(sensor[8:])[0, 1]
+    noise, movement = (spectrogram(jittered)[:, 1] - rest).abs().split((8, 56))[::-1]
+    assert float(noise.mean()) < 0.2 * float(movement.amax(dim=(1, 2)).mean())
+
+
+def test_opening_and_closing_differ_by_the_sign_of_the_lowest_band_alone():
+    step = (torch.arange(64) >= 30).float().expand(1, 1, 64)
+    spectrogram = LogSpectrogram(channels=1, length=64, samples=16, hop=4)
+    opening, closing = spectrogram(step), spectrogram(-step)
+    torch.testing.assert_close(opening[:, :, 0], -closing[:, :, 0])
+    torch.testing.assert_close(opening[:, :, 1:], closing[:, :, 1:])
+    assert float(opening[0, 0, 0, 0]) < 0.0 < float(opening[0, 0, 0, -1])
+
+
+def test_a_channel_that_never_moves_is_zero_throughout():
+    sensor = torch.full((7, 3, 32), 4.0)
+    spectrogram = LogSpectrogram(channels=3, length=32, samples=16, hop=8)
+    spectrogram.fit(sensor, noise=1e-3)
+    assert torch.equal(spectrogram(sensor), torch.zeros(7, 3, 8, 4))
+
+
+@pytest.mark.parametrize(("samples", "hop"), [(1, 1), (33, 8), (16, 0), (16, 17)])
+def test_transforms_that_do_not_fit_a_window_are_refused(samples, hop):
+    with pytest.raises(ValueError, match="transforms of 2 to 32 samples"):
+        LogSpectrogram(channels=1, length=32, samples=samples, hop=hop)
+
+
+@pytest.mark.parametrize(("channels", "frames", "patch", "shape"), SENSOR)
+def test_a_patch_of_a_spectrogram_has_all_channels(channels, frames, patch, shape):
+    grid = PatchGrid(channels, 8, frames, 2, patch)
     assert grid.shape == shape
-    assert grid.cut(torch.randn(2, 1, channels, 128)).shape == (2, grid.num_patches, rows * 16)
+    picture = torch.randn(2, channels, 8, frames)
+    patches = grid.cut(picture)
+    assert patches.shape == (2, grid.num_patches, channels * 2 * patch)
+    assert torch.equal(patches[:, shape[1]].unflatten(1, (channels, 2, patch)), picture[:, :, 2:4, :patch])
 
 
 @pytest.mark.parametrize(("height", "width", "side", "shape"), FRAMES)

@@ -1,10 +1,12 @@
 """CAV-MAE, as a substitute for EVI-MAE: a masked autoencoder of both modalities with a contrast between them.
 
-Source: Gong et al., Contrastive Audio-Visual Masked Autoencoder; official code src/models/cav_mae.py. The sensor window
-takes the place of the spectrogram: a picture of channels x time, cut into patches.
+Source: Gong et al., Contrastive Audio-Visual Masked Autoencoder; official code src/models/cav_mae.py. Log spectrograms
+of the sensors take the place of the sound's, as in EVI-MAE (src/dataloader.py, src/models/evi_mae.py): the channels are
+the colours of one picture of bands x time, as a limb's three axes are there.
 
-Note (differs from the official code): networks and positions are built for the windows at hand and start from scratch,
-without ImageNet's weights; the optimiser is that of all methods here, with a warm-up and a cosine instead of steps.
+Note (differs from the official codes): networks and positions are built for the windows at hand and start from scratch,
+without ImageNet's weights; the optimiser is that of all methods here, with a warm-up and a cosine instead of steps;
+patches of the spectrogram are not normalised one by one, since the level tells a movement from rest; no body graph.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from torch import Tensor
 
 from detach_core.encoders.patches import (
     JointEncoder,
+    LogSpectrogram,
     PatchDecoder,
     PatchEncoder,
     PatchGrid,
@@ -27,7 +30,17 @@ from detach_core.encoders.patches import (
 )
 from detach_core.encoders.sensor_baselines import resample
 from detach_core.losses import one_way_info_nce
-from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch, refuse_weights, required
+from detach_core.methods.batch import (
+    FRAME,
+    FRAMES,
+    SENSOR,
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    all_sensors,
+    refuse_weights,
+    required,
+)
 from detach_core.methods.cav_mae.settings import CavMaeSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
 
@@ -57,6 +70,30 @@ def masked_reconstruction(
     Raises:
         ValueError: on shapes that do not fit or a negative `flat_variance`.
     """
+    wanted, weight = _wanted(prediction, target, real, normalise=normalise, flat_variance=flat_variance)
+    error = ((prediction - wanted).square() * weight).sum(dim=-1)
+    return error.sum() / (weight.sum(dim=-1) > 0).sum().clamp(min=1)
+
+
+def explained_variance(
+    prediction: Tensor, target: Tensor, real: Tensor, *, normalise: bool, flat_variance: float
+) -> float | None:
+    """Share of the targets' variance that predictions explain: 1 - squared error / squared distance from the mean.
+
+    It is at most 1, and 0 for a prediction of the mean alone; None where no target varies. Patches and numbers count as
+    in `masked_reconstruction`, whose arguments and errors these are.
+    """
+    wanted, weight = _wanted(prediction, target, real, normalise=normalise, flat_variance=flat_variance)
+    mean = (wanted * weight).sum() / weight.sum().clamp(min=EPS)
+    variance = ((wanted - mean).square() * weight).sum()
+    error = ((prediction - wanted).square() * weight).sum()
+    return 1.0 - float(error / variance) if float(variance) > 0 else None
+
+
+def _wanted(
+    prediction: Tensor, target: Tensor, real: Tensor, *, normalise: bool, flat_variance: float
+) -> tuple[Tensor, Tensor]:
+    """What is to be predicted (..., P), and the weight of each number in its patch's mean; 0 of what does not count."""
     if prediction.shape != target.shape or real.shape != target.shape or real.dtype != torch.bool or not target.ndim:
         raise ValueError(
             "expected predictions, targets and a boolean mask of one shape (..., P), got "
@@ -65,32 +102,33 @@ def masked_reconstruction(
     if not flat_variance >= 0:
         raise ValueError(f"flat_variance must be at least 0, got {flat_variance}")
     number = real.sum(dim=-1, keepdim=True)
-    wanted, counted = target.detach(), number[..., 0] > 0
+    wanted, counted = target.detach(), number > 0
     if normalise:
         mean = (wanted * real).sum(dim=-1, keepdim=True) / number.clamp(min=1)
         centred = (wanted - mean) * real
         variance = centred.square().sum(dim=-1, keepdim=True) / (number - 1).clamp(min=1)
-        wanted, counted = centred * (variance + EPS).rsqrt(), counted & (variance[..., 0] > flat_variance)
-    error = ((prediction - wanted) * real).square().sum(dim=-1) / number[..., 0].clamp(min=1)
-    return torch.where(counted, error, 0.0).sum() / counted.sum().clamp(min=1)
+        wanted, counted = centred * (variance + EPS).rsqrt(), counted & (variance > flat_variance)
+    return wanted, (real & counted).to(target.dtype) / number.clamp(min=1)
 
 
 JOINT, VIDEO = "joint", "video"
-
-
-# Rows that the sensor picture is cut into where it has enough channels.
-SENSOR_ROWS = 8
 
 
 # Brings pixels to about mean 0 and deviation 1.
 GREY, CONTRAST = 0.5, 0.25
 
 
-# A patch whose deviation is below so many of the augmentation's noise holds nothing else; where there is no
+# A frame's patch whose deviation is below so many of the augmentation's noise holds nothing else; where there is no
 # augmentation, one whose deviation is below `ROUNDING`.
 NOISE_DEVIATIONS = 2.0
 
 ROUNDING = 1e-3
+
+
+# Windows on which the reconstruction is monitored, the same with the same masks after each epoch.
+MONITORED = 64
+
+MONITOR_SEED = 0
 
 
 class CavMae(Method[CavMaeSettings]):
@@ -108,10 +146,12 @@ class CavMae(Method[CavMaeSettings]):
             raise ValueError(f"frames must be at most the window's {seen}, got {settings.frames}")
         # A lone random frame is cut from the stream as such; of several, all are decoded and some taken.
         self.modalities = frozenset({SENSOR, FRAME if settings.frames == 1 else FRAMES})
-        side, length = settings.patch_px, settings.length
-        rows = -(-shape.channels // SENSOR_ROWS)
+        side, picture = settings.patch_px, self._spectrogram(settings, shape)
+        self.spectrogram = picture
         self.grids = {
-            SENSOR: PatchGrid(1, shape.channels, length, rows, settings.patch_samples),
+            SENSOR: PatchGrid(
+                shape.channels, picture.bands, picture.frames, settings.patch_bands, settings.patch_frames
+            ),
             VIDEO: PatchGrid(3, shape.height, shape.width, side, side),
         }
         stack = {"heads": settings.heads, "layers": settings.separate_layers}
@@ -134,6 +174,9 @@ class CavMae(Method[CavMaeSettings]):
         self.row_networks = [self.sensor, self.video, self.joint, self.decoder]
         for name, grid in self.grids.items():
             self.register_buffer(f"real_{name}", grid.real(), persistent=False)
+        self._normalised = {SENSOR: settings.normalise_sensor_patches, VIDEO: settings.normalise_patches}
+        noise = settings.augmentation.video.noise / CONTRAST if settings.augmentation.enabled else 0.0
+        self._flat_variance = {SENSOR: ROUNDING**2, VIDEO: max(NOISE_DEVIATIONS * noise, ROUNDING) ** 2}
         self.num_epochs, self.batch_size = settings.epochs, settings.batch_size
         # A stream of its own for masks and frames, started by the global one, which the run's seed sets.
         self._draws = torch.Generator().manual_seed(int(torch.randint(2**62, (1,))))
@@ -150,37 +193,45 @@ class CavMae(Method[CavMaeSettings]):
         return Embedding(self.joint(self.sensor(patches, place), SENSOR).mean(dim=1))
 
     def embed_video(self, batch: WindowBatch) -> Embedding:
-        """Mean token of the window's middle frame, likewise."""
-        frames = self._frames(batch)
-        chosen = torch.full((len(frames), 1), frames.shape[2] // 2, device=frames.device)
-        return Embedding(self.joint(self.video(*self._video_patches(frames, chosen)), VIDEO).mean(dim=1))
+        """The same of the window's middle frame."""
+        return Embedding(self.joint(self.video(*self._middle_frame(batch)), VIDEO).mean(dim=1))
 
     def losses(self, batch: WindowBatch) -> dict[str, Tensor]:
-        """Reconstruction of both modalities' hidden patches, and the contrast of their visible ones."""
-        settings, sensor = self.settings, self._sensor_patches(required(batch.sensor))
-        place = torch.arange(sensor.shape[1], device=sensor.device).expand(len(sensor), -1)
-        frames = self._frames(batch)
-        patches = {SENSOR: (sensor, place), VIDEO: self._video_patches(frames, self._draw_frames(frames))}
-        seen, visible, hidden, target = {}, {}, {}, {}
-        for name, (values, place) in patches.items():
-            batch_size, count = values.shape[:2]
-            mask = draw_mask(batch_size, count, settings.masked, generator=self._draws, device=values.device)
-            visible[name], hidden[name] = place.gather(1, mask.visible), place.gather(1, mask.hidden)
-            # Cut before they are encoded, so that nothing of a hidden patch can reach a token.
-            seen[name] = getattr(self, name)(take(values, mask.visible), visible[name])
-            target[name] = take(values, mask.hidden)
-        both = self.joint(torch.cat([seen[SENSOR], seen[VIDEO]], dim=1), JOINT)
-        predicted = self.decoder(both, visible=visible, hidden=hidden)
-        alone = {name: self.joint(tokens, name).mean(dim=1) for name, tokens in seen.items()}
+        """Reconstruction of both modalities' hidden patches, and the contrast of what is seen of them."""
+        settings, frames = self.settings, self._frames(batch)
+        tokens, hidden = self._hide(batch, self._video_patches(frames, self._draw_frames(frames)), self._draws)
+        alone = {name: self.joint(seen, name).mean(dim=1) for name, seen in tokens.items()}
         contrast = one_way_info_nce(alone[VIDEO], alone[SENSOR], settings.temperature)
         return {
-            **{f"{name}_reconstruction": self._error(name, predicted, target, hidden) for name in self.grids},
+            **{f"{name}_reconstruction": masked_reconstruction(**patches) for name, patches in hidden.items()},
             "contrastive": settings.contrast_weight * contrast,
         }
 
     def chance_losses(self) -> dict[str, float]:
         """Ln B by the term's weight."""
         return {"contrastive": float(self.settings.contrast_weight) * math.log(self.batch_size)}
+
+    def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
+        """Measure each channel's noise and levels, which the spectrogram is relative to."""
+        del num_steps
+        augmentation = self.settings.augmentation
+        jitter = augmentation.sensor.jitter if augmentation.enabled else 0.0
+        self.spectrogram.fit(resample(all_sensors(windows), self.settings.length), noise=max(jitter, ROUNDING))
+        self._windows = windows
+        return {}
+
+    @torch.no_grad()
+    def after_epoch(self, epoch: int) -> dict[str, Any]:
+        """Share of the variance of hidden patches that is reconstructed, in windows that are not trained on."""
+        del epoch
+        if not self._windows.num_windows("monitor"):
+            return {}
+        draws = torch.Generator().manual_seed(MONITOR_SEED)
+        found: dict[str, Any] = {}
+        for batch in self._windows.batches("monitor", modalities=self.modalities, limit=MONITORED):
+            hidden = self._hide(batch, self._middle_frame(batch), draws)[1]
+            found = {name: explained_variance(**patches) for name, patches in hidden.items()}
+        return {"explained_variance": found.get(SENSOR), "explained_variance_video": found.get(VIDEO)}
 
     def training_state(self) -> dict[str, Any]:
         """State of the random generator of masks and frames."""
@@ -197,31 +248,45 @@ class CavMae(Method[CavMaeSettings]):
             return share / warmup
         return 0.5 + 0.5 * math.cos(math.pi * (share - warmup) / (1.0 - warmup)) if warmup < 1.0 else 1.0
 
-    def _error(
-        self, name: str, predicted: Mapping[str, Tensor], target: Mapping[str, Tensor], hidden: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Reconstruction loss of a modality."""
-        real = getattr(self, f"real_{name}")[hidden[name] % self.grids[name].num_patches]
-        return masked_reconstruction(
-            predicted[name],
-            target[name],
-            real,
-            normalise=self.settings.normalise_patches,
-            flat_variance=self._flat_variance(name),
-        )
-
-    def _flat_variance(self, name: str) -> float:
-        """Largest variance of a constant patch: rounding, or the noise that augmentation adds."""
-        augmentation = self.settings.augmentation
-        noise = {SENSOR: augmentation.sensor.jitter, VIDEO: augmentation.video.noise / CONTRAST}[name]
-        return float(max(NOISE_DEVIATIONS * noise if augmentation.enabled else 0.0, ROUNDING) ** 2)
+    def _hide(
+        self, batch: WindowBatch, video: tuple[Tensor, Tensor], draws: torch.Generator
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tokens of each modality's visible patches, and the arguments of `masked_reconstruction` for the hidden."""
+        sensor = self._sensor_patches(required(batch.sensor))
+        everywhere = torch.arange(sensor.shape[1], device=sensor.device).expand(len(sensor), -1)
+        tokens, visible, hidden, target = {}, {}, {}, {}
+        for name, (values, place) in {SENSOR: (sensor, everywhere), VIDEO: video}.items():
+            batch_size, count = values.shape[:2]
+            mask = draw_mask(batch_size, count, self.settings.masked, generator=draws, device=values.device)
+            visible[name], hidden[name] = place.gather(1, mask.visible), place.gather(1, mask.hidden)
+            # Cut before they are encoded, so that nothing of a hidden patch can reach a token.
+            tokens[name] = getattr(self, name)(take(values, mask.visible), visible[name])
+            target[name] = take(values, mask.hidden)
+        both = self.joint(torch.cat([tokens[SENSOR], tokens[VIDEO]], dim=1), JOINT)
+        predicted = self.decoder(both, visible=visible, hidden=hidden)
+        return tokens, {
+            name: {
+                "prediction": predicted[name],
+                "target": target[name],
+                "real": getattr(self, f"real_{name}")[hidden[name] % grid.num_patches],
+                "normalise": self._normalised[name],
+                "flat_variance": self._flat_variance[name],
+            }
+            for name, grid in self.grids.items()
+        }
 
     def _sensor_patches(self, sensor: Tensor) -> Tensor:
-        return self.grids[SENSOR].cut(resample(sensor, self.settings.length)[:, None])
+        return self.grids[SENSOR].cut(self.spectrogram(resample(sensor, self.settings.length)))
 
     def _frames(self, batch: WindowBatch) -> Tensor:
         """The candidate frames, (B, 3, F, H, W)."""
         return required(batch.frame)[:, :, None] if self.settings.frames == 1 else required(batch.frames)
+
+    def _middle_frame(self, batch: WindowBatch) -> tuple[Tensor, Tensor]:
+        """Patches of the window's middle frame and their places, as `_video_patches`."""
+        frames = self._frames(batch)
+        chosen = torch.full((len(frames), 1), frames.shape[2] // 2, device=frames.device)
+        return self._video_patches(frames, chosen)
 
     def _draw_frames(self, frames: Tensor) -> Tensor:
         """Different random frames of each window, (B, k)."""
@@ -238,6 +303,11 @@ class CavMae(Method[CavMaeSettings]):
         first = chosen * grid.num_patches if self.settings.frames > 1 else torch.zeros_like(chosen)
         place = first[:, :, None] + torch.arange(grid.num_patches, device=frames.device)
         return patches, place.flatten(1)
+
+    @staticmethod
+    def _spectrogram(settings: CavMaeSettings, shape: InputShape) -> LogSpectrogram:
+        samples, hop = settings.transform_samples, settings.hop_samples
+        return LogSpectrogram(channels=shape.channels, length=settings.length, samples=samples, hop=hop)
 
     def _positions(self, width: int) -> dict[str, Tensor]:
         """Position tables of both modalities, (places, width)."""

@@ -18,27 +18,35 @@ class CavMaeSettings(VideoTrainedSettings):
 
     takes_weight_file: ClassVar[bool] = False
 
-    epochs: Epochs = 200
+    epochs: Epochs = 100
     """epochs over the pretraining windows, before `epoch_share`"""
-    paper_steps: Annotated[int, Range(ge=1)] | None = 3200
+    paper_steps: Annotated[int, Range(ge=1)] | None = 9600
     """steps of the paper's run: lr x steps is kept; null keeps the learning rate"""
-    length: Annotated[int, Range(ge=16, le=10_000)] = 128
+    length: Annotated[int, Range(ge=16, le=10_000)] = 64
     """samples that a window is resampled to"""
-    patch_samples: Annotated[int, Range(ge=1, le=1000)] = 16
-    """samples of a sensor patch"""
-    patch_px: Annotated[int, Range(ge=2, le=64)] = 8
+    transform_samples: Annotated[int, Range(ge=2, le=10_000)] = 16
+    """samples of a short-time Fourier transform, at most `length`; it has half as many bands"""
+    hop_samples: Annotated[int, Range(ge=1, le=10_000)] = 4
+    """samples from one transform to the next, at most `transform_samples`"""
+    patch_bands: Annotated[int, Range(ge=1, le=1000)] = 2
+    """bands in a sensor patch, which has all channels"""
+    patch_frames: Annotated[int, Range(ge=1, le=1000)] = 2
+    """transforms in a sensor patch"""
+    normalise_sensor_patches: bool = False
+    """reconstruct each sensor patch at mean 0 and deviation 1"""
+    patch_px: Annotated[int, Range(ge=2, le=64)] = 16
     """side of a frame's patch (px)"""
     frames: Annotated[int, Range(ge=1, le=64)] = 1
     """random frames of a window in a step"""
-    width: Width = 64
+    width: Width = 128
     """of a token"""
-    heads: Annotated[int, Range(ge=1, le=64)] = 2
+    heads: Annotated[int, Range(ge=1, le=64)] = 4
     """of the attention; divides width"""
     separate_layers: Layers = 3
     """layers of each modality alone"""
     joint_layers: Layers = 1
     """layers of both modalities"""
-    decoder_width: Width = 32
+    decoder_width: Width = 64
     """of a token in the decoder"""
     decoder_layers: Layers = 1
     """layers of the decoder"""
@@ -49,6 +57,6 @@ class CavMaeSettings(VideoTrainedSettings):
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.05
     """of the contrastive term"""
     normalise_patches: bool = True
-    """reconstruct each patch at mean 0 and deviation 1"""
+    """reconstruct each patch of a frame at mean 0 and deviation 1"""
     warmup: Share = 0.1
     """share of the steps in which the learning rate rises; then it falls as a cosine"""
