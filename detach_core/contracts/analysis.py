@@ -40,7 +40,7 @@ class PairValues:
     Attributes:
         epoch: of Stage 2; 0 is the state before any step.
         spatial_similarity: the paper's A, within [0, 1].
-        temporal_similarity: T, the mean of both modalities whatever the variant weighs with, within [-1, 1].
+        temporal_similarity: T, within [-1, 1]; the mean of both modalities where the variant weighs across them.
         weight: W as the variant uses it; 0 on the diagonal.
     """
 

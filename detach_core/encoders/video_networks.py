@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import adaptive_avg_pool3d, linear, pad
 
 from detach_core.encoders.blocks import Size, flat_frames, for_size
 from detach_core.losses import unit_rows
@@ -126,19 +126,23 @@ class TemporalCnn3d(nn.Module):
     The projection compares directions: its input and its rows both have length 1.
     """
 
-    def __init__(self, *, dim: int, size: Size, in_channels: int = 5, time_average: StepAverage = "steps") -> None:
-        """Args: in_channels: 3 of the difference and 2 of the flow; time_average: `steps` takes their mean.
+    def __init__(
+        self, *, dim: int, size: Size, in_channels: int = 5, time_average: StepAverage = "steps", cells: int = 1
+    ) -> None:
+        """Args: in_channels: 3 of difference, 2 of flow; time_average: `steps` takes their mean; cells: parts a side.
 
         Note (differs from paper): `differences`, the authors' release, averages differences of consecutive steps, which
-        leaves the last step minus the first.
+        leaves the last step minus the first. With more than one of `cells` the last map is averaged over each part of
+        the picture, so the feature knows where something moved.
 
         Raises:
             ValueError: for an unknown size or time_average.
         """
         super().__init__()
-        if time_average not in ("steps", "differences"):
-            raise ValueError(f"time_average must be 'steps' or 'differences', got {time_average!r}")
-        self.time_average, self.in_channels = time_average, in_channels
+        if time_average not in ("steps", "differences") or cells < 1:
+            found = f"{time_average!r} and {cells}"
+            raise ValueError(f"time_average must be 'steps' or 'differences' and cells at least 1, got {found}")
+        self.time_average, self.in_channels, self.cells = time_average, in_channels, cells
         layers = for_size(size, small=TEMPORAL_SMALL, paper=TEMPORAL_PAPER)
         self.patch: Triple = layers[0][1] if layers[0][0] == layers[0][1] else (1, 1, 1)
         blocks: list[nn.Module] = []
@@ -148,7 +152,7 @@ class TemporalCnn3d(nn.Module):
             blocks += [convolution, nn.BatchNorm3d(narrow), nn.ReLU(inplace=True)]
             wide = narrow
         self.convolutions = nn.Sequential(*blocks)
-        self.projection = nn.Parameter(torch.empty(dim, wide))
+        self.projection = nn.Parameter(torch.empty(dim, wide * cells**2))
         nn.init.normal_(self.projection)
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
@@ -172,9 +176,16 @@ class TemporalCnn3d(nn.Module):
 
     def forward(self, motion: Tensor) -> Tensor:
         """Feature (B, dim); shapes as in `feature_map`."""
-        steps = self.feature_map(motion).mean(dim=(3, 4))
+        steps = self._averaged(self.feature_map(motion))
         if self.time_average == "differences":
             whole = steps.diff(dim=2).mean(dim=2) if steps.shape[2] > 1 else torch.zeros_like(steps[:, :, 0])
         else:
             whole = steps.mean(dim=2)
         return linear(unit_rows(whole), unit_rows(self.projection))
+
+    def _averaged(self, features: Tensor) -> Tensor:
+        """Means (B, channels cells^2, steps) over the cells of a map (B, channels, steps, h, w)."""
+        if self.cells == 1:
+            return features.mean(dim=(3, 4))
+        cells = adaptive_avg_pool3d(features, (features.shape[2], self.cells, self.cells))
+        return cells.permute(0, 1, 3, 4, 2).flatten(1, 3)

@@ -16,6 +16,8 @@ from detach_core.settings.shared import (
 
 SensorTemporal = Literal["cnn_gru", "transformer", "cnn_gru_attention"]
 
+TemporalCue = Literal["none", "trend"]
+
 Epochs = Annotated[int, Range(ge=1, le=10_000)]
 
 BatchSize = Annotated[int, Range(ge=2, le=65_536)]

@@ -106,6 +106,32 @@ def test_differences_leave_the_last_step_minus_the_first():
         assert torch.equal(encoder(motion[:, :, :1]), torch.zeros(2, 6))
 
 
+@pytest.mark.parametrize("picture", [(48, 64), (50, 67), (16, 16)])
+def test_each_cell_of_the_last_map_is_averaged_by_itself(picture):
+    encoder = TemporalCnn3d(dim=6, size="small", cells=2).eval()
+    motion = torch.randn(2, 5, 9, *picture)
+    with torch.no_grad():
+        features = encoder.feature_map(motion).mean(dim=2)
+        height, width = features.shape[2:]
+        rows, columns = ([slice(0, -(-n // 2)), slice(n // 2, n)] for n in (height, width))
+        cells = torch.stack([features[:, :, row, column].mean(dim=(2, 3)) for row in rows for column in columns], dim=2)
+        whole = cells.flatten(1)
+        expected = torch.nn.functional.cosine_similarity(whole[:, None], encoder.projection[None], dim=2)
+    torch.testing.assert_close(encoder(motion).detach(), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_cells_know_where_something_moved_and_the_whole_picture_does_not():
+    motion = torch.zeros(2, 5, 9, 48, 64)
+    motion[0, :, :, 20:28, 20:28] = motion[1, :, :, 20:28, 36:44] = 1.0
+    found = {}
+    for cells in (1, 3):
+        encoder = TemporalCnn3d(dim=6, size="small", cells=cells).eval()
+        with torch.no_grad():
+            feature = encoder(motion)
+        found[cells] = float((feature[0] - feature[1]).abs().max())
+    assert found[1] < 1e-5 < 0.05 < found[3]
+
+
 def test_the_last_step_counts_whether_steps_are_odd_or_even():
     encoder = TemporalCnn3d(dim=6, size="small").eval()
     for steps in (8, 9):
@@ -179,6 +205,8 @@ def test_a_still_video_gives_finite_features_and_gradients():
 def test_motion_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="time_average"):
         TemporalCnn3d(dim=6, size="small", time_average="mean")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cells at least 1"):
+        TemporalCnn3d(dim=6, size="small", cells=0)
     for shape in ((2, 3, 9, 48, 64), (2, 5, 48, 64)):
         with pytest.raises(ValueError, match="expected motion"):
             TemporalCnn3d(dim=6, size="small")(torch.zeros(shape))

@@ -77,6 +77,28 @@ def test_pairs_of_pretraining_windows_are_written_for_every_snapshot(home, train
     assert not np.array_equal(pairs.snapshots[0].weight, pairs.snapshots[2].weight)
 
 
+def test_pairs_by_net_change_are_the_same_at_every_snapshot(toy, home, trained, tmp_path):
+    folder = tmp_path / "net_change"
+    folder.mkdir()
+    pretrain(
+        settings=toy.job_text("detach", temporal_similarity="net_change", temporal_gain=2.0, temporal_cue="trend"),
+        windows_path=home / "windows.h5",
+        split_path=home / "split.json",
+        spatial_path=trained / "spatial.safetensors",
+        checkpoint_path=folder / "checkpoint.safetensors",
+        history_path=folder / "history.jsonl",
+        snapshots_path=folder / "snapshots.safetensors",
+        seed=4,
+        log_path=folder / "x.log",
+    )
+    pairs = read_negative_pairs(run(home, folder, tmp_path))
+    first, last = pairs.snapshots[0], pairs.snapshots[-1]
+    np.testing.assert_array_equal(first.temporal_similarity, last.temporal_similarity)
+    np.testing.assert_array_equal(first.weight, last.weight)
+    hard, false = (last.temporal_similarity[pairs.kind == pairs.kind_names.index(name)] for name in ("hard", "false"))
+    assert hard.max() < 0 < false.min()
+
+
 def test_a_second_run_writes_the_same_bytes(home, trained, tmp_path):
     first, second = run(home, trained, tmp_path / "a"), run(home, trained, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()

@@ -13,9 +13,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from detach_core.encoders.sensor_networks import Mode, upper_quantile
-from detach_core.methods.batch import InputShape, WindowBatch, WindowsAccess, calibrate_batch_norm, required
+from detach_core.methods.batch import (
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    all_sensors,
+    calibrate_batch_norm,
+    required,
+)
 from detach_core.methods.controls.settings import RandomEncoderSettings, StatisticsSettings, SupervisedSettings
 from detach_core.methods.detach import networks
+from detach_core.methods.detach.net_change import fit_trends
 from detach_core.methods.method import ActivationStatistics, Embedding, Method, join_halves
 
 FEATURES = (
@@ -85,7 +93,9 @@ class SensorNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.spatial = networks.sensor_spatial(settings, shape, activation, mode=ACTIVATION_MODE)
-        self.temporal = networks.sensor_temporal(settings.sensor_temporal, settings.encoders, shape)
+        self.temporal = networks.sensor_temporal(
+            settings.sensor_temporal, settings.encoders, shape, cue=settings.temporal_cue
+        )
 
     def forward(self, sensor: Tensor) -> Embedding:
         """Both halves and the whole, as DETACH's."""
@@ -111,6 +121,7 @@ class RandomEncoder(Method[RandomEncoderSettings]):
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """BatchNorm's statistics, without which the control would differ from training in scale as well."""
         del num_steps
+        fit_trends(self.sensor, all_sensors(windows))
         calibrate_batch_norm(self.sensor, windows)
         return {}
 
@@ -143,6 +154,12 @@ class Supervised(Method[SupervisedSettings]):
     def embedding_dim(self) -> int:
         """Twice d."""
         return 2 * int(self.settings.encoders.dim)
+
+    def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
+        """Give a cue its statistics."""
+        del num_steps
+        fit_trends(self.sensor, all_sensors(windows))
+        return {}
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
         """Both halves, as DETACH's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from detach_core.methods.registry import MethodSettings, NetworkSettings, SensorTemporal, TrainedSettings
+from detach_core.methods.registry import MethodSettings, NetworkSettings, SensorTemporal, TemporalCue, TrainedSettings
 from detach_core.settings.base import Range
 
 
@@ -15,6 +15,8 @@ class RandomEncoderSettings(NetworkSettings):
 
     sensor_temporal: SensorTemporal = "cnn_gru_attention"
     """temporal sensor encoder"""
+    temporal_cue: TemporalCue = "none"
+    """trend: its feature plus a projection of the channels' net change"""
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,5 @@ class SupervisedSettings(TrainedSettings):
     """a ceiling and no baseline, so its rate is one at which it converges (docs/choices.md)"""
     sensor_temporal: SensorTemporal = "cnn_gru_attention"
     """temporal sensor encoder"""
+    temporal_cue: TemporalCue = "none"
+    """trend: its feature plus a projection of the channels' net change"""

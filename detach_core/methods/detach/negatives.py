@@ -7,17 +7,18 @@ action; hard, of one place and different actions; easy, of different places.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
 from detach_core.methods.batch import Truth
+from detach_core.methods.detach.net_change import net_change_similarity
 
 Damping = Literal["spatial", "temporal"]
 
-TemporalSimilarity = Literal["intra", "cross"]
+TemporalSimilarity = Literal["intra", "cross", "centred", "cluster_centred", "net_change"]
 
 
 def cosine_matrix(rows: Tensor, columns: Tensor) -> Tensor:
@@ -90,11 +91,39 @@ def false_negative_weight(spatial_similarity: Tensor, temporal_similarity: Tenso
     return (1.0 - factor * relu(temporal_similarity)).clamp(min=0.0)
 
 
+def centred_by_cluster(feature: Tensor, cluster: Tensor) -> Tensor:
+    """Features (N, d) at unit length minus their mean over the windows of their cluster.
+
+    What all windows of a place have in common has no part in the cosines of Eq. 9 then. The only window of a cluster
+    gives 0.
+
+    Args:
+        feature: (N, d) of any length.
+        cluster: (N,) whole numbers from 0.
+
+    Raises:
+        ValueError: on shapes that do not fit.
+    """
+    if cluster.shape != feature.shape[:1]:
+        raise ValueError(f"expected a cluster for each of {len(feature)} windows, got {tuple(cluster.shape)}")
+    unit = normalize(feature, dim=-1)
+    members = torch.nn.functional.one_hot(cluster).to(unit)
+    alone = members.sum(dim=0)[cluster] < 2
+    mean = (members.T @ unit) / members.sum(dim=0).clamp(min=1)[:, None]
+    return torch.where(alone[:, None], torch.zeros_like(unit), unit - mean[cluster])
+
+
 @dataclass(frozen=True)
 class PairFeatures:
-    """Features of a batch from which weights are computed, each (N, d) of any length.
+    """Features of a batch from which weights are computed, each (N, d) of any length; None where T has other sources.
 
-    `video_temporal` and `sensor_temporal` are those of the momentum encoders.
+    Attributes:
+        video_spatial: frozen.
+        sensor_spatial: frozen.
+        video_temporal: of the momentum encoder.
+        sensor_temporal: of the momentum encoder.
+        net_change: the parts of the windows' net change.
+        cluster: (N,) each window's cluster of Stage 1.
 
     Raises:
         ValueError: on shapes that do not fit.
@@ -102,14 +131,17 @@ class PairFeatures:
 
     video_spatial: Tensor
     sensor_spatial: Tensor
-    video_temporal: Tensor
-    sensor_temporal: Tensor
+    video_temporal: Tensor | None = None
+    sensor_temporal: Tensor | None = None
+    net_change: tuple[Tensor, ...] = ()
+    cluster: Tensor | None = None
 
     def __post_init__(self) -> None:
         count = len(self.video_spatial)
-        for feature in vars(self).values():
-            if feature.ndim != 2 or len(feature) != count:
-                raise ValueError(f"expected (N, d) with N = {count} for all four, got {tuple(feature.shape)}")
+        given = (self.video_spatial, self.sensor_spatial, self.video_temporal, self.sensor_temporal, *self.net_change)
+        for feature in given:
+            if feature is not None and (feature.ndim != 2 or len(feature) != count):
+                raise ValueError(f"expected (N, d) with N = {count} for all of them, got {tuple(feature.shape)}")
 
 
 @dataclass(frozen=True)
@@ -118,7 +150,7 @@ class PairSimilarities:
 
     Attributes:
         spatial: A of Eq. 7.
-        temporal: T of Eq. 9, the mean of both modalities' cosines.
+        temporal: T of Eq. 9, the mean of both modalities' cosines, or the similarity that takes its place.
         cross: cosines between video i and sensor j in T's place, where those are asked for.
     """
 
@@ -128,27 +160,46 @@ class PairSimilarities:
 
 
 @torch.no_grad()
-def pair_similarities(features: PairFeatures, kind: TemporalSimilarity = "intra") -> PairSimilarities:
+def pair_similarities(
+    features: PairFeatures, kind: TemporalSimilarity = "intra", *, gain: float = 1.0
+) -> PairSimilarities:
     """Similarities of a batch's pairs in place and motion, computed once for weights, monitoring and figures.
 
     Args:
         features: of the batch; they are normalised here.
-        kind: `cross` adds the cosines across modalities.
+        kind: `intra` is Eq. 9 and `cross` adds the cosines across modalities; `centred` and `cluster_centred` are Eq. 9
+            of features without their mean over the batch or over their cluster; `net_change` takes that in their place.
+        gain: factor of T, which stays within [-1, 1]; above 0.
 
     Raises:
-        ValueError: an unknown kind.
+        ValueError: an unknown kind, or features that it needs and are not there.
     """
-    if kind not in ("intra", "cross"):
-        raise ValueError(f"temporal_similarity must be 'intra' or 'cross', got {kind!r}")
-    video, sensor = features.video_temporal, features.sensor_temporal
-    return PairSimilarities(
-        combine_spatial_similarity(
-            cosine_matrix(features.video_spatial, features.video_spatial),
-            cosine_matrix(features.sensor_spatial, features.sensor_spatial),
-        ),
-        temporal_similarity(cosine_matrix(video, video), cosine_matrix(sensor, sensor)),
-        cosine_matrix(video, sensor) if kind == "cross" else None,
+    if kind not in get_args(TemporalSimilarity):
+        raise ValueError(f"temporal_similarity must be one of {', '.join(get_args(TemporalSimilarity))}, got {kind!r}")
+    spatial = combine_spatial_similarity(
+        cosine_matrix(features.video_spatial, features.video_spatial),
+        cosine_matrix(features.sensor_spatial, features.sensor_spatial),
     )
+    if kind == "net_change":
+        return PairSimilarities(spatial, (gain * net_change_similarity(features.net_change)).clamp(-1.0, 1.0))
+    video, sensor = _compared(features, kind)
+    temporal = temporal_similarity(cosine_matrix(video, video), cosine_matrix(sensor, sensor))
+    cross = (gain * cosine_matrix(video, sensor)).clamp(-1.0, 1.0) if kind == "cross" else None
+    return PairSimilarities(spatial, (gain * temporal).clamp(-1.0, 1.0), cross)
+
+
+def _compared(features: PairFeatures, kind: TemporalSimilarity) -> tuple[Tensor, Tensor]:
+    """The temporal features whose cosines Eq. 9 takes."""
+    video, sensor, cluster = features.video_temporal, features.sensor_temporal, features.cluster
+    if video is None or sensor is None:
+        raise ValueError(f"temporal_similarity {kind!r} needs the temporal features of both modalities")
+    if kind not in ("centred", "cluster_centred"):
+        return video, sensor
+    if kind == "centred":
+        cluster = torch.zeros(len(video), dtype=torch.int64, device=video.device)
+    if cluster is None:
+        raise ValueError(f"temporal_similarity {kind!r} needs the cluster of each window")
+    return centred_by_cluster(video, cluster), centred_by_cluster(sensor, cluster)
 
 
 @torch.no_grad()

@@ -21,9 +21,10 @@ from detach_core.methods.batch import (
     all_sensors,
     required,
 )
+from detach_core.methods.detach.net_change import CuedEncoder
 from detach_core.methods.detach.settings import DetachSettings, SpatialSettings
 from detach_core.methods.method import ActivationStatistics
-from detach_core.methods.registry import SensorTemporal
+from detach_core.methods.registry import SensorTemporal, TemporalCue
 from detach_core.settings.shared import EncoderSettings, InputSettings
 
 
@@ -72,20 +73,28 @@ def clean_feature(network: nn.Module, windows: WindowsAccess, position: Tensor) 
     return feature
 
 
-def sensor_temporal(kind: SensorTemporal, encoders: EncoderSettings, shape: InputShape) -> nn.Module:
-    """E_st, one of the encoders of Table 6."""
-    return build_sensor_encoder(
+def sensor_temporal(
+    kind: SensorTemporal, encoders: EncoderSettings, shape: InputShape, *, cue: TemporalCue
+) -> nn.Module:
+    """E_st, one of the encoders of Table 6; with the cue `trend`, plus a projection of the window's net change."""
+    encoder = build_sensor_encoder(
         kind,
         channels=shape.channels,
         length=shape.length,
         dim=encoders.dim,
         size=encoders.size,
     )
+    return encoder if cue == "none" else CuedEncoder(encoder, channels=shape.channels, dim=encoders.dim)
 
 
 def video_temporal(settings: DetachSettings) -> TemporalCnn3d:
     """E_vt, the temporal video encoder."""
-    return TemporalCnn3d(dim=settings.encoders.dim, size=settings.encoders.size, time_average=settings.time_average)
+    return TemporalCnn3d(
+        dim=settings.encoders.dim,
+        size=settings.encoders.size,
+        time_average=settings.time_average,
+        cells=settings.video_cells,
+    )
 
 
 class SpatialVideo(nn.Module):

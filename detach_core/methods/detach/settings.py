@@ -10,6 +10,7 @@ from detach_core.methods.registry import (
     SecondStageSettings,
     SensorTemporal,
     SnapshotShares,
+    TemporalCue,
     VideoNetworkSettings,
 )
 from detach_core.settings.base import Count, Derived, OpenShare, Range, Settings, Share
@@ -111,8 +112,11 @@ class DetachSettings(SecondStageSettings):
     """use W^temporal (Table 2)"""
     damping: Literal["spatial", "temporal"] = "spatial"
     """first factor of Eq. 10; temporal is as printed"""
-    temporal_similarity: Literal["intra", "cross"] = "intra"
-    """Eq. 9: mean of both modalities, or across them"""
+    temporal_similarity: Literal["intra", "cross", "centred", "cluster_centred", "net_change"] = "intra"
+    """Eq. 9: mean of both modalities, or across them; the mean without what the batch or a cluster of Stage 1 has in
+    common; or the likeness of what windows leave changed, without momentum encoders"""
+    temporal_gain: Annotated[float, Range(gt=0, le=100)] = 1.0
+    """factor of T, which stays within [-1, 1]"""
     momentum: OpenShare = 0.999
     """m of the momentum encoders"""
     momentum_left: OpenShare | None = 0.1
@@ -130,6 +134,10 @@ class DetachSettings(SecondStageSettings):
     """leave windows that overlap in time out of the negatives"""
     sensor_temporal: SensorTemporal = "cnn_gru_attention"
     """temporal sensor encoder (Table 6)"""
+    temporal_cue: TemporalCue = "none"
+    """trend: its feature plus a projection of the channels' net change"""
+    video_cells: Annotated[int, Range(ge=1, le=16)] = 1
+    """cells a side over which the temporal video encoder's last map is averaged; 1 is the whole picture"""
     flow: bool = True
     """give the temporal video encoder the optical flow, or zeros"""
     time_average: Literal["steps", "differences"] = "steps"

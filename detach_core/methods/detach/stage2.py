@@ -2,7 +2,7 @@
 
 Trainable are the two temporal encoders. Negatives at the same place count more (they differ in motion), negatives that
 move alike as well count less (they are likely the same action). Weights come from the frozen spatial features and from
-slow copies of the temporal encoders, and carry no gradient.
+slow copies of the temporal encoders, or from what the windows leave changed, and carry no gradient.
 """
 
 from __future__ import annotations
@@ -15,8 +15,18 @@ from torch import Tensor, nn
 
 from detach_core.encoders.blocks import FrozenEncoder, MomentumEncoder, momentum_for, share_of_start_left
 from detach_core.losses import unit_rows
-from detach_core.methods.batch import MOTION, SENSOR, InputShape, WindowBatch, WindowsAccess, required, starting_with
+from detach_core.methods.batch import (
+    MOTION,
+    SENSOR,
+    InputShape,
+    WindowBatch,
+    WindowsAccess,
+    all_sensors,
+    required,
+    starting_with,
+)
 from detach_core.methods.detach import networks
+from detach_core.methods.detach.clusters import nearest_centroid
 from detach_core.methods.detach.losses import weighted_info_nce, weighted_info_nce_at_chance
 from detach_core.methods.detach.negatives import (
     PairFeatures,
@@ -25,11 +35,12 @@ from detach_core.methods.detach.negatives import (
     negative_weights,
     pair_similarities,
 )
+from detach_core.methods.detach.net_change import FLOW_CHANNELS, StandardTrend, fit_trends, net_change
 from detach_core.methods.detach.networks import SpatialVideo
 from detach_core.methods.detach.settings import DetachSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method, join_halves
 
-FLOW_CHANNELS = 2
+Pair = tuple[Tensor, Tensor]
 _FROZEN = ("sensor_spatial.", "video_spatial.")
 
 
@@ -50,12 +61,18 @@ class Detach(Method[DetachSettings]):
         )
         self.video_spatial = SpatialVideo(spatial).eval().requires_grad_(False)
         self.video_init = self.video_spatial.video_init
-        self.sensor_temporal = networks.sensor_temporal(settings.sensor_temporal, settings.encoders, shape)
+        self.sensor_temporal = networks.sensor_temporal(
+            settings.sensor_temporal, settings.encoders, shape, cue=settings.temporal_cue
+        )
         self.video_temporal = networks.video_temporal(settings)
+        by_change = settings.temporal_similarity == "net_change"
+        self.trend = StandardTrend(shape.channels) if by_change else None
         self.slow: nn.ModuleDict | None = None
-        if settings.momentum_encoder:
+        if settings.momentum_encoder and not by_change:
             online = {"sensor": self.sensor_temporal, "video": self.video_temporal}
             self.slow = nn.ModuleDict({name: MomentumEncoder(encoder) for name, encoder in online.items()})
+        if settings.temporal_similarity == "cluster_centred":
+            self.register_buffer("centroid", torch.zeros(spatial.clusters, spatial.encoders.dim))
         frozen = [self.sensor_spatial, self.video_spatial.encoder]
         self.row_networks = [*frozen, self.sensor_temporal, self.video_temporal, *(self.slow or {}).values()]
         self.num_epochs, self.batch_size = settings.epochs, settings.batch_size
@@ -79,9 +96,11 @@ class Detach(Method[DetachSettings]):
         return self
 
     def load_spatial(self, tensors: Mapping[str, Tensor]) -> None:
-        """E_ss, P_q and E_vs from Stage 1's checkpoint."""
+        """E_ss, P_q and E_vs from Stage 1's checkpoint, and its centroids where T is centred by cluster."""
         self.sensor_spatial.encoder.load_state_dict(starting_with(tensors, "sensor."))
         self.video_spatial.load_state_dict(starting_with(tensors, "video."))
+        if (centroid := self._buffers.get("centroid")) is not None:
+            centroid.copy_(tensors["memory.centroid"])
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
         """Eqs. 5-6 of the sensor."""
@@ -103,12 +122,15 @@ class Detach(Method[DetachSettings]):
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """Frozen features of all windows, unaugmented, and the momentum for a run of `num_steps`."""
         self.eval()
-        modalities = {SENSOR, self.video_spatial.modality}
-        sensor, video = [], []
+        fit_trends(self, all_sensors(windows))
+        modalities = {SENSOR, self.video_spatial.modality} | ({MOTION} if self.trend is not None else set())
+        sensor, video, change = [], [], []
         for batch in windows.batches("pretrain", modalities=modalities):
             sensor.append(unit_rows(self.sensor_spatial(required(batch.sensor))))
             video.append(unit_rows(self.video_spatial.feature(batch)))
+            change.append(self._change_of(batch))
         self._sensor_spatial, self._video_spatial = torch.cat(sensor), torch.cat(video)
+        self._change = tuple(torch.cat(part) for part in zip(*change, strict=True))
         self._pairs = PairMonitor(windows.truth("pretrain"))
         self._epoch_steps = num_steps // self.num_epochs
         self.momentum = momentum_for(self.settings.momentum, num_steps, self.settings.momentum_left)
@@ -125,12 +147,10 @@ class Detach(Method[DetachSettings]):
         """Eqs. 12-13."""
         motion, sensor_window = self._motion(batch), required(batch.sensor)
         video, sensor = self.video_temporal(motion), self.sensor_temporal(sensor_window)
-        if self.slow is None:
-            slow_video, slow_sensor = video.detach(), sensor.detach()
-        else:
-            slow_video, slow_sensor = self.slow["video"](motion), self.slow["sensor"](sensor_window)
+        slow = self._weighing(motion, sensor_window, online=(video.detach(), sensor.detach()))
         video_spatial, sensor_spatial = self._video_spatial[batch.position], self._sensor_spatial[batch.position]
-        pairs = self._pair_values(batch, PairFeatures(video_spatial, sensor_spatial, slow_video, slow_sensor))
+        change = tuple(part[batch.position] for part in self._change)
+        pairs = self._pair_values(batch, self._pair_features(video_spatial, sensor_spatial, slow, change))
         self._pairs.add(batch.position, **pairs)
         self._at_chance.append(weighted_info_nce_at_chance(pairs["weight"]))
         loss = weighted_info_nce(
@@ -148,12 +168,34 @@ class Detach(Method[DetachSettings]):
 
     @torch.no_grad()
     def pair_values(self, batch: WindowBatch) -> dict[str, Tensor]:
-        """For figures: `spatial_similarity` A, `temporal_similarity` T (intra-modal) and `weight` W, each (B, B)."""
+        """For figures: `spatial_similarity` A, `temporal_similarity` T (never across) and `weight` W, each (B, B)."""
         motion, sensor = self._motion(batch), required(batch.sensor)
-        online = {"video": self.video_temporal, "sensor": self.sensor_temporal}
-        slow = online if self.slow is None else self.slow
+        slow = None
+        if self.trend is None:
+            online = {"video": self.video_temporal, "sensor": self.sensor_temporal}
+            encoders = online if self.slow is None else self.slow
+            slow = encoders["video"](motion), encoders["sensor"](sensor)
         spatial = self.video_spatial.feature(batch), self.sensor_spatial(sensor)
-        return self._pair_values(batch, PairFeatures(*spatial, slow["video"](motion), slow["sensor"](sensor)))
+        return self._pair_values(batch, self._pair_features(*spatial, slow, self._change_of(batch)))
+
+    @torch.no_grad()
+    def _weighing(self, motion: Tensor, sensor: Tensor, online: Pair) -> Pair | None:
+        """Temporal features of video and sensors behind T; None where T needs none."""
+        if self.trend is not None:
+            return None
+        return online if self.slow is None else (self.slow["video"](motion), self.slow["sensor"](sensor))
+
+    def _change_of(self, batch: WindowBatch) -> tuple[Tensor, ...]:
+        """Parts of the windows' net change; () where T is of something else."""
+        return () if self.trend is None else net_change(self.trend, required(batch.sensor), self._motion(batch))
+
+    def _pair_features(
+        self, video_spatial: Tensor, sensor_spatial: Tensor, temporal: Pair | None, change: tuple[Tensor, ...]
+    ) -> PairFeatures:
+        centroid = self._buffers.get("centroid")
+        cluster = None if centroid is None else nearest_centroid(unit_rows(sensor_spatial), centroid)
+        video, sensor = temporal if temporal is not None else (None, None)
+        return PairFeatures(video_spatial, sensor_spatial, video, sensor, change, cluster)
 
     def _contrasted(self, spatial: Tensor, temporal: Tensor) -> Tensor:
         parts = {"spatial": unit_rows(spatial), "temporal": unit_rows(temporal)}
@@ -163,7 +205,7 @@ class Detach(Method[DetachSettings]):
     def _pair_values(self, batch: WindowBatch, features: PairFeatures) -> dict[str, Tensor]:
         """Similarities and W, each (B, B); plain InfoNCE's W is 1 (Table 3)."""
         settings = self.settings
-        similarities = pair_similarities(features, settings.temporal_similarity)
+        similarities = pair_similarities(features, settings.temporal_similarity, gain=settings.temporal_gain)
         if settings.contrastive == "infonce":
             weight = torch.ones(len(batch), len(batch), device=batch.position.device).fill_diagonal_(0.0)
         else:

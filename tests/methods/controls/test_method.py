@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.methods.batch import SENSOR
+from detach_core.methods.batch import SENSOR, all_sensors
 from detach_core.methods.controls.method import FEATURES, RandomEncoder, channel_statistics, mean_by_recording
 from detach_core.methods.detach.stage2 import Detach
 from detach_core.methods.registry import build_method
@@ -72,6 +74,21 @@ def test_it_is_detachs_own_networks(toy, windows):
     temporal = {name: value.shape for name, value in detach.sensor_temporal.named_parameters()}
     assert {name: value.shape for name, value in control.sensor.spatial.named_parameters()} == spatial
     assert {name: value.shape for name, value in control.sensor.temporal.named_parameters()} == temporal
+
+
+@pytest.mark.parametrize("name", ["random_encoder", "supervised"])
+def test_a_cue_is_detachs_own_with_its_statistics(toy, windows, resident, name):
+    plain, detach = toy.SETTINGS[name], toy.SETTINGS["detach"]
+    shape = input_shape(windows)
+    cued: Any = build_method(name, settings=replace(plain, temporal_cue="trend"), shape=shape)
+    full: Any = build_method("detach", settings=replace(detach, temporal_cue="trend"), shape=shape)
+    cued.before_training(resident, num_steps=8)
+    temporal = {key: value.shape for key, value in full.sensor_temporal.state_dict().items()}
+    assert {key: value.shape for key, value in cued.sensor.temporal.state_dict().items()} == temporal
+    trend = cued.sensor.temporal.trend(all_sensors(resident))
+    torch.testing.assert_close(trend.std(dim=0, correction=0), torch.ones(trend.shape[1]), atol=1e-4, rtol=0)
+    without = build_method(name, settings=plain, shape=shape).state_dict()
+    assert not any("trend" in key for key in without)
 
 
 def test_both_halves_have_length_1(toy, windows, resident):

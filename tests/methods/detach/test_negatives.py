@@ -18,6 +18,7 @@ from detach_core.methods.detach.negatives import (
     NO_PAIR,
     PairFeatures,
     PairMonitor,
+    centred_by_cluster,
     combine_spatial_similarity,
     cosine_matrix,
     false_negative_weight,
@@ -275,3 +276,70 @@ def test_each_epoch_starts_anew_and_a_kind_without_pairs_has_no_mean():
     monitor.add(torch.tensor([0, 1]), weight=torch.ones(2, 2))
     assert math.isnan(monitor.report()["weight"]["hard"])
     assert monitor.report() == {}
+
+
+def test_centring_takes_each_clusters_mean_away_in_loops():
+    feature, cluster = features(3, number=7, dim=4)[0], torch.tensor([2, 0, 0, 2, 2, 5, 0])
+    found = centred_by_cluster(feature, cluster)
+    units = [row / row.norm() for row in feature]
+    for i in range(7):
+        same = [units[j] for j in range(7) if cluster[j] == cluster[i]]
+        expected = units[i] - sum(same) / len(same)
+        torch.testing.assert_close(found[i], torch.zeros(4).double() if len(same) == 1 else expected)
+    with pytest.raises(ValueError, match="a cluster for each"):
+        centred_by_cluster(feature, cluster[:3])
+
+
+def test_centring_brings_out_what_a_place_does_not_have_in_common():
+    """Two places, whose windows differ by little beside what they share."""
+    place, action = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]), torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])
+    common = torch.eye(4, dtype=torch.float64)[place]
+    motion = common + 0.1 * torch.eye(4, dtype=torch.float64)[2 + action]
+    batch = PairFeatures(common, common, motion, motion, cluster=place)
+    same_place = (place[:, None] == place).fill_diagonal_(False)
+    same_action = action[:, None] == action
+    plain, centred = pair_similarities(batch).temporal, pair_similarities(batch, "cluster_centred").temporal
+    assert float((plain - centred)[same_place & ~same_action].min()) > 1.9
+    assert float(plain[same_place].min()) > 0.98
+    torch.testing.assert_close(centred[same_place & same_action], torch.ones(8).double())
+    torch.testing.assert_close(centred[same_place & ~same_action], -torch.ones(16).double())
+    over_all = pair_similarities(batch, "centred").temporal
+    assert float(over_all[~same_place & (torch.eye(8) == 0)].max()) < 0 < float(over_all[same_place].min())
+
+
+def test_net_change_takes_the_place_of_equation_9():
+    vs, ss, first, second = features(5)
+    found = pair_similarities(PairFeatures(vs, ss, net_change=(first, second)), "net_change")
+    expected = temporal_similarity(cosine_matrix(first, first), cosine_matrix(second, second))
+    torch.testing.assert_close(found.temporal, expected)
+    assert torch.equal(found.spatial, pair_similarities(PairFeatures(vs, ss, first, second)).spatial)
+
+
+@pytest.mark.parametrize("kind", ["intra", "cross", "centred", "net_change"])
+def test_a_gain_stretches_the_similarity_that_weighs_up_to_its_ends(kind):
+    vs, ss, vt, st_ = features(1)
+    batch = PairFeatures(vs, ss, vt, st_, net_change=(vt, st_))
+    plain, stretched = pair_similarities(batch, kind), pair_similarities(batch, kind, gain=3.0)
+    for before, after in ((plain.temporal, stretched.temporal), (plain.cross, stretched.cross)):
+        assert (before is None) == (after is None)
+        if before is not None:
+            torch.testing.assert_close(after, (3.0 * before).clamp(-1.0, 1.0))
+            assert float((after - before).abs().max()) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        ("intra", {}, "needs the temporal features"),
+        ("cross", {"net_change": 1}, "needs the temporal features"),
+        ("cluster_centred", {"temporal": 1}, "needs the cluster"),
+        ("net_change", {"temporal": 1}, "expected parts"),
+        ("learned", {"temporal": 1}, "must be one of intra, cross, centred, cluster_centred, net_change"),
+    ],
+)
+def test_a_similarity_without_what_it_compares_is_refused(kind, given, words):
+    vs, ss, vt, st_ = features(2)
+    temporal = (vt, st_) if "temporal" in given else (None, None)
+    change = (vt,) if "net_change" in given else ()
+    with pytest.raises(ValueError, match=words):
+        pair_similarities(PairFeatures(vs, ss, *temporal, net_change=change), kind)

@@ -7,6 +7,8 @@ from torch.nn.functional import normalize
 
 from detach_core.losses import info_nce
 from detach_core.methods.batch import MEAN_FRAME, MOTION, SENSOR
+from detach_core.methods.detach.losses import weighted_info_nce
+from detach_core.methods.detach.net_change import net_change, net_change_similarity
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
 from detach_core.training.loop import train
@@ -95,6 +97,12 @@ SWITCHES = [
     {"contrastive": "infonce"},
     {"damping": "temporal"},
     {"temporal_similarity": "cross"},
+    {"temporal_similarity": "centred"},
+    {"temporal_similarity": "cluster_centred"},
+    {"temporal_similarity": "net_change"},
+    {"temporal_gain": 0.5},
+    {"temporal_cue": "trend"},
+    {"video_cells": 3},
     {"normalise_weights": "row_mean"},
     {"z_parts": ("temporal",)},
     {"hardness": 2.0},
@@ -124,6 +132,59 @@ def test_without_momentum_encoder_the_online_features_weigh(build, batch, toy):
                 weight.mul_(-1.5)
     assert float(loss_of(with_copies, batch)) != pytest.approx(float(loss_of(without, batch)), rel=1e-5)
     assert without.after_epoch(1)["momentum_left"] is None
+
+
+def test_by_net_change_the_weights_need_no_momentum_encoders(build, batch):
+    method = build(temporal_similarity="net_change")
+    assert method.slow is None
+    assert not any(name.startswith("slow") for name in method.state_dict())
+    change = net_change(method.trend, batch.sensor, batch.motion)
+    similarity = net_change_similarity(change)
+    vs, ss, vt, st = features(method, batch)
+    a = torch.maximum(vs @ vs.T, ss @ ss.T).clamp(0.0, 1.0)
+    weight = ((1 + 2 * a) * (1 - a * similarity.clamp(min=0.0))).clamp(min=0.0)
+    expected = weighted_info_nce(torch.cat([vs, vt], dim=1), torch.cat([ss, st], dim=1), weight, 0.1)
+    assert float(loss_of(method, batch)) == pytest.approx(float(expected), rel=1e-4)
+    torch.testing.assert_close(method.eval().pair_values(batch)["temporal_similarity"], similarity)
+
+
+def test_net_change_tells_the_actions_of_a_place_apart_before_any_training(build, resident):
+    batch = resident.gather("pretrain", torch.arange(64), modalities={SENSOR, MOTION, MEAN_FRAME}, augment=False)
+    truth = resident.truth("pretrain")
+    place, action = truth.location[:64], truth.action[:64]
+    similarity = build(temporal_similarity="net_change").eval().pair_values(batch)["temporal_similarity"]
+    same_place, same_action = place[:, None] == place, action[:, None] == action
+    others = same_place & same_action & ~torch.eye(64, dtype=torch.bool)
+    assert float(similarity[others].min()) > 0.2
+    assert float(similarity[same_place & ~same_action].max()) < -0.1
+
+
+def test_net_change_and_trend_are_those_of_unaugmented_windows(build, windows, split, make_resident, toy):
+    augmented = make_resident(windows, split, augmentation=toy.AUGMENTATION)
+    changes = {"temporal_similarity": "net_change", "temporal_cue": "trend"}
+    plain, other = build(**changes), build(**changes)
+    other.before_training(augmented, num_steps=8)
+    for first, second in zip(plain._change, other._change, strict=True):
+        assert torch.equal(first, second)
+    assert torch.equal(plain.sensor_temporal.trend.std, other.sensor_temporal.trend.std)
+    assert torch.equal(plain.sensor_temporal.trend.std, plain.trend.std)
+    assert float(plain.trend.std.min()) > 0
+
+
+def test_momentum_copies_have_the_statistics_of_the_cue(build):
+    method = build(temporal_cue="trend")
+    assert torch.equal(method.slow["sensor"].encoder.trend.std, method.sensor_temporal.trend.std)
+
+
+def test_clusters_are_those_of_the_nearest_centroid_of_stage_1(build, batch, toy):
+    method = build(temporal_similarity="cluster_centred")
+    stage_1 = {f"sensor.{name}": value for name, value in method.sensor_spatial.encoder.state_dict().items()}
+    stage_1 |= {f"video.{name}": value for name, value in method.video_spatial.state_dict().items()}
+    feature = normalize(method.sensor_spatial(batch.sensor), dim=1)
+    method.load_spatial({**stage_1, "memory.centroid": feature[:4]})
+    cluster = method._pair_features(feature, feature, None, ()).cluster
+    assert torch.equal(cluster, (feature @ feature[:4].T).argmax(dim=1))
+    assert len(cluster.unique()) > 1
 
 
 def test_no_gradient_reaches_slow_or_frozen_networks(build, batch):
