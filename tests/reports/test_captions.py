@@ -21,11 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
         ("tables", "tables"),
     ],
 )
-def test_names_captions.TABLESs_tables_and_figures_are_written_out(name, words):
+def test_names_of_the_papers_tables_and_figures_are_written_out(name, words):
     assert numbered(name) == words
 
 
-def test_every_table_captions.TABLES_says_what_it_shows_and_what_the_paper_saw():
+def test_every_table_of_the_paper_says_what_it_shows_and_what_the_paper_saw():
     assert sorted(captions.TABLES) == [f"table{number}" for number in range(1, 8)]
     for caption in captions.TABLES.values():
         assert caption.section[0] in "126"
