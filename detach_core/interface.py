@@ -25,7 +25,8 @@ from detach_core.evaluation.evaluate import mean_by_unit
 from detach_core.evaluation.probes import Probe
 from detach_core.foundation.errors import UserError
 from detach_core.methods.method import AnyMethod
-from detach_core.signals.motion import MeanFrames, consecutive_flow, flow_function, nearest_pictures, num_ticks
+from detach_core.signals.frames import MeanFrames, nearest_pictures, num_ticks
+from detach_core.signals.motion import consecutive_flow, flow_function
 from detach_core.signals.resampling import EvenTicks, on_even_clock
 from detach_core.training.embedding import embed_sensor_windows, embed_windows, rebuild
 from detach_core.windows.packing import RecordingWindows, cut_windows, first_rows

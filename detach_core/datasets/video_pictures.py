@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detach_core.datasets.video_files import REPLACE, VideoFile, open_video
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.motion import Fit, fit_picture, rgb_of_planar
+from detach_core.signals.frames import Fit, fit_picture, rgb_of_planar
 
 _SQUARE = "write it with square pixels, e.g. by ffmpeg -i video.mp4 -vf setsar=1 square.mp4"
 

@@ -30,7 +30,7 @@ from detach_core.datasets.video_pictures import (
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.signals.motion import nearest_pictures, num_ticks
+from detach_core.signals.frames import nearest_pictures, num_ticks
 
 _RATE_DIFFERENCE = 5e-4
 

@@ -18,7 +18,7 @@ from detach_core.datasets.registry import PackSettings
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
-from detach_core.signals.motion import MeanFrames
+from detach_core.signals.frames import MeanFrames
 from detach_core.windows.packing import (
     RecordingWindows,
     Shard,

@@ -10,7 +10,7 @@ import pytest
 from detach_core.datasets.video_files import inspect_video
 from detach_core.datasets.video_pictures import Orientation, PictureCount, PictureFitter, orientation_of, read_pictures
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.motion import rgb_of_planar
+from detach_core.signals.frames import rgb_of_planar
 from tests.fixtures.videos import write_stamped
 
 

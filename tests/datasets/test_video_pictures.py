@@ -9,7 +9,7 @@ import pytest
 from detach_core.datasets.video_files import inspect_video
 from detach_core.datasets.video_pictures import PictureCount, read_pictures, with_held
 from detach_core.foundation.errors import BadInputError
-from detach_core.signals.motion import nearest_pictures, num_ticks
+from detach_core.signals.frames import nearest_pictures, num_ticks
 from tests.datasets.test_video_files import cut_by_edit_list
 from tests.fixtures import videos
 from tests.fixtures.videos import noise_in, number_of, remux, write_stamped

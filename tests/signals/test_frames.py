@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detach_core.signals.motion import MeanFrames, fit_picture, nearest_pictures, num_ticks, rgb_of_planar
+from detach_core.signals.frames import MeanFrames, fit_picture, nearest_pictures, num_ticks, rgb_of_planar
 
 
 def planar_of(rgb):

@@ -34,7 +34,7 @@ def reported(tmp_path_factory, copied, one_home):
     changes = one_home(config) | {"analysis": {"maps": {"classes": {"opportunity": ["Open Fridge"]}}}}
     (workflow.folder / SMALL).write_text(yaml.safe_dump(changes))
     workflow.layers = ("config.yaml", SMALL)
-    workflow.run("results/report.html", "--cores", "2", "--configfile", *workflow.layers)
+    workflow.run("all", "results/report.html", "--cores", "2", "--configfile", *workflow.layers)
     return workflow
 
 
