@@ -26,6 +26,7 @@ from detach_core.reports.figures.registry import (
     ActivationMapsSettings,
     AssignmentStabilitySettings,
     FigureSettings,
+    LabelCurveFigureSettings,
     PairFigureSettings,
     PhaseSpaceSettings,
     RunFigureSettings,
@@ -106,6 +107,9 @@ def _of_figure(document: Document, key: str, figure: FigureSettings) -> Iterator
         yield f"{key}.dataset: {unknown_key(dataset, document.datasets)}"
     if isinstance(figure, AssignmentStabilitySettings) and figure.spatial not in spatial_names(document):
         yield f"{key}.spatial: {unknown_key(figure.spatial, spatial_names(document))}"
+    if isinstance(figure, LabelCurveFigureSettings):
+        strange = [name for name in figure.variants if name not in document.variants]
+        yield from (f"{key}.variants: {unknown_key(name, document.variants)}" for name in strange)
     if isinstance(figure, RunFigureSettings) and not missing:
         yield from _of_run_figure(document, key, figure)
 

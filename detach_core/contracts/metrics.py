@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -291,6 +292,28 @@ def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
         protocols={name: _read_protocol(document, name, class_names) for name in document.get("protocols", dict)},
         provenance=document.provenance(),
     )
+
+
+def read_label_curve(path: Path | str) -> Metrics:
+    """The metrics at `path`, a `label_curve.json`, whose protocols are counts of labels; errors as `read_metrics`."""
+    return read_metrics(path, rule="label_curve")
+
+
+def protocol_of_labels(protocol: str, count: int | None) -> str:
+    """Name of a point of a label curve: the protocol that gives the test part, and the labels of each class."""
+    return f"{protocol}, {ALL_LABELS if count is None else '1 label' if count == 1 else f'{count} labels'}"
+
+
+def label_count(name: str) -> int | None:
+    """Labels of each class at the point of a label curve called `name`; None where all are used.
+
+    Raises:
+        ValueError: it is no name of a point.
+    """
+    found = re.search(rf", (?:(\d+) labels?|{ALL_LABELS})$", name)
+    if found is None:
+        raise ValueError(f"expected the name of a point of a label curve, got {name!r}")
+    return int(found[1]) if found[1] else None
 
 
 def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str, ...]) -> ProtocolResult:

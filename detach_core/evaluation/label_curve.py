@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detach_core.contracts.metrics import ALL_LABELS, Interval, ProtocolResult
+from detach_core.contracts.metrics import Interval, ProtocolResult, protocol_of_labels
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation.evaluate import Units, evaluate_protocols
@@ -20,23 +19,6 @@ from detach_core.evaluation.settings import LabelCurveSettings
 Ids = NDArray[np.int64]
 # Tells this draw of gestures from others of the same seed.
 _STREAM = 21
-
-
-def protocol_name(protocol: str, count: int | None) -> str:
-    """Name of a point of the curve: the protocol that gives the test part, and the labels of each class."""
-    return f"{protocol}, {ALL_LABELS if count is None else '1 label' if count == 1 else f'{count} labels'}"
-
-
-def label_count(name: str) -> int | None:
-    """Labels of each class at the point called `name`; None where all are used.
-
-    Raises:
-        ValueError: it is no name of a point.
-    """
-    found = re.search(r", (?:(\d+) labels?|all labels)$", name)
-    if found is None:
-        raise ValueError(f"expected the name of a point of a label curve, got {name!r}")
-    return int(found[1]) if found[1] else None
 
 
 def labelled_rows(units: Units, rows: Ids, count: int, rng: np.random.Generator) -> Ids:
@@ -69,7 +51,7 @@ def label_curve(
     interval: Interval,
     device: torch.device,
 ) -> dict[str, ProtocolResult]:
-    """The metrics at each count of labels, by `protocol_name`: means over draws of the labelled gestures.
+    """The metrics at each count of labels, by `protocol_of_labels`: means over draws of the labelled gestures.
 
     The test part is that of the split's `by_*` protocols, or of the first draw of the folds of a split without one.
     Every method gets the same gestures. The probe's strength is fixed, for one gesture a class leaves nothing to choose
@@ -86,7 +68,7 @@ def label_curve(
     """
     units = Units(windows, features)
     points = {
-        protocol_name(protocol, count): tuple(_folds(units, folds, count, curve.draws, split.seed))
+        protocol_of_labels(protocol, count): tuple(_folds(units, folds, count, curve.draws, split.seed))
         for protocol, folds in _test_protocols(split).items()
         for count in (*curve.counts, None)
     }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detach_core.contracts.lists import ResultRow
-from detach_core.contracts.metrics import read_metrics
+from detach_core.contracts.metrics import read_label_curve
 from detach_core.evaluation.intervals import aggregate
 from detach_core.foundation.logs import stage_log
 from detach_core.reports.captions import table_caption
@@ -25,7 +25,7 @@ def few_labels(*, curve_paths: Sequence[str | Path], csv_path: str | Path, log_p
         log_path: the log.
     """
     with stage_log(log_path, NAME) as log:
-        runs = [read_metrics(path, rule="label_curve") for path in curve_paths]
+        runs = [read_label_curve(path) for path in curve_paths]
         refuse_mixed_sources(curve_paths, [run.source for run in runs])
         frame = results_frame(NAME, aggregate(runs))
         caption = table_caption(NAME)

@@ -11,6 +11,7 @@ from detach_core.acquisition.local import Fingerprints, RawFolder
 from detach_core.config.load import Config
 from detach_core.evaluation.settings import ArtifactKey
 from detach_core.foundation.files import list_files, matching_files
+from detach_core.reports.figures.registry import LabelCurveFigureSettings
 from detach_core.settings.base import to_plain
 from detach_core.workflow.stage import Files, Wildcards, expanded, filled
 
@@ -60,6 +61,8 @@ def figure_files(config: Config, name: str) -> dict[str, list[str]]:
         seeds = seeds[:1]
     named: dict[str, list[Any]] = {"split": [figure.split], "seed": list(seeds), "dataset": list(figure.shown)}
     named |= {key: [getattr(figure, key)] for key in ("variant", "spatial") if hasattr(figure, key)}
+    if isinstance(figure, LabelCurveFigureSettings):
+        named["variant"] = list(figure.variants)
     return {kind: expanded(ARTIFACTS[kind], **named) for kind in figure.needs}
 
 

@@ -216,6 +216,7 @@ READERS = {
     "spatial_history": "detach_core.contracts.history:read_history",
     "negative_pairs": "detach_core.contracts.analysis:read_negative_pairs",
     "activation_maps": "detach_core.contracts.analysis:read_activation_maps",
+    "label_curve": "detach_core.contracts.metrics:read_label_curve",
 }
 
 OwnSettings = TypeVar("OwnSettings", bound=FigureSettings)

@@ -11,14 +11,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from detach_core.reports.captions import FEATURES, STAGE_1, WEIGHTS, YOURS, Caption
+from detach_core.reports.captions import FEATURES, LABELS, STAGE_1, WEIGHTS, YOURS, Caption
 from detach_core.settings.base import Label, Name, Names, Plugin, Range, Registry, Settings, from_plain
 
 if TYPE_CHECKING:
     from detach_core.reports.figures.drawing import AnyDrawing
 
 PairGroups = Literal["all", "authors"]
-Artifact = Literal["windows", "split", "embeddings", "spatial_history", "negative_pairs", "activation_maps"]
+Artifact = Literal[
+    "windows", "split", "embeddings", "spatial_history", "negative_pairs", "activation_maps", "label_curve"
+]
 _PAIRS = {
     "all": "of all pairs of the batch that have labels",
     "authors": "of the pairs that the authors' scripts choose: easy ones of the same action, and one action an object",
@@ -228,6 +230,33 @@ class AssignmentStabilitySettings(FigureSettings):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabelCurveFigureSettings(FigureSettings):
+    """Weighted F1 against the number of labelled gestures (or sequences) of each class."""
+
+    needs: ClassVar[tuple[Artifact, ...]] = ("label_curve",)
+
+    draw: Literal["label_curve"] = "label_curve"
+    datasets: Names
+    """datasets, a panel each"""
+    variants: Names
+    """variants, a line each"""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """All its datasets."""
+        return self.datasets
+
+    def caption(self) -> Caption:
+        """Heading and description; the paper has no such figure."""
+        return Caption(
+            LABELS,
+            "Few labels",
+            "Frozen features under a linear probe that has 1, 2, ... labelled gestures (or sequences) of each class, the"
+            " same ones for every row, and all of them. Bars are intervals, the dotted line is chance.",
+        )
+
+
 FIGURES: Registry[AnyDrawing] = Registry(
     "figure",
     {
@@ -244,6 +273,9 @@ FIGURES: Registry[AnyDrawing] = Registry(
             "detach_core.reports.figures",
             "registry:AssignmentStabilitySettings",
             "assignment_stability:AssignmentStability",
+        ),
+        "label_curve": Plugin(
+            "detach_core.reports.figures", "registry:LabelCurveFigureSettings", "label_curve:LabelCurve"
         ),
     },
 )

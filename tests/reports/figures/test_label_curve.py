@@ -1,0 +1,45 @@
+import dataclasses
+
+import pytest
+
+from detach_core.contracts.metrics import protocol_of_labels
+from detach_core.reports.figures.drawing import house_style
+from detach_core.reports.figures.label_curve import LabelCurve
+from detach_core.reports.figures.registry import LabelCurveFigureSettings
+
+SETTINGS = LabelCurveFigureSettings(split="default", datasets=("opportunity",), variants=("best", "detach"))
+
+
+@pytest.fixture
+def curves(make_metrics, made):
+    """Curves of two variants with points at 1, 3 and all labels."""
+
+    def curve(variant):
+        metrics = make_metrics(variant=variant)
+        one = next(iter(metrics.protocols.values()))
+        points = {protocol_of_labels("by_recording", count): one for count in (1, 3, None)}
+        return dataclasses.replace(metrics, protocols=points)
+
+    return made.artifacts(label_curve=[curve("detach"), curve("best")])
+
+
+def test_the_frame_has_a_row_for_each_variant_and_count_in_the_settings_order(curves):
+    frame = LabelCurve().frame(curves, SETTINGS)
+    assert frame["variant"].tolist() == ["best"] * 3 + ["detach"] * 3
+    assert frame["labels"].fillna(-1).tolist() == [1, 3, -1] * 2
+    assert set(frame["protocol"]) == {"by_recording"}
+    one = curves["label_curve"][0].value.protocols["by_recording, 1 label"]
+    assert frame["f1_weighted"].tolist() == [one.f1_weighted] * 6
+    assert (frame["f1_weighted_low"] <= frame["f1_weighted"]).all()
+
+
+def test_a_line_for_each_variant_with_its_intervals_and_the_counts_on_the_axis(curves, texts_stand_apart):
+    frame = LabelCurve().frame(curves, SETTINGS)
+    with house_style():
+        figure = LabelCurve().draw(frame, SETTINGS)
+    (panel,) = figure.axes
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["1", "3", "all"]
+    assert [container.get_label() for container in panel.containers] == ["best", "detach"]
+    assert panel.get_title(loc="left") == "opportunity, by_recording"
+    texts_stand_apart(figure)
+    assert LabelCurve().note(frame, SETTINGS) == "tested as by_recording"
