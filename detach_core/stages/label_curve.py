@@ -63,6 +63,7 @@ def label_curve(
             null_windows=null_windows(windows),
             probe="logistic",
             candidates=({},),
+            collapse=(embeddings.collapse,),
             strengths=(job.curve.c,),
             class_names=windows.class_names,
             interval=interval,

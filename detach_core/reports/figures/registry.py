@@ -252,8 +252,8 @@ class LabelCurveFigureSettings(FigureSettings):
         return Caption(
             LABELS,
             "Few labels",
-            "Frozen features under a linear probe that has 1, 2, ... labelled gestures (or sequences) of each class, the"
-            " same ones for every row, and all of them. Bars are intervals, the dotted line is chance.",
+            "Frozen features under a linear probe that has 1, 2, ... labelled gestures (or sequences) of each class,"
+            " the same ones for every row, and all of them. Bars are intervals, the dotted line is chance.",
         )
 
 
