@@ -77,14 +77,12 @@ class TrainedRun:
     """A frozen method on the CPU, with the form of its input and the classifier of its probe.
 
     Attributes:
-        method: its name.
-        dataset: the dataset that it was trained on.
-        channel_names: (C,) the sensor channels.
+        method: its name; `dataset` is the one that it was trained on.
+        channel_names: (C,).
         class_names: (K,) the columns of `probabilities`; the dataset's classes where no classifier is stored.
         class_places: (K,) where each class happens, "" for a class without a place.
         class_actions: (K,) what is done in each class, "" for a class without an action.
-        sensor_hz: rate of the sensors.
-        window_s: length of a window (s).
+        sensor_hz: rate of the sensors; `window_s` is the length of a window (s).
     """
 
     def __init__(self, checkpoint: Checkpoint, classifier: Classifier | UserError) -> None:

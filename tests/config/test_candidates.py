@@ -20,7 +20,7 @@ def settings_of(config, run):
 
 def test_every_trained_variant_has_the_same_candidates_and_the_others_have_one(searched, data):
     found = {name: len(searched.candidates(name)) for name in data["variants"]}
-    assert found == dict.fromkeys(data["variants"], 3) | {"random_encoder": 1, "statistics": 1}
+    assert found == dict.fromkeys(data["variants"], 3) | {"random_encoder": 1, "best-untrained": 1, "statistics": 1}
     assert searched.candidates("detach") == ["detach", "detach+1", "detach+2"]
     assert searched.candidates("detach+2") == ["detach+2"]
     assert [run for run in searched.runs if run.split("+")[0] == "primus"] == ["primus", "primus+1", "primus+2"]

@@ -248,6 +248,11 @@ JSON = {
         "metrics.json",
         written("metrics", "metrics", make_metrics),
     ),
+    "read_label_curve": (
+        "metrics",
+        "label_curve.json",
+        written("metrics", "metrics", make_metrics),
+    ),
     "read_raw_manifest": ("raw_files", "shard0.json", raw_manifest),
     "read_download_manifest": ("raw_files", "download.json", download_manifest),
     "read_history": ("history", "history.jsonl", training_history),

@@ -107,7 +107,7 @@ def test_the_index_leads_to_the_row_of_a_window(homes, tmp_path):
     chosen = index[(index["dataset"] == "opportunity") & (index["seed"] == 1) & (index["part"] == "held_out")]
     assert set(chosen["recording"]) == {"S1-R2"}
     (path,) = set(chosen["path"])
-    with open_artifact(path, schema="detach.embeddings/1", rule="embed") as reader:
+    with open_artifact(path, schema="detach.embeddings/2", rule="embed") as reader:
         features = reader.file["sensor"][chosen["row"].to_numpy()]
     assert features.shape == (36, 2)
     assert (features == 1.0).all()
