@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,18 +24,6 @@ _STREAM = 21
 def protocol_name(protocol: str, count: int | None) -> str:
     """Name of a point of the curve: the protocol that gives the test part, and the labels of each class."""
     return f"{protocol}, {ALL_LABELS if count is None else '1 label' if count == 1 else f'{count} labels'}"
-
-
-def label_count(name: str) -> int | None:
-    """Labels of each class at the point called `name`; None where all are used.
-
-    Raises:
-        ValueError: it is no name of a point.
-    """
-    found = re.search(r", (?:(\d+) labels?|all labels)$", name)
-    if found is None:
-        raise ValueError(f"expected the name of a point of a label curve, got {name!r}")
-    return int(found[1]) if found[1] else None
 
 
 def labelled_rows(units: Units, rows: Ids, count: int, rng: np.random.Generator) -> Ids:

@@ -70,7 +70,7 @@ def label_curve(
             provenance=make_provenance(
                 stage="label_curve",
                 source=windows.source,
-                settings=to_plain(job.curve),
+                settings={"probe": to_plain(job.probe), "curve": to_plain(job.curve)},
                 seed=embeddings.seed,
                 inputs={
                     "windows": windows.provenance.artifact_id,

@@ -9,7 +9,7 @@ from detach_core.contracts.metrics import Interval
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import write_windows
 from detach_core.evaluation.evaluate import Units, evaluate_protocols
-from detach_core.evaluation.label_curve import label_count, label_curve, labelled_rows, protocol_name
+from detach_core.evaluation.label_curve import label_curve, labelled_rows, protocol_name
 from detach_core.evaluation.settings import LabelCurveSettings
 from detach_core.settings.base import to_plain
 from detach_core.stages.split import split
@@ -69,16 +69,9 @@ def test_fewer_labels_are_a_part_of_more_under_one_seed():
     assert few < more
 
 
-@pytest.mark.parametrize(("count", "name"), [(1, "by_recording, 1 label"), (5, "by_recording, 5 labels")])
-def test_a_point_s_name_tells_its_count(count, name):
-    assert protocol_name("by_recording", count) == name
-    assert label_count(name) == count
-
-
-def test_all_labels_are_no_count():
-    assert label_count(protocol_name("by_subject", None)) is None
-    with pytest.raises(ValueError, match="by_recording"):
-        label_count("by_recording")
+@pytest.mark.parametrize(("count", "words"), [(1, "1 label"), (5, "5 labels"), (None, "all labels")])
+def test_a_point_is_named_by_its_protocol_and_count(count, words):
+    assert protocol_name("by_recording", count) == f"by_recording, {words}"
 
 
 def test_all_labels_give_the_metrics_of_the_protocol_itself(tmp_path):
