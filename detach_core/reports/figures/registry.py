@@ -243,7 +243,7 @@ FIGURES: Registry[AnyDrawing] = Registry(
         "assignment_stability": Plugin(
             "detach_core.reports.figures",
             "registry:AssignmentStabilitySettings",
-            "training_curves:AssignmentStability",
+            "assignment_stability:AssignmentStability",
         ),
     },
 )
