@@ -243,7 +243,7 @@ FIGURES: Registry[AnyDrawing] = Registry(
         "assignment_stability": Plugin(
             "detach_core.reports.figures",
             "registry:AssignmentStabilitySettings",
-            "assignment_stability:AssignmentStability",
+            "training_curves:AssignmentStability",
         ),
     },
 )
