@@ -17,10 +17,10 @@ from detach_core.evaluation.clusters import (
     refinement_over_control,
     refinement_raises,
 )
+from detach_core.evaluation.dataset_statistics import published_metrics
 from detach_core.evaluation.intervals import Estimate, MetricOf, SplitMetrics, Values, estimate, f1_of, instances_of
 from detach_core.evaluation.metrics import f1_by_class
 from detach_core.evaluation.paired import difference, paired
-from detach_core.evaluation.paper import published_metrics
 from detach_core.evaluation.settings import (
     AblationSettings,
     Claim,

@@ -1,10 +1,14 @@
-"""Statistics of the prepared data (Table 7), counted from windows and their split."""
+"""Statistics of the prepared data (Table 7), counted from windows and their split, and the paper's published values."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -16,10 +20,12 @@ from detach_core.windows.splitting import shared_seconds
 
 LABEL_LEVELS = {"window": "mid-level (a gesture)", "recording": "high-level (a sequence)"}
 
-
 _ACCELERATION = re.compile(r"^(milli ?g|mg|g|m/s\^?2)$", re.IGNORECASE)
+
 _AXIS = re.compile(r"[ _-]?(acc)?[xyz]$", re.IGNORECASE)
+
 _MOTION = re.compile(r"motion|pir", re.IGNORECASE)
+
 _TWO_STATES = re.compile(r"logic|0/1|open|closed|on/off|state|bool", re.IGNORECASE)
 
 
@@ -75,3 +81,36 @@ def dataset_statistics(windows: Windows, split: Split) -> dict[str, Any]:
 
 def _covered_seconds(windows: Windows) -> float:
     return shared_seconds(windows.recording, windows.start_s, windows.recording, windows.start_s, windows.window_s)
+
+
+@dataclass(frozen=True)
+class PublishedMetrics:
+    """Weighted F1 and mAP of a cell, fractions with two decimals."""
+
+    f1_weighted: float
+    map: float
+
+
+@lru_cache(maxsize=1)
+def paper_values() -> dict[str, Any]:
+    """All of `paper_values.json`."""
+    text = files("detach_core.evaluation").joinpath("paper_values.json").read_text(encoding="utf-8")
+    values: dict[str, Any] = json.loads(text)
+    return values
+
+
+def published_metrics(table: str, row: str, dataset: str) -> PublishedMetrics | None:
+    """The cell of the paper's `table` (`table1` to `table6`) for a row's variant and a dataset, if there is one."""
+    cell = paper_values()["tables"].get(table, {}).get(row, {}).get(dataset)
+    return None if cell is None else PublishedMetrics(cell["f1_weighted"], cell["map"])
+
+
+def published_statistics(dataset: str) -> dict[str, Any]:
+    """The paper's statistics of a dataset (Table 7, Sec. 4); empty for a dataset that the paper does not have."""
+    values = paper_values()
+    statistics = values["statistics"].get(dataset)
+    if statistics is None:
+        return {}
+    printed = values["settings"]
+    rates = {name: printed[name][dataset] for name in ("sensor_hz", "video_hz")}
+    return {**statistics, **rates, "window_s": printed["window_s"], "stride_s": printed["stride_s"]}

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from detach_core.contracts.embeddings import Embeddings
-from detach_core.contracts.metrics import Choice, ClassResult, Interval, Predictions, ProtocolResult, StartResult
+from detach_core.contracts.metrics import (
+    Choice,
+    ClassResult,
+    Interval,
+    Metrics,
+    Predictions,
+    ProtocolResult,
+    StartResult,
+)
+from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import Fold, Split
 from detach_core.contracts.windows import Windows
 from detach_core.evaluation import metrics
@@ -84,6 +94,46 @@ def check_match(windows: Windows, split: Split, embeddings: Embeddings, path: st
     ):
         if expected != found:
             raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
+
+
+def run_metrics(
+    windows: Windows,
+    split: Split,
+    runs: Sequence[Embeddings],
+    protocols: dict[str, ProtocolResult],
+    *,
+    stage: str,
+    settings: Mapping[str, Any],
+    probe: str,
+    strengths: Sequence[float],
+    interval: Interval,
+) -> Metrics:
+    """Metrics under `protocols` of the first of `runs`, the others being candidates of its search, with provenance."""
+    first = runs[0]
+    texts = ("variant", "method", "split", "seed", "source", "probed", "video_init")
+    roles = [f"embeddings+{place}" if place else "embeddings" for place in range(len(runs))]
+    inputs: dict[str, Windows | Split | Embeddings] = {"windows": windows, "split": split}
+    inputs.update(zip(roles, runs, strict=True))
+    return Metrics(
+        **{name: getattr(first, name) for name in texts},
+        dataset=windows.dataset,
+        label_unit=windows.label_unit,
+        null_windows=null_windows(windows),
+        probe=probe,
+        candidates=({},),
+        collapse=tuple(run.collapse for run in runs),
+        strengths=tuple(sorted(strengths)),
+        class_names=windows.class_names,
+        interval=interval,
+        protocols=protocols,
+        provenance=make_provenance(
+            stage=stage,
+            source=windows.source,
+            settings=settings,
+            seed=first.seed,
+            inputs={role: one.provenance.artifact_id for role, one in inputs.items()},
+        ),
+    )
 
 
 Ids = NDArray[np.int64]

@@ -10,10 +10,14 @@ import pandas as pd
 from detach_core.contracts.metrics import ALL_LABELS
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
-from detach_core.evaluation.dataset_statistics import dataset_statistics
+from detach_core.evaluation.dataset_statistics import (
+    PublishedMetrics,
+    dataset_statistics,
+    published_metrics,
+    published_statistics,
+)
 from detach_core.evaluation.intervals import MetricSummary, Row
 from detach_core.evaluation.paired import gain_over_start
-from detach_core.evaluation.paper import PublishedMetrics, published_metrics, published_statistics
 from detach_core.reports.captions import interval_words, plain
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import torch
 
 from detach_core.contracts.embeddings import read_embeddings
-from detach_core.contracts.metrics import Interval, Metrics, write_metrics
-from detach_core.contracts.provenance import make_provenance
+from detach_core.contracts.metrics import Interval, write_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.evaluate import check_match, null_windows
+from detach_core.evaluation.evaluate import check_match, run_metrics
 from detach_core.evaluation.label_curve import label_curve as measured_curve
 from detach_core.evaluation.settings import LabelCurveJob
 from detach_core.foundation.logs import stage_log
@@ -55,30 +54,16 @@ def label_curve(
             interval=interval,
             device=choose_device(job.device),
         )
-        texts = ("method", "variant", "probed", "split", "seed", "source", "video_init")
-        metrics = Metrics(
-            **{name: getattr(embeddings, name) for name in texts},
-            dataset=windows.dataset,
-            label_unit=windows.label_unit,
-            null_windows=null_windows(windows),
+        metrics = run_metrics(
+            windows,
+            split,
+            [embeddings],
+            points,
+            stage="label_curve",
+            settings={"probe": to_plain(job.probe), "curve": to_plain(job.curve)},
             probe="logistic",
-            candidates=({},),
-            collapse=(embeddings.collapse,),
-            strengths=(job.curve.c,),
-            class_names=windows.class_names,
+            strengths=[job.curve.c],
             interval=interval,
-            protocols=points,
-            provenance=make_provenance(
-                stage="label_curve",
-                source=windows.source,
-                settings=to_plain(job.curve),
-                seed=embeddings.seed,
-                inputs={
-                    "windows": windows.provenance.artifact_id,
-                    "split": split.provenance.artifact_id,
-                    "embeddings": embeddings.provenance.artifact_id,
-                },
-            ),
         )
         write_metrics(curve_path, metrics)
         for name, one in points.items():

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from detach_core.contracts.classifier import Classifier, write_classifier
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.metrics import Interval, Metrics, write_metrics
-from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import Evaluation, check_match, evaluate_protocols, null_windows, relabelled
+from detach_core.evaluation.evaluate import Evaluation, check_match, evaluate_protocols, relabelled, run_metrics
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
@@ -77,32 +76,21 @@ def probe(
             start=_start(embeddings, job.half),
         )
         protocols = evaluation.results
-        texts = ("method", "split", "seed", "source", "video_init")
-        metrics = Metrics(
-            **{name: getattr(embeddings, name) for name in texts},
+        metrics = replace(
+            run_metrics(
+                labelled,
+                split,
+                runs,
+                protocols,
+                stage="probe",
+                settings=to_plain(section),
+                probe=section.kind,
+                strengths=section.c,
+                interval=interval,
+            ),
             variant=job.variant or embeddings.variant,
             probed=_probed_words(job, embeddings),
-            dataset=windows.dataset,
-            label_unit=windows.label_unit,
-            null_windows=null_windows(windows),
-            probe=section.kind,
             candidates=job.candidates,
-            collapse=tuple(run.collapse for run in runs),
-            strengths=tuple(sorted(section.c)),
-            class_names=labelled.class_names,
-            interval=interval,
-            protocols=protocols,
-            provenance=make_provenance(
-                stage="probe",
-                source=windows.source,
-                settings=to_plain(section),
-                seed=embeddings.seed,
-                inputs={
-                    "windows": windows.provenance.artifact_id,
-                    "split": split.provenance.artifact_id,
-                    **{_role(place): run.provenance.artifact_id for place, run in enumerate(runs)},
-                },
-            ),
         )
         taken = runs[evaluation.probe.candidate]
         write_classifier(classifier_path, _classifier(evaluation, metrics, labelled, taken, job))
@@ -170,10 +158,6 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
 def _start(run: Embeddings, half: str | None) -> NDArray[np.float32] | None:
     """The probed features before any training; None for what is not trained. Candidates differ in training alone."""
     return run.features.get(f"start_{half}" if half else "start")
-
-
-def _role(place: int) -> str:
-    return f"embeddings+{place}" if place else "embeddings"
 
 
 def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:

@@ -1,4 +1,9 @@
-from detach_core.evaluation.paper import PublishedMetrics, paper_values, published_metrics, published_statistics
+from detach_core.evaluation.dataset_statistics import (
+    PublishedMetrics,
+    paper_values,
+    published_metrics,
+    published_statistics,
+)
 
 
 def test_cells_that_the_text_of_the_paper_repeats():

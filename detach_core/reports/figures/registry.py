@@ -272,7 +272,7 @@ FIGURES: Registry[AnyDrawing] = Registry(
         "assignment_stability": Plugin(
             "detach_core.reports.figures",
             "registry:AssignmentStabilitySettings",
-            "assignment_stability:AssignmentStability",
+            "training_curves:AssignmentStability",
         ),
         "label_curve": Plugin(
             "detach_core.reports.figures", "registry:LabelCurveFigureSettings", "label_curve:LabelCurve"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from detach_core.foundation.errors import ContractError
-from detach_core.reports.figures.assignment_stability import AssignmentStability
 from detach_core.reports.figures.drawing import add_provenance, house_style
 from detach_core.reports.figures.registry import AssignmentStabilitySettings
+from detach_core.reports.figures.training_curves import AssignmentStability
 
 DRAWING = AssignmentStability()
 SETTINGS = AssignmentStabilitySettings(split="default", datasets=("opportunity", "hwu_usp"), spatial="default")
