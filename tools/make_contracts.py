@@ -45,7 +45,7 @@ ARTIFACTS = {
 }
 HEAD = """# Contracts
 
-What each artifact of the workflow holds, written by `tools/make_contracts.py` from `detach_core/contracts`. Every one
+Content of each artifact of the workflow, written by `tools/make_contracts.py` from `detach_core/contracts`. Every one
 carries its schema and its provenance: stage, source, settings' digest, seed, the inputs' ids, version, commit. A reader
 refuses another schema, a missing field, another type or shape, and values that are not finite where none may be, and
 names the rule to run again. Names and other texts that are shown have at most 200 characters, all of them visible,

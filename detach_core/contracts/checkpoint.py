@@ -205,7 +205,7 @@ SNAPSHOTS_SCHEMA = "detach.snapshots/1"
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Epoch -> the tensors that training had changed by then. Epoch 0 is the state before any step."""
+    """Tensors that training had changed, by epoch; epoch 0 is the state before any step."""
 
     epochs: dict[int, dict[str, Tensor]]
     provenance: Provenance

@@ -82,7 +82,7 @@ def rows_seen(time_s: NDArray[np.float64], picture_s: NDArray[np.float64], toler
 
 @dataclass(frozen=True)
 class FrameFile:
-    """All that `frames.h5` holds; `image_px` is (width, height) of the grid."""
+    """Content of `frames.h5`; `image_px` is (width, height) of the grid."""
 
     path: Path
     working_hz: float
@@ -207,7 +207,7 @@ def flow_table(max_px: float) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class FlowFile:
-    """All that `flow.h5` holds; streams (F, H, W, 2) i8 are mapped into memory, read-only."""
+    """Content of `flow.h5`; streams (F, H, W, 2) i8 are mapped into memory, read-only."""
 
     path: Path
     max_px: float

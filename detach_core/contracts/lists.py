@@ -16,7 +16,7 @@ class ListRow:
 
 
 PREDICTIONS_SCHEMA = "detach.predictions/1"
-"""`lists/{table}/predictions.parquet`: what each probe of a results table predicts for each tested window or recording.
+"""`lists/{table}/predictions.parquet`: predictions of each probe of a results table for every tested unit.
 
 A unit stands once for each variant, seed, protocol and draw of folds. The classes' order is that of `classes.parquet`.
 """
@@ -47,7 +47,7 @@ class PredictionRow(ListRow):
 
 
 METRICS_LIST_SCHEMA = "detach.metrics_list/1"
-"""`lists/{table}/metrics.parquet`: every `metrics.json` of a results table, a row a protocol, before any mean."""
+"""`lists/{table}/metrics.parquet`: metrics of every run of a results table, a row a protocol, before any mean."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class MetricsRow(ListRow):
 
 
 CLASSES_SCHEMA = "detach.classes/1"
-"""`lists/{table}/classes.parquet`: the same by class; `average_precision` is null for a class without a tested unit."""
+"""`lists/{table}/classes.parquet`: metrics by class; `average_precision` is null for a class without a tested unit."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ClassRow(ListRow):
 
 
 EMBEDDINGS_INDEX_SCHEMA = "detach.embeddings_index/1"
-"""`lists/{table}/embeddings.parquet`: which row of which `embeddings.h5` belongs to which window.
+"""`lists/{table}/embeddings.parquet`: window of each row of the files `embeddings.h5` behind a results table.
 
 `path` is relative to the folder of the run's results; `row` counts in each of the file's features, and is the window.
 `part` is null for a window in no part of the split, `label` and `class_name` for one without a label.
@@ -189,7 +189,7 @@ class ResultRow(ListRow):
 
 
 DATA_SCHEMA = "detach.data_table/1"
-"""`{table}.parquet` of a table of the prepared data (Table 7)."""
+"""`{table}.parquet` of Table 7: attributes of the prepared datasets beside the paper's."""
 
 
 @dataclass(frozen=True)

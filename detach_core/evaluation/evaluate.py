@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +28,9 @@ from detach_core.evaluation import metrics
 from detach_core.evaluation.intervals import FRACTION, estimate, f1_of, instances_of, map_of, split_metrics
 from detach_core.evaluation.metrics import chance_level
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_authors_probes, fit_logistic_probes
+from detach_core.evaluation.settings import LabelCurveSettings, ProbeSettings
 from detach_core.foundation.errors import ContractError
+from detach_core.settings.base import to_plain
 from detach_core.windows.splitting import stratified_folds
 
 Features = NDArray[np.float32] | NDArray[np.float64]
@@ -102,13 +103,10 @@ def run_metrics(
     runs: Sequence[Embeddings],
     protocols: dict[str, ProtocolResult],
     *,
-    stage: str,
-    settings: Mapping[str, Any],
-    probe: str,
-    strengths: Sequence[float],
-    interval: Interval,
+    probe: ProbeSettings,
+    curve: LabelCurveSettings | None = None,
 ) -> Metrics:
-    """Metrics under `protocols` of the first of `runs`, the others being candidates of its search, with provenance."""
+    """Metrics of the first of `runs`, the others being candidates of its search; with `curve`, of its label curve."""
     first = runs[0]
     texts = ("variant", "method", "split", "seed", "source", "probed", "video_init")
     roles = [f"embeddings+{place}" if place else "embeddings" for place in range(len(runs))]
@@ -119,21 +117,26 @@ def run_metrics(
         dataset=windows.dataset,
         label_unit=windows.label_unit,
         null_windows=null_windows(windows),
-        probe=probe,
+        probe="logistic" if curve else probe.kind,
         candidates=({},),
         collapse=tuple(run.collapse for run in runs),
-        strengths=tuple(sorted(strengths)),
+        strengths=(curve.c,) if curve else tuple(sorted(probe.c)),
         class_names=windows.class_names,
-        interval=interval,
+        interval=interval_of(probe, split),
         protocols=protocols,
         provenance=make_provenance(
-            stage=stage,
+            stage="label_curve" if curve else "probe",
             source=windows.source,
-            settings=settings,
+            settings={"probe": to_plain(probe), "curve": to_plain(curve)} if curve else to_plain(probe),
             seed=first.seed,
             inputs={role: one.provenance.artifact_id for role, one in inputs.items()},
         ),
     )
+
+
+def interval_of(probe: ProbeSettings, split: Split) -> Interval:
+    """The intervals' resamples, confidence and seed."""
+    return Interval(probe.bootstrap, probe.confidence, split.seed)
 
 
 Ids = NDArray[np.int64]

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from detach_core.contracts.embeddings import read_embeddings
-from detach_core.contracts.metrics import Interval, write_metrics
+from detach_core.contracts.metrics import write_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.evaluate import check_match, run_metrics
+from detach_core.evaluation.evaluate import check_match, interval_of, run_metrics
 from detach_core.evaluation.label_curve import label_curve as measured_curve
 from detach_core.evaluation.settings import LabelCurveJob
 from detach_core.foundation.logs import stage_log
-from detach_core.settings.base import from_plain, to_plain
+from detach_core.settings.base import from_plain
 from detach_core.training.processes import choose_device
 
 
@@ -44,27 +44,16 @@ def label_curve(
         embeddings = read_embeddings(embeddings_path)
         check_match(windows, split, embeddings, embeddings_path)
         torch.set_num_threads(job.threads)
-        interval = Interval(job.probe.bootstrap, job.probe.confidence, split.seed)
         points = measured_curve(
             windows,
             split,
             embeddings.sensor,
             curve=job.curve,
             class_weights=job.probe.class_weights,
-            interval=interval,
+            interval=interval_of(job.probe, split),
             device=choose_device(job.device),
         )
-        metrics = run_metrics(
-            windows,
-            split,
-            [embeddings],
-            points,
-            stage="label_curve",
-            settings={"probe": to_plain(job.probe), "curve": to_plain(job.curve)},
-            probe="logistic",
-            strengths=[job.curve.c],
-            interval=interval,
-        )
+        metrics = run_metrics(windows, split, [embeddings], points, probe=job.probe, curve=job.curve)
         write_metrics(curve_path, metrics)
         for name, one in points.items():
             log.info("%s: F1 %.3f [%.3f, %.3f]", name, one.f1_weighted, one.f1_weighted_low, one.f1_weighted_high)

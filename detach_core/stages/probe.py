@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.classifier import Classifier, write_classifier
 from detach_core.contracts.embeddings import Embeddings, read_embeddings
-from detach_core.contracts.metrics import Interval, Metrics, write_metrics
+from detach_core.contracts.metrics import Metrics, write_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import Evaluation, check_match, evaluate_protocols, relabelled, run_metrics
+from detach_core.evaluation.evaluate import (
+    Evaluation,
+    check_match,
+    evaluate_protocols,
+    interval_of,
+    relabelled,
+    run_metrics,
+)
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
-from detach_core.settings.base import from_plain, to_plain
+from detach_core.settings.base import from_plain
 from detach_core.training.processes import choose_device
 
 
@@ -62,7 +69,6 @@ def probe(
             "probing %s%s on %s, seed %d, on %s", embeddings.variant, words, windows.dataset, embeddings.seed, device
         )
         labelled = windows if job.target == "class" else relabelled(windows, job.target)
-        interval = Interval(section.bootstrap, section.confidence, split.seed)
         evaluation = evaluate_protocols(
             labelled,
             split,
@@ -71,23 +77,13 @@ def probe(
             strengths=section.c,
             class_weights=section.class_weights,
             num_inner_folds=section.inner_folds,
-            interval=interval,
+            interval=interval_of(section, split),
             device=device,
             start=_start(embeddings, job.half),
         )
         protocols = evaluation.results
         metrics = replace(
-            run_metrics(
-                labelled,
-                split,
-                runs,
-                protocols,
-                stage="probe",
-                settings=to_plain(section),
-                probe=section.kind,
-                strengths=section.c,
-                interval=interval,
-            ),
+            run_metrics(labelled, split, runs, protocols, probe=section),
             variant=job.variant or embeddings.variant,
             probed=_probed_words(job, embeddings),
             candidates=job.candidates,
