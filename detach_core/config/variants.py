@@ -61,7 +61,7 @@ def resolve_spatial(document: Document, name: str) -> SpatialSettings:
     """Stage 1's settings of `spatial.<name>`: `spatial.default` with that section's changes.
 
     Raises:
-        ConfigError: a changed key is unknown or out of range.
+        ConfigError: a changed key is unknown, out of range or without effect.
     """
     changes = {} if name == "default" else document.spatial[name]
     settings = _resolve(document, DETACH_STAGE_1, document.spatial.get("default", {}), changes, ("spatial", name))
@@ -73,7 +73,7 @@ def resolve_variant(document: Document, name: str, over: Mapping[str, Any] | Non
     """The variant `name` in full, with the changes `over` over its own.
 
     Raises:
-        ConfigError: unknown method or Stage 1, or a changed key that is unknown or out of range.
+        ConfigError: unknown method or Stage 1, or a changed key that is unknown, out of range or without effect.
     """
     changes = merge(document.variants[name], over or {})
     method = checked_method(changes.pop("method", None), f"variants.{name}.method")
@@ -140,6 +140,10 @@ def _resolve(
 ) -> MethodSettings:
     """The settings that result from the common sections, a method's section and a variant's changes."""
     kind = METHODS.settings(method)
+    for video in (section.get("video"), changes.get("video")):
+        if isinstance(video, Mapping) and "network" in video and not kind.takes_video_network:
+            name, key = "Stage 1" if method == DETACH_STAGE_1 else method, join_path(*path, "video", "network")
+            raise ConfigError([f"{key}: {name} has video networks of its own; remove the key"])
     common = {key: to_plain(getattr(document, key)) for key in COMMON if key in field_types(kind)}
     settings: MethodSettings = validated(kind, merge(merge(common, section), changes), path)
     return settings

@@ -31,6 +31,8 @@ class MethodSettings(Settings):
     """whether it builds on a Stage 1"""
     takes_weight_file: ClassVar[bool] = False
     """whether its video network may start from `video.init`"""
+    takes_video_network: ClassVar[bool] = False
+    """whether its video network is that of `video.network`"""
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset()
     """fields that `epoch_share` of a dataset shortens"""
     parts: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +78,7 @@ class VideoTrainedSettings(TrainedSettings, VideoNetworkSettings):
     """Settings of a trained method with the shared video trunk."""
 
     takes_weight_file: ClassVar[bool] = True
+    takes_video_network: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class SecondStageSettings(VideoTrainedSettings):
     """Settings of a method that builds on a Stage 1; a method narrows the type of the Stage 1's settings."""
 
     needs_spatial: ClassVar[bool] = True
+    takes_video_network: ClassVar[bool] = False
 
     spatial_settings: Annotated[VideoNetworkSettings | None, Derived()] = None
 

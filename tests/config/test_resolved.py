@@ -4,7 +4,9 @@ from itertools import pairwise
 import pytest
 
 from detach_core.config.load import load_config
+from detach_core.config.yaml_file import read_layers
 from detach_core.settings.base import to_plain
+from detach_core.training.loop import learning_rate_of_run
 
 STAGES = {
     "simulate_home": ["hwu_usp"],
@@ -75,6 +77,33 @@ def test_one_share_shortens_every_method_s_training_alike(set_key):
         assert found["paper_steps"] == full["paper_steps"]
     least = load_config(set_key("datasets.hwu_usp.epoch_share", 0.001))
     assert json.loads(least.pretraining("detach", "hwu_usp"))["settings"]["epochs"] == 1
+
+
+# Steps of an epoch at full scale: 80 % of 5,324 windows in batches of 256, and of COMODO's 128.
+FULL_SCALE_STEPS = {"detach": 16, "imu2clip": 16, "primus": 16, "cav_mae": 16, "comodo": 33}
+
+
+@pytest.mark.parametrize("method", FULL_SCALE_STEPS)
+def test_the_paper_s_steps_are_those_of_its_epochs_at_full_scale(root, method):
+    full = load_config(read_layers([root / "config/results.yaml", root / "config.yaml", root / "config/full.yaml"]))
+    settings = to_plain(full.variant(method).settings)
+    epochs = settings["epochs"] + settings.get("teacher_epochs", 0)
+    assert settings["paper_steps"] == FULL_SCALE_STEPS[method] * epochs
+    assert FULL_SCALE_STEPS[method] == int(0.8 * 5324) // settings["batch_size"]
+
+
+@pytest.mark.parametrize("num_steps", [448, 480, 3200])
+def test_cav_mae_s_rate_is_that_of_the_rule_with_its_own_product(data, num_steps):
+    settings = load_config(data).variant("cav_mae").settings
+    expected = min(2e-3, 3e-4 * 3200 / num_steps)
+    assert learning_rate_of_run(settings, num_steps) == expected
+
+
+@pytest.mark.parametrize("method", ["detach", "imu2clip", "primus", "cav_mae"])
+def test_the_paper_s_run_to_the_letter_has_the_paper_s_rate(root, method):
+    layers = read_layers([root / "config/results.yaml", root / "config.yaml", root / "config/paper.yaml"])
+    layers["datasets"]["opportunity"]["root"] = layers["datasets"]["hwu_usp"]["root"] = str(root)
+    assert learning_rate_of_run(load_config(layers).variant(method).settings, 480) == 1e-4
 
 
 def test_settings_are_canonical_json(data):

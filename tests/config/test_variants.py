@@ -53,6 +53,18 @@ def test_another_stage_1_differs_from_the_default_in_what_it_names(set_key):
         ({"method": "statistics", "input": {"form": "q"}}, "variants.x.input.form: must be 'centred' or 'z', got 'q'"),
         ({"method": "magic"}, "variants.x.method: must be one of detach"),
         (
+            {"method": "cav_mae", "video": {"network": "frames"}},
+            "variants.x.video.network: cav_mae has video networks of its own; remove the key",
+        ),
+        (
+            {"method": "cav_mae", "video": {"network": "decomposed", "init": "scratch"}},
+            "variants.x.video.network: cav_mae has video networks of its own; remove the key",
+        ),
+        (
+            {"method": "detach", "spatial": "default", "video": {"network": "frames"}},
+            "variants.x.video.network: detach has video networks of its own; remove the key",
+        ),
+        (
             {"method": "detach", "spatial": "default", "input": {"form": "z"}},
             "variants.x.input: must equal that of spatial.default, whose features it uses",
         ),
@@ -61,6 +73,25 @@ def test_another_stage_1_differs_from_the_default_in_what_it_names(set_key):
 def test_a_wrong_variant_is_one_line_with_its_path(set_key, mistakes, changes, line):
     (found,) = mistakes(set_key("variants.x", changes))
     assert found.startswith(line)
+
+
+@pytest.mark.parametrize("name", ["default", "other"])
+def test_stage_1_has_no_network_to_choose(set_key, mistakes, name):
+    (found,) = mistakes(set_key(f"spatial.{name}.video", {"network": "frames"}))
+    assert found == f"spatial.{name}.video.network: Stage 1 has video networks of its own; remove the key"
+
+
+@pytest.mark.parametrize("method", ["imu2clip", "primus", "comodo"])
+def test_a_baseline_with_the_common_video_network_may_change_it(set_key, method):
+    document = load_config(set_key("variants.x", {"method": method, "video": {"network": "frames"}})).document
+    assert resolve_variant(document, "x").settings.video.network == "frames"
+
+
+def test_a_network_chosen_for_all_baselines_leaves_the_other_rows_as_they_are(set_key):
+    document = load_config(set_key("video.network", "frames")).document
+    assert resolve_variant(document, "imu2clip").settings.video.network == "frames"
+    resolve_variant(document, "cav_mae")
+    resolve_variant(document, "detach")
 
 
 def test_merge_goes_into_sections_and_replaces_lists():

@@ -29,6 +29,7 @@ from detach_core.encoders.patches import (
     take,
 )
 from detach_core.encoders.sensor_baselines import resample
+from detach_core.foundation.errors import UserError
 from detach_core.losses import one_way_info_nce
 from detach_core.methods.batch import (
     FRAME,
@@ -141,37 +142,12 @@ class CavMae(Method[CavMaeSettings]):
     def __init__(self, settings: CavMaeSettings, shape: InputShape, activation: ActivationStatistics) -> None:
         super().__init__(settings, shape, activation)
         refuse_weights(settings.video, "CAV-MAE")
-        seen = len(range(0, shape.frames, settings.input.frames_every))
-        if settings.frames > seen:
-            raise ValueError(f"frames must be at most the window's {seen}, got {settings.frames}")
+        _refuse_frames(settings, shape)
         # A lone random frame is cut from the stream as such; of several, all are decoded and some taken.
         self.modalities = frozenset({SENSOR, FRAME if settings.frames == 1 else FRAMES})
-        side, picture = settings.patch_px, self._spectrogram(settings, shape)
-        self.spectrogram = picture
-        self.grids = {
-            SENSOR: PatchGrid(
-                shape.channels, picture.bands, picture.frames, settings.patch_bands, settings.patch_frames
-            ),
-            VIDEO: PatchGrid(3, shape.height, shape.width, side, side),
-        }
-        stack = {"heads": settings.heads, "layers": settings.separate_layers}
-        places = self._positions(settings.width)
-        self.sensor = PatchEncoder(patch_size=self.grids[SENSOR].patch_size, position=places[SENSOR], **stack)
-        self.video = PatchEncoder(patch_size=self.grids[VIDEO].patch_size, position=places[VIDEO], **stack)
-        self.joint = JointEncoder(
-            width=settings.width,
-            heads=settings.heads,
-            layers=settings.joint_layers,
-            kinds=[JOINT, SENSOR, VIDEO],
-        )
-        self.decoder = PatchDecoder(
-            encoder_width=settings.width,
-            heads=settings.heads,
-            layers=settings.decoder_layers,
-            positions=self._positions(settings.decoder_width),
-            patch_sizes={name: grid.patch_size for name, grid in self.grids.items()},
-        )
-        self.row_networks = [self.sensor, self.video, self.joint, self.decoder]
+        self.spectrogram = self._spectrogram(settings, shape)
+        self.grids = self._grids()
+        self._build_networks()
         for name, grid in self.grids.items():
             self.register_buffer(f"real_{name}", grid.real(), persistent=False)
         self._normalised = {SENSOR: settings.normalise_sensor_patches, VIDEO: settings.normalise_patches}
@@ -304,6 +280,39 @@ class CavMae(Method[CavMaeSettings]):
         place = first[:, :, None] + torch.arange(grid.num_patches, device=frames.device)
         return patches, place.flatten(1)
 
+    def _grids(self) -> dict[str, PatchGrid]:
+        """Patches of the spectrogram and of a frame."""
+        settings, shape, picture = self.settings, self.shape, self.spectrogram
+        side = settings.patch_px
+        return {
+            SENSOR: PatchGrid(
+                shape.channels, picture.bands, picture.frames, settings.patch_bands, settings.patch_frames
+            ),
+            VIDEO: PatchGrid(3, shape.height, shape.width, side, side),
+        }
+
+    def _build_networks(self) -> None:
+        """Creation of the networks, in an order on which their initial weights depend."""
+        settings, places = self.settings, self._positions(self.settings.width)
+        size = {name: grid.patch_size for name, grid in self.grids.items()}
+        stack = {"heads": settings.heads, "layers": settings.separate_layers}
+        self.sensor = PatchEncoder(patch_size=size[SENSOR], position=places[SENSOR], **stack)
+        self.video = PatchEncoder(patch_size=size[VIDEO], position=places[VIDEO], **stack)
+        self.joint = JointEncoder(
+            width=settings.width,
+            heads=settings.heads,
+            layers=settings.joint_layers,
+            kinds=[JOINT, SENSOR, VIDEO],
+        )
+        self.decoder = PatchDecoder(
+            encoder_width=settings.width,
+            heads=settings.heads,
+            layers=settings.decoder_layers,
+            positions=self._positions(settings.decoder_width),
+            patch_sizes=size,
+        )
+        self.row_networks = [self.sensor, self.video, self.joint, self.decoder]
+
     @staticmethod
     def _spectrogram(settings: CavMaeSettings, shape: InputShape) -> LogSpectrogram:
         samples, hop = settings.transform_samples, settings.hop_samples
@@ -316,3 +325,17 @@ class CavMae(Method[CavMaeSettings]):
             time = position_table([self.shape.frames], width)
             table[VIDEO] = (time[:, None] + table[VIDEO]).flatten(0, 1)
         return table
+
+
+def _refuse_frames(settings: CavMaeSettings, shape: InputShape) -> None:
+    """Check that a window has the frames of a step.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    seen = len(range(0, shape.frames, settings.input.frames_every))
+    if settings.frames > seen:
+        raise UserError(
+            f"frames: found {settings.frames}, expected at most the {seen} frames that CAV-MAE reads of a window; lower"
+            " `frames` or `input.frames_every`"
+        )

@@ -17,11 +17,14 @@ class CavMaeSettings(VideoTrainedSettings):
     """CAV-MAE, the stand-in for EVI-MAE. Its video network is its own and not the shared trunk."""
 
     takes_weight_file: ClassVar[bool] = False
+    takes_video_network: ClassVar[bool] = False
 
     epochs: Epochs = 100
     """epochs over the pretraining windows, before `epoch_share`"""
-    paper_steps: Annotated[int, Range(ge=1)] | None = 9600
-    """steps of the paper's run: lr x steps is kept; null keeps the learning rate"""
+    paper_steps: Annotated[int, Range(ge=1)] | None = 3200
+    """steps of a run at full scale, 16 an epoch x 200: lr x steps is kept; null keeps the learning rate"""
+    lr: Annotated[float, Range(gt=0, le=1)] | None = 3e-4
+    """learning rate before the scale rule; null takes `optimizer.lr`"""
     length: Annotated[int, Range(ge=16, le=10_000)] = 64
     """samples that a window is resampled to"""
     transform_samples: Annotated[int, Range(ge=2, le=10_000)] = 16
@@ -41,7 +44,7 @@ class CavMaeSettings(VideoTrainedSettings):
     width: Width = 128
     """of a token"""
     heads: Annotated[int, Range(ge=1, le=64)] = 4
-    """of the attention; divides width"""
+    """of the attention; divides both widths"""
     separate_layers: Layers = 3
     """layers of each modality alone"""
     joint_layers: Layers = 1
@@ -60,3 +63,17 @@ class CavMaeSettings(VideoTrainedSettings):
     """reconstruct each patch of a frame at mean 0 and deviation 1"""
     warmup: Share = 0.1
     """share of the steps in which the learning rate rises; then it falls as a cosine"""
+
+    def __post_init__(self) -> None:
+        """Check of the settings that bound each other.
+
+        Raises:
+            ValueError: a transform longer than a window or further from the next than it is long, or heads that do not
+                divide a width.
+        """
+        for name, most in (("transform_samples", "length"), ("hop_samples", "transform_samples")):
+            if getattr(self, name) > getattr(self, most):
+                raise ValueError(f"{name} must be at most {most}, {getattr(self, most)}, got {getattr(self, name)}")
+        for name in ("width", "decoder_width"):
+            if getattr(self, name) % self.heads:
+                raise ValueError(f"heads must divide {name}, {getattr(self, name)}, got {self.heads}")

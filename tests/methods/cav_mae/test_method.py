@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from detach_core.encoders.patches import draw_mask
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import FRAME, FRAMES, SENSOR, InputShape, WindowBatch
 from detach_core.methods.cav_mae import method as cav_mae
 from detach_core.methods.cav_mae.method import explained_variance, masked_reconstruction
@@ -410,7 +411,7 @@ def test_training_lowers_the_reconstruction(toy, windows, resident):
     seed_everything(0)
     settings = toy.SETTINGS["cav_mae"]
     optimizer = replace(settings.optimizer, lr=2e-3)
-    settings = replace(settings, epochs=8, paper_steps=None, optimizer=optimizer)
+    settings = replace(settings, epochs=8, paper_steps=None, lr=None, optimizer=optimizer)
     method = build_method("cav_mae", settings=settings, shape=input_shape(windows))
     rows = train(method, resident, place="x", report=lambda line: None).rows
     assert rows[-1]["losses"]["video_reconstruction"] < 0.9 * rows[1]["losses"]["video_reconstruction"]
@@ -428,5 +429,5 @@ def test_a_lone_frame_is_decoded_alone(build, frames, modality):
 
 
 def test_more_frames_than_a_window_has_are_refused(build):
-    with pytest.raises(ValueError, match="frames must be at most"):
+    with pytest.raises(UserError, match="frames: found 11, expected at most the 10 frames"):
         build(frames=11)
