@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 from detach_core.config.document import canonical
@@ -55,13 +55,13 @@ def claim_splits(config: Config) -> list[tuple[str, str]]:
 
 
 def significance_keys(config: Config) -> list[ArtifactKey]:
-    """The metrics of every row that is compared and of the reference, each once."""
+    """The metrics of every row that is compared, the references among them, each once."""
     section = config.document.significance
     keys = [
         ArtifactKey("metrics", dataset, split, row, seed)
         for table in section.tables
         for dataset, split in config.parts(table)
-        for row in (section.reference, *config.rows(table))
+        for row in config.rows(table)
         for seed in config.document.seeds
     ]
     return list(dict.fromkeys(keys))
@@ -84,10 +84,10 @@ def claim_settings(config: Config) -> str:
 
 
 def significance_settings(config: Config) -> str:
-    """Settings of stage `significance`: tables with their rows and parts, the reference, the keys in order."""
+    """Settings of stage `significance`: tables with their rows and parts, the references, the keys in order."""
     section = config.document.significance
     job = SignificanceJob(
-        reference=section.reference,
+        references=section.references,
         swaps=section.swaps,
         confidence=config.document.probe.confidence,
         tables={name: ComparedTable(tuple(config.rows(name)), tuple(config.parts(name))) for name in section.tables},
@@ -110,11 +110,7 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
     for name in RESERVED & document.tables.keys():
         yield f"tables.{name}: must have another name; results/{name}.csv is the evidence's own"
     tables = {name for name, table in document.tables.items() if isinstance(table, ResultsTable)}
-    for name in document.significance.tables:
-        if name not in tables:
-            yield f"significance.tables: {unknown_key(name, tables)}"
-    if (reference := document.significance.reference) not in config.runs:
-        yield f"significance.reference: {unknown_key(reference, config.runs)}"
+    yield from _significance_mistakes(config, tables)
     for name, claim in document.claims.items():
         key = f"claims.{name}"
         if claim.table not in tables:
@@ -127,6 +123,18 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
             names = config.spatials if need.kind in BY_SPATIAL else config.runs
             if need.name not in names:
                 yield f"{key}: {need.name}: {unknown_key(need.name, names)}"
+
+
+def _significance_mistakes(config: Config, tables: Set[str]) -> Iterator[str]:
+    """Tables and references that do not exist, or nothing to compare."""
+    section = config.document.significance
+    unknown = [name for name in section.tables if name not in tables]
+    strange = [name for name in section.references if name not in config.runs]
+    yield from (f"significance.tables: {unknown_key(name, tables)}" for name in unknown)
+    yield from (f"significance.references: {unknown_key(name, config.runs)}" for name in strange)
+    compared = {row for name in section.tables if name in tables for row in config.rows(name)}
+    if not unknown and not strange and not compared & set(section.references):
+        yield f"significance.references: must be rows of the compared tables, got {', '.join(section.references)}"
 
 
 def _parts(config: Config, claim: AnyClaimSettings) -> list[Part]:

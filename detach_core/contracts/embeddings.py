@@ -67,7 +67,8 @@ def read_embeddings(path: Path | str) -> Embeddings:
     """The embeddings that `write_embeddings` wrote.
 
     Raises:
-        ContractError: another schema, a missing field, another type or shape, or a number that is not finite.
+        ContractError: another schema, a missing field, another type or shape, a number that is not finite, or a feature
+            of the own start that is not of the trained one's width.
     """
     with open_artifact(path, schema=EMBEDDINGS_SCHEMA, rule=EMBEDDINGS_RULE) as reader:
         num_windows: int | None = None
@@ -76,6 +77,12 @@ def read_embeddings(path: Path | str) -> Embeddings:
             if name == "sensor" or name in reader.file:
                 node = reader.dataset(name, dtype="float32", shape=(num_windows, None), finite=True)
                 features[name], num_windows = np.asarray(node), len(node)
+        for name in features:
+            own = name.replace("start", "sensor")
+            found = "no such feature" if own not in features else f"{features[own].shape[1]} columns"
+            if own not in features or features[name].shape[1] != features[own].shape[1]:
+                expected = f"as many columns as {name} has, {features[name].shape[1]}"
+                raise reader.error(own, expected=expected, found=found)
         return Embeddings(
             features=features,
             **{name: reader.label(name) for name in _EMBEDDINGS_TEXTS},

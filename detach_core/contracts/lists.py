@@ -133,7 +133,7 @@ class EmbeddingRow(ListRow):
     class_name: str | None
 
 
-RESULTS_SCHEMA = "detach.results_table/1"
+RESULTS_SCHEMA = "detach.results_table/2"
 """`{table}.parquet` of a results table: means over seeds and splits with their intervals, with every digit."""
 
 
@@ -237,8 +237,8 @@ class ClaimRow(ListRow):
     commit: str
 
 
-SIGNIFICANCE_SCHEMA = "detach.significance/1"
-"""`significance.parquet`: paired comparisons of the tables' rows with the reference."""
+SIGNIFICANCE_SCHEMA = "detach.significance/2"
+"""`significance.parquet`: paired comparisons of the tables' rows with each reference; `family` is of one."""
 
 
 @dataclass(frozen=True)

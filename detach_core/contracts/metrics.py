@@ -100,10 +100,14 @@ def read_predictions(document: JsonDocument, place: str, num_classes: int) -> tu
     if not draws:
         raise document.error(place, expected="the predictions of at least one draw of folds", found="none")
     for number, one in enumerate(draws):
-        if any(not np.array_equal(getattr(one, name), getattr(draws[0], name)) for name in _OF_UNITS):
+        if not _of_same_units(one, draws[0]):
             expected = "the units, instances and labels of the first draw"
             raise document.error(f"{place}/{number}", expected=expected, found="others")
     return draws
+
+
+def _of_same_units(one: Predictions, other: Predictions) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in _OF_UNITS)
 
 
 def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predictions:
@@ -371,8 +375,9 @@ def _read_start(document: JsonDocument, protocol: str, num_classes: int) -> Star
             raise document.error(f"{place}/{name}", expected="a fraction in [0, 1]", found=repr(value))
     predictions = read_predictions(document, f"{place}/predictions", num_classes)
     own = read_predictions(document, f"{protocol}/predictions", num_classes)
-    if len(predictions) != len(own) or not np.array_equal(predictions[0].unit, own[0].unit):
-        raise document.error(f"{place}/predictions", expected="the protocol's own units and draws", found="others")
+    if len(predictions) != len(own) or not _of_same_units(predictions[0], own[0]):
+        expected = "the units, instances, labels and draws of the protocol"
+        raise document.error(f"{place}/predictions", expected=expected, found="others")
     return StartResult(**figures, predictions=predictions)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,21 +225,22 @@ Runs = Mapping[tuple[str, str, str], Sequence[Metrics]]
 
 
 def compared_rows(
-    tables: Mapping[str, ComparedTable], reference: str, runs: Runs, *, swaps: int
+    tables: Mapping[str, ComparedTable], references: Sequence[str], runs: Runs, *, swaps: int
 ) -> list[dict[str, object]]:
-    """One line for each table, dataset, protocol and row but the reference.
+    """One line for each table, reference among its rows, dataset, protocol and other row.
 
-    The p values of a table's rows on one dataset under one protocol are a family (Holm).
+    The p values of a table's rows against one reference on one dataset under one protocol are a family (Holm).
 
     Args:
         tables: rows and parts of each.
-        reference: what the rows are compared with.
+        references: what the rows are compared with.
         runs: of all of them.
         swaps: of the permutation test.
     """
     lines: list[dict[str, object]] = []
     for table, section in tables.items():
-        for dataset in dict.fromkeys(dataset for dataset, _ in section.parts):
+        datasets = list(dict.fromkeys(dataset for dataset, _ in section.parts))
+        for reference, dataset in product([one for one in references if one in section.rows], datasets):
             splits = [split for part, split in section.parts if part == dataset]
             rows = [row for row in section.rows if row != reference]
             protocols = dict.fromkeys(name for split in splits for name in runs[dataset, split, reference][0].protocols)

@@ -50,7 +50,7 @@ class LabelCurveSettings(Settings):
     """Probes that are fitted on few labelled gestures (or sequences) of each class."""
 
     counts: Annotated[tuple[Annotated[int, Range(ge=1)], ...], Range(min_length=1)] = (1, 2, 3, 5)
-    """labelled gestures of each class; all of them come last in any case"""
+    """labelled gestures (or sequences) of each class; all of them come last in any case"""
     draws: Annotated[int, Range(ge=1, le=1000)] = 10
     """draws of the gestures"""
     c: Annotated[float, Range(gt=0)] = 1.0
@@ -156,12 +156,12 @@ class ArtifactKey(Settings):
 
 @dataclass(frozen=True)
 class SignificanceSettings(Settings):
-    """Paired comparisons of every row of some tables with one variant."""
+    """Paired comparisons of every row of some tables with one or several of them."""
 
-    reference: Name
-    """variant that each row is compared with"""
+    references: Names
+    """variants that the rows are compared with, each in the tables that have it"""
     tables: Names
-    """results tables; Holm's correction is over the rows of one"""
+    """results tables; Holm's correction is over the rows of one that are compared with the same reference"""
     swaps: Annotated[int, Range(ge=10_000)] = 10_000
     """random swaps of the permutation test; the smallest p is 1 / (swaps + 1)"""
 
@@ -178,7 +178,7 @@ class ComparedTable(Settings):
 class SignificanceJob(Settings):
     """Settings of stage `significance`; `keys` in the order of the files."""
 
-    reference: str
+    references: tuple[str, ...]
     swaps: int
     confidence: float
     tables: dict[str, ComparedTable]

@@ -116,9 +116,11 @@ def _joined(column: pd.Series) -> str:
     return plain(", ".join(dict.fromkeys(word for text in column for word in str(text).split())))
 
 
-def significance_frame(tables: Mapping[str, ComparedTable], reference: str, runs: Runs, *, swaps: int) -> pd.DataFrame:
-    """One line for each table, dataset, protocol and row but the reference (`compared_rows`)."""
-    return pd.DataFrame(compared_rows(tables, reference, runs, swaps=swaps))
+def significance_frame(
+    tables: Mapping[str, ComparedTable], references: Sequence[str], runs: Runs, *, swaps: int
+) -> pd.DataFrame:
+    """One line for each table, reference, dataset, protocol and other row (`compared_rows`)."""
+    return pd.DataFrame(compared_rows(tables, references, runs, swaps=swaps))
 
 
 def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
@@ -126,6 +128,7 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Table": frame["table"],
+            "Reference": frame["reference"],
             "Dataset": frame["dataset"],
             "Protocol": frame["protocol"],
             "Row": frame["variant"],
@@ -142,7 +145,7 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
 
 def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     """Caption of the comparisons: data, intervals, test, correction, splits, seeds, code."""
-    reference = frame["reference"].iloc[0]
+    reference = " or ".join(map(plain, dict.fromkeys(frame["reference"])))
     words = {
         name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split())))
         for name in ("splits", "seeds", "commit", "protocol")
@@ -152,11 +155,12 @@ def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
         data = "simulated data"
     smallest = ", ".join(f"{one:.2g}" for one in sorted(set(frame["smallest_p"])))
     return (
-        f"Weighted F1 of {plain(reference)} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
+        f"Weighted F1 of {reference} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
         f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
         " to a gesture or sequence, in all splits and seeds at once, two-sided, for these trainings alone: unlike the"
         " interval it does not cover other seeds; smallest possible p:"
-        f" {smallest}; Holm: over the rows of a table on one dataset under one protocol, so that nothing below that p"
+        f" {smallest}; Holm: over the rows of a table that are compared with one reference on one dataset under one"
+        " protocol, so that nothing below that p"
         f" times their number can stand there; splits: {words['splits']}; seeds: {words['seeds']}; commit:"
         f" {words['commit']}."
     )

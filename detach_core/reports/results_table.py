@@ -208,7 +208,7 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
     if draws > 1:
         of_gestures = any(protocol.endswith(ALL_LABELS) for protocol in frame["protocol"])
         parts.append(
-            f"means over {draws} draws of the labelled gestures"
+            f"means over {draws} draws of the labelled gestures or sequences"
             if of_gestures
             else f"sequences: means over {draws} draws of the probe's folds"
         )

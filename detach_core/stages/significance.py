@@ -1,4 +1,4 @@
-"""Stage `significance`: paired comparisons of the results tables' rows with one variant."""
+"""Stage `significance`: paired comparisons of the results tables' rows with the references among them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def significance(
                 words = [", ".join(map(str, one)) for one in (expected, is_)]
                 raise ContractError(path, "variant", expected=words[0], found=words[1], remedy="rerun the rule `probe`")
             runs.setdefault((key.dataset, key.split, key.name), []).append(run)
-        frame = significance_frame(job.tables, job.reference, runs, swaps=job.swaps)
+        frame = significance_frame(job.tables, job.references, runs, swaps=job.swaps)
         caption = significance_caption(frame, job.confidence)
-        title, shown = f"Differences from {job.reference}", readable_significance(frame)
+        title, shown = f"Differences from {' and '.join(job.references)}", readable_significance(frame)
         write_table(csv_path, title=title, caption=caption, frame=frame, shown=shown, row=SignificanceRow)
         beyond = int((frame["p_holm"] < 1.0 - job.confidence).sum())
         log.info("%d comparisons, %d with a corrected p below %.2f", len(frame), beyond, 1.0 - job.confidence)

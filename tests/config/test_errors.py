@@ -39,9 +39,9 @@ def test_a_mistake_is_one_line_with_its_path(set_key, mistakes, path, value, lin
 
 
 def test_a_missing_key_is_named(data, mistakes):
-    del data["significance"]["reference"]
+    del data["significance"]["references"]
     del data["claims"]["weights_help"]["over"]
-    assert mistakes(data) == ["significance.reference: missing", "claims.weights_help.over: missing"]
+    assert mistakes(data) == ["significance.references: missing", "claims.weights_help.over: missing"]
 
 
 def test_a_missing_key_of_a_figure_is_named(data, mistakes):

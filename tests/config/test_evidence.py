@@ -27,7 +27,19 @@ def test_every_artifact_stands_once_and_belongs_to_a_part_of_its_table(data):
 def test_significance_needs_the_rows_of_its_tables(data):
     config = load_config(data)
     rows = {row for table in config.document.significance.tables for row in config.rows(table)}
-    assert {key.name for key in significance_keys(config)} == rows | {"detach"}
+    assert {key.name for key in significance_keys(config)} == rows
+    assert {"detach", "best"} <= rows
+
+
+def test_the_preset_best_is_held_against_baselines_statistics_and_its_own_start(data):
+    document = load_config(data).document
+    claims = {name: claim for name, claim in document.claims.items() if name.startswith("best_")}
+    over = {row for claim in claims.values() for row in claim.over}
+    assert over == {"imu2clip", "primus", "comodo", "cav_mae", "statistics", "best-untrained"}
+    for claim in claims.values():
+        assert (claim.variant, claim.table, claim.threshold) == ("best", "table1", 0.0)
+        assert set(claim.datasets) == set(document.datasets)
+        assert {claim.variant, *claim.over} <= set(document.tables["table1"].rows)
 
 
 def test_settings_carry_the_keys_in_the_order_of_the_files(data):
@@ -65,7 +77,13 @@ def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
         ("claims.detach_exceeds_baselines.over", ["nobody"], "claims.detach_exceeds_baselines: nobody: unknown key"),
         ("claims.refinement_raises_purity.spatial", "nobody", "claims.refinement_raises_purity: nobody: unknown key"),
         ("claims.weights_help.datasets", ["elsewhere"], "claims.weights_help.datasets: unknown key"),
-        ("significance.reference", "nobody", "significance.reference: unknown key"),
+        ("significance.references", ["nobody"], "significance.references: unknown key"),
+        ("significance.references", ["detach", "nobody"], "significance.references: unknown key"),
+        (
+            "significance.references",
+            ["imu2clip-frames", "detach-spatial-place"],
+            "significance.references: must be rows of the compared tables, got imu2clip-frames, detach-spatial-place",
+        ),
         ("significance.tables", ["table7"], "significance.tables: unknown key"),
         ("tables.claims", {"datasets": ["opportunity"], "split": "default"}, "tables.claims: must have another name"),
     ],

@@ -87,3 +87,23 @@ def test_the_own_start_must_be_of_the_same_windows(path):
     write_embeddings(path, replace(read, features=read.features | {"start": read.sensor[1:]}))
     with pytest.raises(ContractError, match="start"):
         read_embeddings(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "like"), [("start", "sensor"), ("start_spatial", "sensor_spatial"), ("start_temporal", "sensor_temporal")]
+)
+def test_the_own_start_must_have_the_trained_feature_s_width(path, name, like):
+    read = read_embeddings(path)
+    features = read.features | {like: read.sensor}
+    write_embeddings(path, replace(read, features=features | {name: read.sensor[:, 1:]}))
+    with pytest.raises(ContractError, match=f"{like}: found 4 columns, expected as many columns as {name} has, 3"):
+        read_embeddings(path)
+    write_embeddings(path, replace(read, features=features | {name: read.sensor}))
+    assert read_embeddings(path).features.keys() == features.keys() | {name}
+
+
+def test_the_own_start_of_a_half_must_have_its_half(path):
+    read = read_embeddings(path)
+    write_embeddings(path, replace(read, features=read.features | {"start_temporal": read.sensor}))
+    with pytest.raises(ContractError, match="sensor_temporal: found no such feature"):
+        read_embeddings(path)

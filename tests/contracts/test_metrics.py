@@ -105,6 +105,12 @@ def test_the_own_start_and_what_collapsed_are_read(tmp_path, make_metrics):
     assert start.predictions[0].predicted.tolist() == expected.predictions[0].predicted.tolist()
 
 
+def exchange(start, name):
+    """Another unit, instance or label in place of a prediction's own."""
+    row = start["predictions"][0][0]
+    row[name] = (row[name] + 1) % 3 if name == "label" else row[name] + 1000
+
+
 def test_what_is_not_trained_has_no_start(path):
     assert read_metrics(path).protocols["paper"].start is None
 
@@ -116,6 +122,14 @@ def test_what_is_not_trained_has_no_start(path):
         (lambda paper, document: paper["start"].update(f1_weighted=1.5), "protocols/paper/start/f1_weighted"),
         (lambda paper, document: paper["start"].pop("map"), "protocols/paper/start/map"),
         (lambda paper, document: paper["start"]["predictions"][0].pop(), "protocols/paper/start/predictions"),
+        *(
+            (lambda paper, document, name=name: exchange(paper["start"], name), "protocols/paper/start/predictions")
+            for name in ("unit", "instance", "label")
+        ),
+        (
+            lambda paper, document: paper["start"]["predictions"].append(paper["start"]["predictions"][0]),
+            "protocols/paper/start/predictions",
+        ),
         (lambda paper, document: document.update(collapse=[]), "collapse: found 0, expected a text for each of 1"),
         (lambda paper, document: document.update(collapse=[3]), "collapse/0"),
         (lambda paper, document: document.update(collapse=["=1"]), "collapse/0"),

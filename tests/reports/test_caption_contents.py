@@ -54,7 +54,7 @@ def significance(source):
         for row in rows
     }
     tables = {"table1": ComparedTable(rows, (("opportunity", "default"),))}
-    return significance_caption(significance_frame(tables, "detach", runs, swaps=10_000), 0.95)
+    return significance_caption(significance_frame(tables, ("detach",), runs, swaps=10_000), 0.95)
 
 
 def retrieval(source):

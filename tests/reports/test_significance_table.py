@@ -16,7 +16,7 @@ def frame(make_metrics):
     short = make_metrics(protocols=("paper",), split="fold1")
     runs["opportunity", "fold1", "detach"] = [short]
     parts = (("opportunity", "default"), ("opportunity", "fold1"))
-    return significance_frame({"table1": ComparedTable(("detach", "primus"), parts)}, "detach", runs, swaps=10_000)
+    return significance_frame({"table1": ComparedTable(("detach", "primus"), parts)}, ("detach",), runs, swaps=10_000)
 
 
 def test_a_protocol_takes_the_splits_that_have_it(frame):

@@ -14,7 +14,7 @@ def key(split, row, seed):
     return {"kind": "metrics", "dataset": "opportunity", "split": split, "name": row, "seed": seed}
 
 
-def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None):
+def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None, references=("detach",)):
     runs = runs or [(split, row, seed) for split in splits for row in ROWS for seed in seeds]
     keys, paths = [], []
     for number, (split, row, seed) in enumerate(runs):
@@ -25,7 +25,7 @@ def run(folder, *, seeds=(0, 1), splits=("default", "fold1"), runs=None):
         keys.append(key(split, row, seed + 10 * ROWS.index(row)))
     parts = [["opportunity", split] for split in splits]
     tables = {"table1": {"rows": ROWS, "parts": parts}, "table2": {"rows": ROWS[:2], "parts": parts[:1]}}
-    settings = {"reference": "detach", "swaps": 10_000, "tables": tables, "confidence": 0.95, "keys": keys}
+    settings = {"references": references, "swaps": 10_000, "tables": tables, "confidence": 0.95, "keys": keys}
     significance(
         settings=json.dumps(settings),
         metrics_paths=paths,
@@ -53,7 +53,7 @@ def test_every_row_but_the_reference_under_every_protocol(tmp_path):
     assert (frame["f1_difference"] <= frame["high"]).all()
     exact = pd.read_parquet(tmp_path / "significance.parquet")
     pd.testing.assert_frame_equal(exact, frame, check_dtype=False, atol=1e-6, rtol=0)
-    assert exact.attrs["schema"] == "detach.significance/1"
+    assert exact.attrs["schema"] == "detach.significance/2"
     assert exact.attrs["splits"] == ["default", "fold1"]
 
 
@@ -62,6 +62,25 @@ def test_a_family_is_the_rows_of_a_table_under_a_protocol(tmp_path):
     assert frame["family"].tolist() == [2, 2, 2, 2, 1, 1]
     assert (frame["p_holm"] >= frame["p"]).all()
     assert frame["p_holm"][4] == frame["p"][4]
+
+
+def test_each_reference_is_compared_in_the_tables_that_have_it(tmp_path):
+    frame = run(tmp_path, references=("detach", "comodo"), splits=("default",))
+    found = list(zip(frame["table"], frame["reference"], frame["protocol"], frame["variant"], strict=True))
+    assert found == [
+        *(("table1", "detach", name, row) for name in ("paper", "by_recording") for row in ("statistics", "comodo")),
+        *(("table1", "comodo", name, row) for name in ("paper", "by_recording") for row in ("statistics", "detach")),
+        *(("table2", "detach", name, "statistics") for name in ("paper", "by_recording")),
+    ]
+    assert frame["family"].tolist() == [2] * 8 + [1] * 2
+    lines = frame[frame["table"] == "table1"].set_index(["reference", "protocol", "variant"])["f1_difference"]
+    for protocol in ("paper", "by_recording"):
+        one, other = lines["detach", protocol, "comodo"], lines["comodo", protocol, "detach"]
+        assert one == pytest.approx(-other)
+        assert one != 0.0
+    text = (tmp_path / "significance.md").read_text()
+    for words in ("Differences from detach and comodo", "F1 of detach or comodo minus", "| Reference |"):
+        assert words in text
 
 
 def test_readable_forms_stand_beside_it_and_say_what_was_done(tmp_path):
@@ -77,7 +96,7 @@ def test_metrics_of_another_run_are_refused(tmp_path, capsys):
     made = make_metrics(variant="statistics", split="fold1", seed=5)
     write_metrics(tmp_path / "0.json", made)
     settings = {
-        "reference": "detach",
+        "references": ["detach"],
         "swaps": 10_000,
         "tables": {},
         "confidence": 0.95,

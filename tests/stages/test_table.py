@@ -76,7 +76,7 @@ def test_the_same_metrics_give_the_same_bytes(tmp_path):
 def test_the_parquet_file_is_the_csv_file_with_types_every_digit_and_provenance(tmp_path, source):
     rounded = run(tmp_path, [{"seed": 0, "source": source}, {"seed": 1, "source": source}])
     exact = pd.read_parquet(tmp_path / "table1.parquet")
-    assert exact.attrs["schema"] == "detach.results_table/1"
+    assert exact.attrs["schema"] == "detach.results_table/2"
     assert {name: exact.attrs[name] for name in ("source", "splits", "protocols", "seeds")} == {
         "source": source,
         "splits": ["default"],

@@ -30,6 +30,7 @@ class LabelCurve(Drawing[LabelCurveFigureSettings]):
                 "variant": row.run.variant,
                 "protocol": row.protocol.partition(",")[0],
                 "labels": label_count(row.protocol),
+                "label_unit": row.run.label_unit,
                 "f1_weighted": row.f1_weighted.mean,
                 "f1_weighted_low": row.f1_weighted.low,
                 "f1_weighted_high": row.f1_weighted.high,
@@ -80,5 +81,6 @@ def _draw_panel(panel: Axes, rows: pd.DataFrame) -> None:
         )
     panel.axhline(rows["chance_f1_weighted"].mean(), color=drawing.GREY, linewidth=0.6, linestyle=":")
     panel.set_xticks(range(len(counts) + 1), [*map(str, counts), "all"])
-    panel.set_xlabel("labelled gestures of each class")
+    units = "sequences" if (rows["label_unit"] == "recording").all() else "gestures"
+    panel.set_xlabel(f"labelled {units} of each class")
     panel.set_ylim(0.0, 1.0)

@@ -43,3 +43,21 @@ def test_a_line_for_each_variant_with_its_intervals_and_the_counts_on_the_axis(c
     assert panel.get_title(loc="left") == "opportunity, by_recording"
     texts_stand_apart(figure)
     assert LabelCurve().note(frame, SETTINGS) == "tested as by_recording"
+
+
+@pytest.mark.parametrize(("unit", "words"), [("window", "gestures"), ("recording", "sequences")])
+def test_each_panel_counts_the_units_that_its_home_labels(curves, made, unit, words):
+    one = dataclasses.replace(curves["label_curve"][0].value, label_unit=unit)
+    frame = LabelCurve().frame(made.artifacts(label_curve=[one]), SETTINGS)
+    with house_style():
+        (panel,) = LabelCurve().draw(frame, SETTINGS).axes
+    assert panel.get_xlabel() == f"labelled {words} of each class"
+
+
+def test_homes_with_other_units_stand_side_by_side(curves, made):
+    one = curves["label_curve"][0].value
+    other = dataclasses.replace(one, dataset="hwu_usp", label_unit="recording")
+    frame = LabelCurve().frame(made.artifacts(label_curve=[one, other]), SETTINGS)
+    with house_style():
+        panels = LabelCurve().draw(frame, SETTINGS).axes
+    assert [panel.get_xlabel().split()[1] for panel in panels] == ["gestures", "sequences"]
