@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from detach_core.contracts.checkpoint import Checkpoint, read_checkpoint
-from detach_core.contracts.classifier import Classifier, read_classifier
+from detach_core.contracts.classifier import Classifier, find_classifier
 from detach_core.contracts.frames import compand
 from detach_core.contracts.recording import Recording
 from detach_core.contracts.windows import Streams, Windows
@@ -77,12 +77,14 @@ class TrainedRun:
     """A frozen method on the CPU, with the form of its input and the classifier of its probe.
 
     Attributes:
-        method: its name; `dataset` is the one that it was trained on.
-        channel_names: (C,).
+        method: its name.
+        dataset: the dataset that it was trained on.
+        channel_names: (C,) the sensor channels.
         class_names: (K,) the columns of `probabilities`; the dataset's classes where no classifier is stored.
         class_places: (K,) where each class happens, "" for a class without a place.
         class_actions: (K,) what is done in each class, "" for a class without an action.
-        sensor_hz: rate of the sensors; `window_s` is the length of a window (s).
+        sensor_hz: rate of the sensors.
+        window_s: length of a window (s).
     """
 
     def __init__(self, checkpoint: Checkpoint, classifier: Classifier | UserError) -> None:
@@ -334,9 +336,8 @@ def load(path: Path | str, *, classifier: Path | str | None = None) -> TrainedRu
     if not file.exists():
         raise UserError(f"{file}: found nothing, expected a trained run's {_CHECKPOINT}; run the rule `pretrain`")
     checkpoint = read_checkpoint(file)
-    found = _classifier_of(
-        checkpoint, file.with_name(_CLASSIFIER) if classifier is None else _file_in(classifier, _CLASSIFIER)
-    )
+    place = file.with_name(_CLASSIFIER) if classifier is None else _file_in(classifier, _CLASSIFIER)
+    found = find_classifier(place, checkpoint_id=checkpoint.provenance.artifact_id)
     if classifier is not None and isinstance(found, UserError):
         raise found
     return TrainedRun(checkpoint, found)
@@ -344,20 +345,6 @@ def load(path: Path | str, *, classifier: Path | str | None = None) -> TrainedRu
 
 def _file_in(path: Path | str, name: str) -> Path:
     return Path(path) / name if Path(path).is_dir() else Path(path)
-
-
-def _classifier_of(checkpoint: Checkpoint, file: Path) -> Classifier | UserError:
-    """The classifier in `file`, or the error that says why the checkpoint has none there."""
-    if not file.exists():
-        return UserError(f"{file}: found nothing, expected the classifier of a probe; run the rule `probe`")
-    classifier = read_classifier(file)
-    expected, found = checkpoint.provenance.artifact_id, classifier.provenance.inputs.get("checkpoint", "nothing")
-    if expected == found:
-        return classifier
-    return UserError(
-        f"{file}: found a classifier on features of the run {classifier.run}, checkpoint {found}, expected one of"
-        f" checkpoint {expected}; load that run with `classifier` set to this file, or run the rule `probe` again"
-    )
 
 
 def _check_values(values: NDArray[np.float32], names: Sequence[str]) -> None:

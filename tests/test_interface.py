@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import read_recordings
 from detach_core.contracts.windows import read_windows
 from detach_core.foundation.errors import UserError
+from detach_core.interface import RunEmbeddings, TrainedRun
 from detach_core.methods.registry import METHODS, build_method
 from detach_core.signals.normalization import fit
 from detach_core.stages.embed import embed
@@ -157,6 +159,14 @@ def test_the_lines_of_the_readme_run(toy, windows, split, tmp_path, monkeypatch,
     assert told.startswith("(4, 64) (4, 32)")
     assert "Open Door 1" in told
     assert given["found"].video_spatial.shape == (4, 32)
+
+
+@pytest.mark.parametrize("kind", [RunEmbeddings, TrainedRun])
+def test_each_public_attribute_has_an_entry_of_its_own(kind, folder):
+    run = detach_core.load(folder)
+    public = {field.name for field in fields(kind)} if is_dataclass(kind) else set(vars(run))
+    documented = re.findall(r"^        (\w+): ", kind.__doc__.split("Attributes:")[1], re.MULTILINE)
+    assert sorted(documented) == sorted(name for name in public if not name.startswith("_"))
 
 
 def pictures(count, *, seconds, size=(72, 96)):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from detach_core.contracts.checkpoint import header_provenance, header_value, read_tensors, write_tensors
 from detach_core.contracts.provenance import Provenance
-from detach_core.foundation.errors import LABEL, ContractError, label_fault
+from detach_core.foundation.errors import LABEL, ContractError, UserError, label_fault
 
 SCHEMA = "detach.classifier/1"
 
@@ -93,6 +93,24 @@ def read_classifier(path: Path | str) -> Classifier:
     _check_tensors(path, tensors, num_classes=len(names["class_names"]))
     provenance = header_provenance(path, header, rule=RULE)
     return Classifier(**{name: header[name] for name in fields}, tensors=tensors, provenance=provenance)
+
+
+def find_classifier(path: Path, *, checkpoint_id: str) -> Classifier | UserError:
+    """The classifier at `path` on features of a checkpoint, or the error that says why there is none.
+
+    Raises:
+        ContractError: as `read_classifier`.
+    """
+    if not path.exists():
+        return UserError(f"{path}: found nothing, expected the classifier of a probe; run the rule `probe`")
+    classifier = read_classifier(path)
+    found = classifier.provenance.inputs.get("checkpoint", "nothing")
+    if checkpoint_id == found:
+        return classifier
+    return UserError(
+        f"{path}: found a classifier on features of the run {classifier.run}, checkpoint {found}, expected one of"
+        f" checkpoint {checkpoint_id}; load that run with `classifier` set to this file, or run the rule `probe` again"
+    )
 
 
 def _refusal(path: Path | str, place: str, *, expected: str, found: str) -> ContractError:

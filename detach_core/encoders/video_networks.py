@@ -133,7 +133,7 @@ class TemporalCnn3d(nn.Module):
 
         Note (differs from paper): `differences`, the authors' release, averages differences of consecutive steps, which
         leaves the last step minus the first. With more than one of `cells` the last map is averaged over each part of
-        the picture, so the feature knows where something moved.
+        the picture, so the feature depends on where something moved.
 
         Raises:
             ValueError: for an unknown size or time_average.

@@ -109,7 +109,7 @@ class Method(nn.Module, ABC, Generic[OwnSettings]):
     def chance_losses(self) -> dict[str, float]:
         """Terms of `losses` that are contrasts, and their means over this epoch if all features had been alike.
 
-        For a plain contrast of B windows that is ln B times its weight. Asked once after each epoch.
+        For a plain contrast of B windows that is ln B times its weight. The loop reads it once after each epoch.
         """
         return {}
 

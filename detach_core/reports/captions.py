@@ -115,8 +115,9 @@ TABLES = {
     "table1": Caption(
         MAIN,
         "DETACH, baselines and controls",
-        "Each method's frozen sensor features under the same linear probe. `detach` is as in the paper, `best` adds"
-        " what it does not have. `random_encoder`, `best-untrained`, `statistics` and `supervised` are our controls.",
+        "Each method's frozen sensor features under the same linear probe. `detach` is the paper's method with the"
+        " configuration's input form, augmentation, batch and momentum; `best` adds a cue that the paper does not have."
+        " `random_encoder`, `best-untrained`, `statistics` and `supervised` are our controls.",
         "In the paper DETACH leads every column (Sec. 4.1).",
     ),
     "table2": Caption(

@@ -34,6 +34,25 @@ def test_every_artifact_with_a_schema_is_on_the_page(root):
     assert sorted(make_contracts.ARTIFACTS) == sorted(schemas) == sorted(make_contracts.artifacts())
 
 
+def test_the_changelog_s_first_section_names_schemas_as_they_are(root):
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")[1]
+    named = set(re.findall(r"detach\.\w+/\d+", text))
+    contracts = (root / "docs" / "contracts.md").read_text(encoding="utf-8")
+    assert len(named) >= 8
+    assert named <= set(re.findall(r"Schema `(detach\.\w+/\d+)`", contracts))
+
+
+def test_no_list_of_the_changelog_is_cut_in_two(root):
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"\n- [^\n]*(?:\n  [^\n]*)*\n\n+- [^\n]*", text) == []
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "docs/methods.md", "docs/learning.md", "docs/evidence.md"])
+def test_no_line_of_a_paragraph_is_very_wide(root, name):
+    text = (root / name).read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if len(line) > 145 and not line.startswith("|")] == []
+
+
 def test_every_module_that_the_map_names_exists(root):
     text = (root / "docs" / "paper_map.md").read_text(encoding="utf-8")
     paths = re.findall(r"detach_core/[\w/]+\.py", text)

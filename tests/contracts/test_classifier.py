@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from detach_core.contracts.checkpoint import read_tensors, write_tensors
-from detach_core.contracts.classifier import SCHEMA, Classifier, read_classifier, write_classifier
+from detach_core.contracts.classifier import SCHEMA, Classifier, find_classifier, read_classifier, write_classifier
 from detach_core.contracts.provenance import make_provenance
 from detach_core.foundation.errors import ContractError
 
@@ -45,6 +45,17 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path, c):
     assert {name: tensor.tolist() for name, tensor in read.tensors.items()} == {
         name: tensor.tolist() for name, tensor in TENSORS.items()
     }
+
+
+def test_a_classifier_is_found_for_its_own_checkpoint_alone(tmp_path):
+    path = tmp_path / "c.safetensors"
+    for checkpoint_id, said in (("c0", "found nothing, expected"), ("c1", "found nothing, expected")):
+        assert said in str(find_classifier(path, checkpoint_id=checkpoint_id))
+    write_classifier(path, make_classifier())
+    own, other = (find_classifier(path, checkpoint_id=name) for name in ("c0", "c1"))
+    assert isinstance(own, Classifier)
+    assert own.run == "detach+1"
+    assert "checkpoint c0, expected one of checkpoint c1; load that run" in str(other)
 
 
 @pytest.mark.parametrize("name", NAMES)
