@@ -11,6 +11,8 @@ from detach_core.config.evidence import (
     significance_settings,
 )
 from detach_core.config.load import load_config
+from detach_core.evaluation.settings import ExceedsSettings
+from detach_core.reports.settings import ResultsTable
 from detach_core.settings.base import to_plain
 
 
@@ -33,13 +35,17 @@ def test_significance_needs_the_rows_of_its_tables(data):
 
 def test_the_preset_best_is_held_against_baselines_statistics_and_its_own_start(data):
     document = load_config(data).document
-    claims = {name: claim for name, claim in document.claims.items() if name.startswith("best_")}
-    over = {row for claim in claims.values() for row in claim.over}
+    claims = [claim for name, claim in document.claims.items() if name.startswith("best_")]
+    exceeding = [claim for claim in claims if isinstance(claim, ExceedsSettings)]
+    table = document.tables["table1"]
+    assert isinstance(table, ResultsTable)
+    assert len(exceeding) == len(claims)
+    over = {row for claim in exceeding for row in claim.over}
     assert over == {"imu2clip", "primus", "comodo", "cav_mae", "statistics", "best-untrained"}
-    for claim in claims.values():
+    for claim in exceeding:
         assert (claim.variant, claim.table, claim.threshold) == ("best", "table1", 0.0)
         assert set(claim.datasets) == set(document.datasets)
-        assert {claim.variant, *claim.over} <= set(document.tables["table1"].rows)
+        assert {claim.variant, *claim.over} <= set(table.rows)
 
 
 def test_settings_carry_the_keys_in_the_order_of_the_files(data):

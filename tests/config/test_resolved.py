@@ -5,6 +5,7 @@ import pytest
 
 from detach_core.config.load import load_config
 from detach_core.config.yaml_file import read_layers
+from detach_core.methods.registry import TrainedSettings
 from detach_core.settings.base import to_plain
 from detach_core.training.loop import learning_rate_of_run
 
@@ -95,6 +96,7 @@ def test_the_paper_s_steps_are_those_of_its_epochs_at_full_scale(root, method):
 @pytest.mark.parametrize("num_steps", [448, 480, 3200])
 def test_cav_mae_s_rate_is_that_of_the_rule_with_its_own_product(data, num_steps):
     settings = load_config(data).variant("cav_mae").settings
+    assert isinstance(settings, TrainedSettings)
     expected = min(2e-3, 3e-4 * 3200 / num_steps)
     assert learning_rate_of_run(settings, num_steps) == expected
 
@@ -103,7 +105,9 @@ def test_cav_mae_s_rate_is_that_of_the_rule_with_its_own_product(data, num_steps
 def test_the_paper_s_run_to_the_letter_has_the_paper_s_rate(root, method):
     layers = read_layers([root / "config/results.yaml", root / "config.yaml", root / "config/paper.yaml"])
     layers["datasets"]["opportunity"]["root"] = layers["datasets"]["hwu_usp"]["root"] = str(root)
-    assert learning_rate_of_run(load_config(layers).variant(method).settings, 480) == 1e-4
+    settings = load_config(layers).variant(method).settings
+    assert isinstance(settings, TrainedSettings)
+    assert learning_rate_of_run(settings, 480) == 1e-4
 
 
 def test_settings_are_canonical_json(data):
