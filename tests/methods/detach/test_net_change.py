@@ -206,10 +206,14 @@ def test_a_cue_is_added_to_the_encoders_feature():
 
 @pytest.mark.parametrize("channels", [None, 8])
 def test_the_pretraining_windows_are_read_for_a_cue_alone(resident, monkeypatch, channels):
-    read, batches = [], type(resident).batches
-    monkeypatch.setattr(
-        type(resident), "batches", lambda self, part, **options: read.append(part) or batches(self, part, **options)
-    )
+    read: list[str] = []
+    batches = type(resident).batches
+
+    def noted(self, part, **options):
+        read.append(part)
+        return batches(self, part, **options)
+
+    monkeypatch.setattr(type(resident), "batches", noted)
     encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(6))
     network = encoder if channels is None else CuedEncoder(encoder, channels=channels, dim=6)
     fit_trends(network, resident)
