@@ -89,14 +89,13 @@ def figure_mistakes(document: Document) -> Iterator[str]:
 
 def _of_half(document: Document, key: str, half: HalfSettings) -> Iterator[str]:
     try:
-        method = checked_method(document.variants[half.variant].get("method"), half.variant)
+        parts = resolve_variant(document, half.variant).settings.parts
     except ConfigError:
-        return  # what is wrong with the method is told where its variant is
-    parts = METHODS.settings(method).parts
+        return  # what is wrong with the variant is told where it is
     if not parts:
-        yield f"{key}.variant: must be a variant whose embedding has parts, got {half.variant}; {method} has none"
+        yield f"{key}.variant: must be a variant whose embedding has parts, got {half.variant}, whose has none"
     elif half.half not in parts:
-        yield f"{key}.half: must be {' or '.join(parts)}, which the embedding of {method} has, got {half.half}"
+        yield f"{key}.half: must be {' or '.join(parts)}, which the embedding of {half.variant} has, got {half.half}"
 
 
 def _of_figure(document: Document, key: str, figure: FigureSettings) -> Iterator[str]:

@@ -157,6 +157,7 @@ def _check_same_input(name: str, variant: MethodSettings, spatial: str, stage_1:
 
 
 # Stage 1 is trained once, whatever the candidate: what it stands on (input, encoders, video) cannot be searched over.
+# Nothing here may change a network's initial weights either: a row has one untrained control, that of its first run.
 CHANGEABLE: tuple[Literal["augmentation"], Literal["optimizer"]] = ("augmentation", "optimizer")
 
 

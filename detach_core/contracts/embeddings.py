@@ -17,7 +17,7 @@ EMBEDDINGS_SCHEMA = "detach.embeddings/2"
 FEATURES = (
     *("sensor", "sensor_spatial", "sensor_temporal", "sensor_shared"),
     *("video", "video_spatial", "video_temporal"),
-    *("start", "start_spatial", "start_temporal"),
+    *("start", "start_spatial", "start_temporal", "start_shared"),
 )
 
 EMBEDDINGS_RULE = "embed"
@@ -29,8 +29,9 @@ _EMBEDDINGS_TEXTS = ("method", "variant", "split", "probed", "dataset", "source"
 class Embeddings:
     """Features of all windows, each (N, D) float32; what the method does not embed is absent from `features`.
 
-    `start` is what `sensor` was before any training, `start_spatial` and `start_temporal` its halves; a method that is
-    not trained has none. `collapse` says in words how the training collapsed, and is empty where it did not.
+    `start` is what `sensor` was before any training, `start_spatial`, `start_temporal` and `start_shared` its parts; a
+    method that is not trained has none. `collapse` says in words how the training collapsed, and is empty where it did
+    not.
     """
 
     features: dict[str, NDArray[np.float32]]

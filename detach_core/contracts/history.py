@@ -20,8 +20,9 @@ _REMEDY = "rerun the rule `pretrain` or `pretrain_spatial`"
 class History:
     """Record of one training: facts of the whole run and a row per epoch.
 
-    Rows have the mean cosine of features (`mean_cosine_training`, `mean_cosine_unseen`) and the value that a contrast
-    would have if all features were equal (`chance_losses`); the fact `collapse` judges the last epoch by them.
+    Rows have the mean cosine of features, whole and in parts (`mean_cosine_training`, `mean_cosine_unseen`), and the
+    value that a contrast would have if all features were equal (`chance_losses`). By these the fact `collapse` judges
+    the last epoch, and of a contrast that ended earlier its own last epoch; never by unseen windows.
     """
 
     run: dict[str, Any]

@@ -47,18 +47,19 @@ class LogSpectrogram(nn.Module):
 
     @torch.no_grad()
     def fit(self, sensor: Tensor, *, noise: float) -> None:
-        """Take floor, mean and deviation from windows (N, C, L).
+        """Floor, mean and deviation from windows (N, C, L).
 
         A channel's floor is the mean power of the half of the windows in which it has least, and that of white noise of
         deviation `noise`, above 0.
         """
-        transformed = torch.cat([self._transform(part) for part in torch.split(sensor, FITTED_AT_ONCE)])
-        power = transformed.abs().square().mean(dim=-1)
+        parts = torch.split(sensor, FITTED_AT_ONCE)
+        # In one order in memory, by which the last bits of the mean differ.
+        power = torch.cat([self._transform(part).contiguous().abs().square().mean(dim=-1) for part in parts])
         total = power.sum(dim=2, keepdim=True)
         quiet = total <= total.median(dim=0).values
         floor = FLOOR * ((power * quiet).sum(dim=0) / quiet.sum(dim=0) + noise**2)
         self.floor.copy_(floor[..., None])
-        level = self._level(transformed)
+        level = torch.cat([self._level(self._transform(part)) for part in parts])
         variance, mean = torch.var_mean(level, dim=(0, 3), correction=0)
         deviation = variance.mean(dim=1, keepdim=True).sqrt()
         self.mean.copy_(mean[..., None])
@@ -87,7 +88,8 @@ class LogSpectrogram(nn.Module):
 FLOOR = 4.0
 
 
-# Windows transformed at once where all are looked at.
+# Windows transformed at once where all are looked at. Their levels lie in memory together, in half the space of their
+# transforms, whose temporaries would take several times that.
 FITTED_AT_ONCE = 256
 
 

@@ -202,25 +202,21 @@ def evaluate_protocols(
     Raises:
         ValueError: not one feature for each window, another kind, or candidates for the authors' probe.
     """
-
-    def probed(tried: Sequence[NDArray[np.float32]]) -> tuple[dict[str, Probed], str, Probe]:
-        return _probed(
-            windows,
-            split,
-            tried,
-            kind=kind,
-            strengths=strengths,
-            class_weights=class_weights,
-            num_inner_folds=num_inner_folds,
-            device=device,
-        )
-
-    measured, chosen, probe = probed(features)
+    fit = _Fit(
+        kind=kind,
+        strengths=strengths,
+        class_weights=class_weights,
+        num_inner_folds=num_inner_folds,
+        num_classes=len(windows.class_names),
+        seed=split.seed,
+        device=device,
+    )
+    measured, chosen, probe = _probed(windows, split, features, fit)
     results = {
         protocol: summarise(one.draws, windows.class_names, one.choices, interval) for protocol, one in measured.items()
     }
     if start is not None:
-        for protocol, one in probed([start])[0].items():
+        for protocol, one in _probed(windows, split, [start], fit)[0].items():
             results[protocol] = replace(results[protocol], start=start_result(one.draws, len(windows.class_names)))
     return Evaluation(results, chosen, probe)
 
@@ -233,39 +229,29 @@ class Probed:
     choices: tuple[Choice, ...]
 
 
-def _probed(
-    windows: Windows,
-    split: Split,
-    features: Sequence[NDArray[np.float32]],
-    *,
-    kind: str,
-    strengths: Sequence[float],
-    class_weights: ClassWeights,
-    num_inner_folds: int,
-    device: torch.device,
-) -> tuple[dict[str, Probed], str, Probe]:
-    """Predictions under every protocol, and the protocol and probe for new units; as of `evaluate_protocols`."""
-    lengths = [len(one) for one in features]
-    if not lengths or set(lengths) != {windows.num_windows} or kind not in ("logistic", "authors"):
-        raise ValueError(f"expected {windows.num_windows} features and a known kind, got {lengths} and {kind!r}")
-    if kind == "authors" and len(features) > 1:
-        raise ValueError(f"the authors' probe chooses nothing, got {len(features)} candidates")
-    candidates = [Units(windows, one) for one in features]
-    units = candidates[0]
-    # The authors' probe has no inner folds, so nothing of it changes from draw to draw where the folds stay.
-    repeats = split.fold_draws if kind == "logistic" else 1
-    places = [place for protocol, folds in split.protocols.items() for place in _places(protocol, folds, repeats)]
-    rows = [units.rows(place.fold.train) for place in places]
-    num_classes = len(windows.class_names)
+@dataclass(frozen=True)
+class _Fit:
+    """How probes are fitted: arguments of `evaluate_protocols`, and the seed that draws inner folds."""
 
-    def fit(rows: Sequence[Ids], grouped: Sequence[bool], first: int) -> list[Probe]:
+    kind: str
+    strengths: Sequence[float]
+    class_weights: ClassWeights
+    num_inner_folds: int
+    num_classes: int
+    seed: int
+    device: torch.device
+
+    def probes(
+        self, candidates: Sequence[Units], rows: Sequence[Ids], grouped: Sequence[bool], first: int
+    ) -> list[Probe]:
         """A probe for each set of training rows; its place, from `first` on, draws its inner folds."""
-        if kind == "authors":
+        units = candidates[0]
+        if self.kind == "authors":
             return fit_authors_probes(
-                units.features, units.label, rows, num_classes=num_classes, seed=split.seed, device=device
+                units.features, units.label, rows, num_classes=self.num_classes, seed=self.seed, device=self.device
             )
         inner = [
-            _inner_folds(units, one, num_inner_folds, together, np.random.default_rng([split.seed, 3, k]))
+            _inner_folds(units, one, self.num_inner_folds, together, np.random.default_rng([self.seed, 3, k]))
             for k, (one, together) in enumerate(zip(rows, grouped, strict=True), first)
         ]
         return fit_logistic_probes(
@@ -273,31 +259,49 @@ def _probed(
             units.label,
             rows,
             inner,
-            strengths=strengths,
-            num_classes=num_classes,
-            class_weights=class_weights,
-            device=device,
+            strengths=self.strengths,
+            num_classes=self.num_classes,
+            class_weights=self.class_weights,
+            device=self.device,
         )
 
-    probes = fit(rows, [_is_held_out(place.protocol) for place in places], 0)
-    results = {}
-    for protocol in split.protocols:
-        draws: dict[int, list[tuple[Fold, Probe]]] = {}
-        for place, probe in zip(places, probes, strict=True):
-            if place.protocol == protocol:
-                draws.setdefault(place.draw, []).append((place.fold, probe))
-        predictions = [_predict(candidates, pairs) for pairs in draws.values()]
-        chosen = [probe for pairs in draws.values() for _, probe in pairs]
-        choices = tuple(Choice(one.candidate, one.c, one.inner_loss) for one in chosen if one.c is not None)
-        results[protocol] = Probed(predictions, choices)
+
+def _probed(
+    windows: Windows, split: Split, features: Sequence[NDArray[np.float32]], fit: _Fit
+) -> tuple[dict[str, Probed], str, Probe]:
+    """Predictions under every protocol, and the protocol and probe for new units; as of `evaluate_protocols`."""
+    lengths = [len(one) for one in features]
+    if not lengths or set(lengths) != {windows.num_windows} or fit.kind not in ("logistic", "authors"):
+        raise ValueError(f"expected {windows.num_windows} features and a known kind, got {lengths} and {fit.kind!r}")
+    if fit.kind == "authors" and len(features) > 1:
+        raise ValueError(f"the authors' probe chooses nothing, got {len(features)} candidates")
+    candidates = [Units(windows, one) for one in features]
+    # The authors' probe has no inner folds, so nothing of it changes from draw to draw where the folds stay.
+    repeats = split.fold_draws if fit.kind == "logistic" else 1
+    places = [place for protocol, folds in split.protocols.items() for place in _places(protocol, folds, repeats)]
+    rows = [candidates[0].rows(place.fold.train) for place in places]
+    probes = fit.probes(candidates, rows, [_is_held_out(place.protocol) for place in places], 0)
+    by_protocol: dict[str, list[tuple[_Place, Probe]]] = {protocol: [] for protocol in split.protocols}
+    for place, probe in zip(places, probes, strict=True):
+        by_protocol[place.protocol].append((place, probe))
+    results = {protocol: _of_protocol(candidates, pairs) for protocol, pairs in by_protocol.items()}
     for protocol in filter(_is_held_out, split.protocols):
-        of_draws = [probe for place, probe in zip(places, probes, strict=True) if place.protocol == protocol]
-        return results, protocol, _commonest(of_draws)
+        return results, protocol, _commonest([probe for _, probe in by_protocol[protocol]])
     # A fit of its own: solved together with the others, it would change their last bits.
     first = next(iter(split.protocols))
     tested = np.concatenate([fold.test for fold in split.protocols[first]])
-    (whole,) = fit([units.rows(tested)], [False], len(places))
+    (whole,) = fit.probes(candidates, [candidates[0].rows(tested)], [False], len(places))
     return results, first, whole
+
+
+def _of_protocol(candidates: Sequence[Units], pairs: Sequence[tuple[_Place, Probe]]) -> Probed:
+    """Predictions of a protocol's probes, those of a draw's folds pooled, and their choices."""
+    draws: dict[int, list[tuple[Fold, Probe]]] = {}
+    for place, probe in pairs:
+        draws.setdefault(place.draw, []).append((place.fold, probe))
+    chosen = [probe for folds in draws.values() for _, probe in folds]
+    choices = tuple(Choice(one.candidate, one.c, one.inner_loss) for one in chosen if one.c is not None)
+    return Probed([_predict(candidates, folds) for folds in draws.values()], choices)
 
 
 def _is_held_out(protocol: str) -> bool:

@@ -6,7 +6,7 @@ Names of classes reach a method only as `label` in its batches if it `uses_label
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -121,21 +121,30 @@ def required(value: Tensor | None) -> Tensor:
     return value
 
 
+def sensor_batches(windows: WindowsAccess) -> Iterator[Tensor]:
+    """(B, C, L) of the pretraining windows in order, unaugmented."""
+    return (required(batch.sensor) for batch in windows.batches("pretrain", modalities={SENSOR}))
+
+
 def all_sensors(windows: WindowsAccess) -> Tensor:
     """(N, C, L) of the pretraining windows in order, unaugmented."""
-    return torch.cat([required(batch.sensor) for batch in windows.batches("pretrain", modalities={SENSOR})])
+    return torch.cat(list(sensor_batches(windows)))
 
 
 @torch.no_grad()
 def calibrate_batch_norm(
-    network: nn.Module, windows: WindowsAccess, embed: Callable[[Tensor], object] | None = None
+    network: nn.Module, batches: Iterable[Tensor], embed: Callable[[Tensor], object] | None = None
 ) -> None:
-    """Give BatchNorm of `network` the statistics of all pretraining windows, then evaluation mode.
+    """Calibration of BatchNorm in `network` by the statistics of `batches`; evaluation mode afterwards.
 
     Args:
         network: whose layers are calibrated.
-        windows: with the part `pretrain`.
-        embed: what sends sensor windows (B, C, L) through the layers; None: the network itself.
+        batches: sensor windows (B, C, L) of the pretraining part. A batch of one has no variance where BatchNorm has a
+            single number of each window.
+        embed: what sends them through the layers; None: the network itself.
+
+    Raises:
+        ValueError: such a batch of one.
     """
     network.eval()
     layers = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
@@ -144,8 +153,8 @@ def calibrate_batch_norm(
         layer.reset_running_stats()
         layer.momentum = None  # every batch counts alike
         layer.train()
-    for batch in windows.batches("pretrain", modalities={SENSOR}):
-        (embed or network)(required(batch.sensor))
+    for batch in batches:
+        (embed or network)(batch)
     for layer, momentum in zip(layers, usual, strict=True):
         layer.momentum = momentum
     network.eval()

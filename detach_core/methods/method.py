@@ -51,6 +51,11 @@ class Embedding:
         """Features in the other modality's space."""
         return self.whole if self.shared is None else self.shared
 
+    def named(self, side: str) -> dict[str, Tensor]:
+        """The whole and its parts by their names in `embeddings.h5`; `side`: `sensor` or `video`."""
+        parts = {"spatial": self.spatial, "temporal": self.temporal, "shared": self.shared}
+        return {side: self.whole, **{f"{side}_{name}": value for name, value in parts.items() if value is not None}}
+
 
 def join_halves(spatial: Tensor, temporal: Tensor) -> Embedding:
     """Eqs. 5-6: both halves at unit length, and their concatenation (B, d + e)."""

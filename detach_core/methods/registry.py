@@ -35,10 +35,12 @@ class MethodSettings(Settings):
     """whether its video network is that of `video.network`"""
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset()
     """fields that `epoch_share` of a dataset shortens"""
-    parts: ClassVar[tuple[str, ...]] = ()
-    """parts of its embedding that a row of `halves` may probe instead of the whole"""
-
     input: InputSettings = InputSettings()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of its embedding that a row of `halves` may probe instead of the whole; they may depend on settings."""
+        return ()
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ ADDED_TABLES = {
         "Baselines in other adaptations",
         "Rows of Table 1 beside other forms of the same methods. `imu2clip-frames` sees its video as a bag of frames,"
         " which a clip played backwards does not change; `primus-published` has the views that its paper names;"
-        " `comodo-projection` is probed at the projection that is distilled.",
+        " `comodo-projection` is probed at the projection that is distilled; `best-supervised` has the cue of `best`.",
     ),
 }
 

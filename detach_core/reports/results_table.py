@@ -218,8 +218,8 @@ def results_caption(frame: pd.DataFrame, confidence: float) -> str:
         parts.append("gain: F1 minus that of the row's own networks untrained, on the same units and folds")
     if frame["collapse"].astype(bool).any():
         parts.append(
-            f"{COLLAPSE_MARK}: a training that has collapsed, its contrast within 1 % of chance or the mean cosine of"
-            " its features above .95"
+            f"{COLLAPSE_MARK}: a training that has collapsed, a contrast within 1 % of chance or the mean cosine of its"
+            " features above .95; the column `collapse` says which, and the contrast's share of the loss"
         )
     if dropped:
         parts.append(f"windows without a label dropped, a use of labels: {plain(', '.join(dropped))}")

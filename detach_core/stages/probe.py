@@ -152,7 +152,11 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
 
 
 def _start(run: Embeddings, half: str | None) -> NDArray[np.float32] | None:
-    """The probed features before any training; None for what is not trained. Candidates differ in training alone."""
+    """The probed features before any training; None for what is not trained.
+
+    The first candidate's stand for all: what a search may change (`config.variants.CHANGEABLE`) is not in the initial
+    weights.
+    """
     return run.features.get(f"start_{half}" if half else "start")
 
 

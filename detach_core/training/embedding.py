@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.split import Split
 from detach_core.contracts.windows import Windows
 from detach_core.methods.batch import SENSOR, STREAMED, InputShape, calibrate_batch_norm, required
-from detach_core.methods.method import AnyMethod, Embedding
+from detach_core.methods.method import AnyMethod
 from detach_core.methods.registry import build_method
 from detach_core.signals.normalization import apply_form
 from detach_core.training.batches import EVALUATION_BATCH, ResidentWindows
@@ -44,19 +46,16 @@ def own_start(checkpoint: Checkpoint, windows: Windows, split: Split) -> AnyMeth
     sizes = {name: buffer.shape for name, buffer in method.named_buffers()}
     measured = {name: value for name, value in checkpoint.tensors.items() if sizes.get(name) == value.shape}
     method.load_state_dict(measured, strict=False)
-    access = ResidentWindows(
-        windows,
-        {"pretrain": split.pretrain},
-        normalisation_from_dict(checkpoint.normalisation),
-        form=method.settings.input.form,
-        augmentation=None,
-        device=torch.device("cpu"),
-        seed=0,
-        with_labels=False,
-        with_streams=False,
-    )
-    calibrate_batch_norm(method, access, method.embed_sensor)
+    sensor = _normal(checkpoint, method, np.asarray(windows.sensor)[split.pretrain])
+    calibrate_batch_norm(method, _none_alone(torch.split(sensor, EVALUATION_BATCH)), method.embed_sensor)
     return method.requires_grad_(False)
+
+
+def _none_alone(batches: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The batches, a last one of a single row joined to the one before: BatchNorm has no variance of one row."""
+    if len(batches) < 2 or len(batches[-1]) > 1:
+        return batches
+    return [*batches[:-2], torch.cat([*batches[-2:]])]
 
 
 @torch.no_grad()
@@ -79,10 +78,10 @@ def embed_windows(
     )
     parts: dict[str, list[Tensor]] = {}
     for batch in resident.batches("all", modalities=modalities):
-        sides = {"sensor": method.embed_sensor(required(batch.sensor)), "video": method.embed_video(batch)}
-        for side, embedding in sides.items():
-            for name, value in _named(side, embedding).items():
-                parts.setdefault(name, []).append(value)
+        sensor, video = method.embed_sensor(required(batch.sensor)), method.embed_video(batch)
+        named = sensor.named("sensor") | (video.named("video") if video is not None else {})
+        for name, value in named.items():
+            parts.setdefault(name, []).append(value)
     return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
 
 
@@ -91,17 +90,14 @@ def embed_sensor_windows(
     method: AnyMethod, checkpoint: Checkpoint, sensor: NDArray[np.float32], *, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
     """Features of `sensor` (N, C, L) in native units, each (N, D); equal to those of `embed_windows`."""
-    normalisation = normalisation_from_dict(checkpoint.normalisation)
-    normal = apply_form(sensor, normalisation, method.settings.input.form).astype(np.float32)
     parts: dict[str, list[Tensor]] = {}
-    for batch in torch.split(torch.from_numpy(normal).to(device), EVALUATION_BATCH):
-        for name, value in _named("sensor", method.embed_sensor(batch)).items():
+    for batch in torch.split(_normal(checkpoint, method, sensor).to(device), EVALUATION_BATCH):
+        for name, value in method.embed_sensor(batch).named("sensor").items():
             parts.setdefault(name, []).append(value)
     return {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
 
 
-def _named(side: str, embedding: Embedding | None) -> dict[str, Tensor]:
-    if embedding is None:
-        return {}
-    others = {name: getattr(embedding, name) for name in ("spatial", "temporal", "shared")}
-    return {side: embedding.whole, **{f"{side}_{name}": value for name, value in others.items() if value is not None}}
+def _normal(checkpoint: Checkpoint, method: AnyMethod, sensor: NDArray[np.float32]) -> Tensor:
+    """Windows (N, C, L) in native units in the checkpoint's normal form."""
+    normalisation = normalisation_from_dict(checkpoint.normalisation)
+    return torch.from_numpy(apply_form(sensor, normalisation, method.settings.input.form).astype(np.float32))

@@ -84,25 +84,28 @@ def recall_at(similarity: Tensor, ranks: tuple[int, ...] = RANKS) -> dict[str, f
 
 @dataclass(frozen=True)
 class MonitoredFeatures:
-    """Features (N, D) of evenly spread windows: the probed ones, and both sides of the common space where there is one.
+    """Features (N, D) of evenly spread windows.
 
-    `shared` and `video` are None without a common space.
+    Attributes:
+        sensor: by their names in `embeddings.h5`: `sensor`, which is probed, and its parts where a method has them.
+        shared: the sensor's side of the common space.
+        video: the video's side; None without a common space.
     """
 
-    sensor: Tensor
-    shared: Tensor | None
+    sensor: dict[str, Tensor]
+    shared: Tensor
     video: Tensor | None
 
     @property
     def mean_cosines(self) -> dict[str, float]:
-        """Mean cosine of different windows' features, by modality."""
-        sides = {"sensor": self.sensor, "video": self.video}
-        return {name: mean_cosine(side) for name, side in sides.items() if side is not None}
+        """Mean cosine of different windows' features, by name."""
+        named = self.sensor if self.video is None else {**self.sensor, "video": self.video}
+        return {name: mean_cosine(feature) for name, feature in named.items()}
 
     @property
     def retrieval(self) -> dict[str, Any]:
         """Recall of sensor-to-video retrieval and back; {} without a common space."""
-        if self.shared is None or self.video is None:
+        if self.video is None:
             return {}
         similarity = normalize(self.shared, dim=1) @ normalize(self.video, dim=1).T
         return {
@@ -117,16 +120,18 @@ def monitored_features(method: AnyMethod, windows: WindowsAccess, part: str) -> 
     """Features of at most `GALLERY` windows of `part`, in evaluation mode; the mode is put back."""
     was_training = method.training
     method.eval()
-    sensors, shared, videos = [], [], []
+    sensors: dict[str, list[Tensor]] = {}
+    shared, videos = [], []
     for batch in windows.batches(part, modalities=method.video_modalities | {SENSOR}, limit=GALLERY):
         sensor, video = method.embed_sensor(required(batch.sensor)), method.embed_video(batch)
-        sensors.append(sensor.whole)
+        for name, feature in sensor.named("sensor").items():
+            sensors.setdefault(name, []).append(feature)
+        shared.append(sensor.in_shared_space)
         if video is not None:
-            shared.append(sensor.in_shared_space)
             videos.append(video.in_shared_space)
     method.train(was_training)
-    common = (torch.cat(shared), torch.cat(videos)) if videos else (None, None)
-    return MonitoredFeatures(torch.cat(sensors), *common)
+    joined = {name: torch.cat(features) for name, features in sensors.items()}
+    return MonitoredFeatures(joined, torch.cat(shared), torch.cat(videos) if videos else None)
 
 
 # A training has collapsed when its sensor features point the same way, or when its contrast has learned nothing: it
@@ -134,20 +139,34 @@ def monitored_features(method: AnyMethod, windows: WindowsAccess, part: str) -> 
 COLLAPSED_COSINE, CHANCE_SHARE = 0.95, 0.01
 
 
-def collapse_of(row: Mapping[str, Any]) -> str:
-    """What in an epoch's row says that the training has collapsed, in words; empty where nothing does.
+def collapse_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What in a history's rows says that the training has collapsed, in words; empty where nothing does.
 
-    The features are those of unseen windows, or of the pretraining windows where none are unseen.
+    Judged are the last epoch's sensor features of the pretraining windows, whole and in parts, and each contrastive
+    term in the last epoch that had it: a teacher that is trained first counts too. No tested window is looked at.
     """
+    return "; ".join([*_alike(rows[-1]), *_at_chance(rows)])
+
+
+def _alike(row: Mapping[str, Any]) -> list[str]:
+    """The sensor feature whose windows are most alike; a whole may hide that one of its halves is one vector."""
+    cosines = row.get("mean_cosine_training", {})
+    # Not the video's: before a fixed camera pictures are alike, and so are their features.
+    judged = {name: cosine for name, cosine in cosines.items() if name.startswith(SENSOR)}
+    name = max(judged, key=judged.__getitem__, default="")
+    return [f"mean cosine of `{name}` {judged[name]:.3f}"] if name and judged[name] > COLLAPSED_COSINE else []
+
+
+def _at_chance(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each contrastive term at chance, and its share of the loss: a small one says little about the training."""
+    last = {name: row for row in rows for name in row.get("chance_losses", {})}
     found = []
-    cosines = row.get("mean_cosine_unseen") or row.get("mean_cosine_training") or {}
-    if (cosine := cosines.get("sensor", 0.0)) > COLLAPSED_COSINE:
-        found.append(f"mean cosine of the sensor features {cosine:.3f}")
-    for name, chance in row.get("chance_losses", {}).items():
-        loss = row["losses"].get(name)
-        if loss is not None and loss >= (1.0 - CHANCE_SHARE) * chance > 0.0:
-            found.append(f"loss {name} {loss:.3f} of {chance:.3f} at chance")
-    return "; ".join(found)
+    for name, row in last.items():
+        chance, losses = row["chance_losses"][name], row["losses"]
+        if name in losses and losses[name] >= (1.0 - CHANCE_SHARE) * chance > 0.0:
+            share = losses[name] / losses["total"]
+            found.append(f"loss {name} {losses[name]:#.4g} of {chance:#.4g} at chance, {share:.0%} of the total")
+    return found
 
 
 Report = Callable[[str], None]
@@ -248,7 +267,7 @@ def train(
         if keeper is not None and keeper.writes:
             keeper.keep(take_state(method, windows, optimizer, progress))
         report(_line(row, method.num_epochs))
-    facts["collapse"] = collapse_of(progress.rows[-1])
+    facts["collapse"] = collapse_of(progress.rows)
     if facts["collapse"]:
         report(f"warning: this training has collapsed ({facts['collapse']}); lower the rate or change the method")
     return TrainingRun(progress.rows, progress.traces, facts, progress.snapshots, progress.rows[-1]["epoch"])

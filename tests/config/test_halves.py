@@ -29,7 +29,7 @@ def test_comodo_s_projection_is_a_row_without_a_training_of_its_own(data):
         (
             "x",
             {"variant": "cav_mae", "half": "spatial", "target": "class"},
-            "halves.x.variant: must be a variant whose embedding has parts, got cav_mae; cav_mae has none",
+            "halves.x.variant: must be a variant whose embedding has parts, got cav_mae, whose has none",
         ),
         (
             "x",
@@ -57,3 +57,13 @@ def test_a_half_of_nothing_is_refused(set_key, name, half, message):
     with pytest.raises(ConfigError) as error:
         load_config(set_key(f"halves.{name}", half))
     assert message in str(error.value)
+
+
+def test_a_part_that_the_variant_s_settings_leave_out_is_refused_before_any_training(data, set_key):
+    data["variants"]["adapted"] = {"method": "primus", "authors_adaptation": True}
+    half = {"variant": "adapted", "half": "shared", "target": "class"}
+    with pytest.raises(ConfigError) as error:
+        load_config(set_key("halves.x", half))
+    message = "halves.x.variant: must be a variant whose embedding has parts, got adapted, whose has none"
+    assert message in str(error.value)
+    load_config(set_key("halves.x", {**half, "variant": "primus"}))

@@ -99,3 +99,11 @@ def test_merge_goes_into_sections_and_replaces_lists():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
     assert merge(base, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+
+
+@pytest.mark.parametrize("control", ["best-untrained", "best-supervised"])
+def test_a_control_of_best_has_its_cue(data, control):
+    document = load_config(data).document
+    cues = [to_plain(resolve_variant(document, name).settings)["temporal_cue"] for name in (control, "best")]
+    assert cues == ["trend", "trend"]
+    assert any(control in getattr(table, "rows", ()) for table in document.tables.values())

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from detach_core.encoders import patches
 from detach_core.encoders.patches import (
     JointEncoder,
     LogSpectrogram,
@@ -73,6 +74,20 @@ def test_the_spectrogram_is_its_formula_written_out():
         deviation = math.sqrt(sum(float((level**2).sum()) / level.size for level in centred) / 4)
         for band, level in enumerate(centred):
             assert found[:, channel, band].numpy() == pytest.approx(level / deviation, rel=1e-6, abs=1e-6)
+
+
+def test_many_windows_are_transformed_part_by_part_to_the_same_levels(monkeypatch):
+    sensor = torch.randn(700, 2, 24)
+    transformed, whole = [], LogSpectrogram(channels=2, length=24, samples=8, hop=4)
+    monkeypatch.setattr(patches, "FITTED_AT_ONCE", len(sensor))
+    whole.fit(sensor, noise=0.1)
+    monkeypatch.undo()
+    again, transform = LogSpectrogram(channels=2, length=24, samples=8, hop=4), LogSpectrogram._transform
+    monkeypatch.setattr(again, "_transform", lambda part: [transformed.append(len(part)), transform(again, part)][1])
+    again.fit(sensor, noise=0.1)
+    assert max(transformed) == patches.FITTED_AT_ONCE < sum(transformed)
+    for name, value in whole.named_buffers():
+        torch.testing.assert_close(again.get_buffer(name), value)
 
 
 def test_rest_is_near_the_level_of_rest_and_a_movement_stands_out():

@@ -81,10 +81,27 @@ def test_a_training_with_equal_features_says_that_it_collapsed(toy, windows, res
     silence(method.sensor)
     silence(method.video)
     run = train(method, resident, place="x", report=lines.append)
-    expected = "mean cosine of the sensor features 1.000; loss contrastive 5.545 of 5.545 at chance"
+    expected = "mean cosine of `sensor` 1.000; loss contrastive 5.545 of 5.545 at chance, 100% of the total"
     assert run.facts["collapse"] == expected
     assert lines[-1].startswith(f"warning: this training has collapsed ({expected})")
     assert run.rows[-1]["mean_cosine_unseen"]["sensor"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("half", ["spatial", "temporal"])
+def test_a_half_of_equal_features_is_a_collapse_beside_a_sound_one(toy, windows, resident, half):
+    method = make(toy, windows, "detach")
+    silence(getattr(method, f"sensor_{half}"))
+    run = train(method, resident, place="x", report=lambda line: None)
+    assert run.facts["collapse"].split("; ")[0] == f"mean cosine of `sensor_{half}` 1.000"
+    assert run.rows[-1]["mean_cosine_training"]["sensor"] < 0.9
+
+
+def test_a_teacher_of_equal_clips_is_a_collapse_though_the_student_trained_last(toy, windows, resident):
+    method = make(toy, windows, "comodo")
+    silence(method.teacher.trunk)
+    run = train(method, resident, place="x", report=lambda line: None)
+    assert "two_views" not in run.rows[-1]["losses"]
+    assert "loss two_views 2.708 of 2.708 at chance, 100% of the total" in run.facts["collapse"]
 
 
 def test_a_sound_training_says_nothing_of_it(toy, windows, resident):

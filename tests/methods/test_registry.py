@@ -1,5 +1,7 @@
 """Contract tests over the registry: a new method is tested on arrival, with its settings of `config.yaml`."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -96,6 +98,15 @@ def test_the_parts_that_rows_may_probe_are_there_and_are_not_the_whole(method, a
         value = getattr(embedding, part)
         assert value.shape[0] == len(batch)
         assert not torch.equal(value, embedding.whole)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_parts_of_primus_depend_on_its_settings(toy, windows, adapted):
+    settings = replace(toy.SETTINGS["primus"], authors_adaptation=adapted)
+    method = build_method("primus", settings=settings, shape=input_shape(windows)).eval()
+    embedding = method.embed_sensor(torch.zeros(1, method.shape.channels, method.shape.length))
+    assert settings.parts == (() if adapted else ("shared",))
+    assert (embedding.shared is None) == adapted
 
 
 def test_a_checkpoint_gives_equal_embeddings(method, access, toy, windows, name, tmp_path):

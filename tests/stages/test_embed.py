@@ -49,18 +49,47 @@ def test_all_windows_are_embedded_with_the_runs_facts(home, checkpoint, tmp_path
     np.testing.assert_array_equal(run(home, checkpoint, tmp_path).sensor, embeddings.sensor)
 
 
-def test_the_untrained_control_is_embedded_beside_what_was_trained(toy, home, tmp_path):
+def train_alone(toy, home, folder, name, **changes):
     pretrain(
-        settings=toy.job_text("supervised", epochs=3),
+        settings=toy.job_text(name, **changes),
         windows_path=home / "windows.h5",
         split_path=home / "split.json",
         spatial_path=None,
-        checkpoint_path=tmp_path / "checkpoint.safetensors",
-        history_path=tmp_path / "history.jsonl",
-        snapshots_path=tmp_path / "snapshots.safetensors",
+        checkpoint_path=folder / "checkpoint.safetensors",
+        history_path=folder / "history.jsonl",
+        snapshots_path=folder / "snapshots.safetensors",
         seed=3,
-        log_path=tmp_path / "pretrain.log",
+        log_path=folder / "pretrain.log",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs"), [("comodo", {"epochs": 1, "teacher_epochs": 1}), ("primus", {"epochs": 1})]
+)
+def test_what_meets_the_video_has_an_untrained_control_too(toy, home, tmp_path, name, epochs):
+    train_alone(toy, home, tmp_path, name, **epochs)
+    found = run(home, tmp_path / "checkpoint.safetensors", tmp_path).features
+    assert found["start_shared"].shape == found["sensor_shared"].shape
+    assert not np.allclose(found["start_shared"], found["sensor_shared"], atol=1e-3)
+
+
+def test_a_checkpoint_of_another_split_is_refused(home, checkpoint, tmp_path, capsys):
+    from dataclasses import replace
+
+    read = read_checkpoint(checkpoint)
+    for inputs in ({**read.provenance.inputs, "split": "another"}, {}):
+        other = tmp_path / "other.safetensors"
+        write_checkpoint(other, replace(read, provenance=replace(read.provenance, inputs=inputs)))
+        with pytest.raises(SystemExit):
+            run(home, other, tmp_path)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"provenance.split: found {inputs.get('split', 'nothing')}, expected" in line
+        assert line.endswith("rerun the rule `pretrain`")
+    assert not (tmp_path / "embeddings.h5").exists()
+
+
+def test_the_untrained_control_is_embedded_beside_what_was_trained(toy, home, tmp_path):
+    train_alone(toy, home, tmp_path, "supervised", epochs=3)
     found = run(home, tmp_path / "checkpoint.safetensors", tmp_path)
     assert found.features["start"].shape == found.sensor.shape
     assert not np.allclose(found.features["start"], found.sensor, atol=1e-3)

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from detach_core.contracts.checkpoint import Checkpoint
 from detach_core.contracts.provenance import make_provenance
 from detach_core.methods.registry import METHODS, build_method
-from detach_core.training.batches import input_shape
+from detach_core.training.batches import EVALUATION_BATCH, input_shape
 from detach_core.training.embedding import embed_sensor_windows, embed_windows, own_start, rebuild
 from detach_core.training.job import TrainingJob
 from detach_core.training.randomness import seed_everything
@@ -136,3 +137,14 @@ def test_the_own_start_of_another_seed_has_other_features(toy, windows, split):
         features.append(embed_sensor_windows(start, checkpoint, sensor, device=CPU)["sensor"])
     np.testing.assert_array_equal(features[0], features[1])
     assert not np.allclose(features[0], features[2], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_last_batch_of_one_window_is_calibrated_with_the_others(toy, windows, split, name):
+    lone = replace(split, parts={**split.parts, "pretrain": np.arange(EVALUATION_BATCH + 1)})
+    checkpoint = trained_elsewhere(toy, windows, split, name, seed=3)
+    start = own_start(checkpoint, windows, lone)
+    norms = [module for module in start.modules() if isinstance(module, torch.nn.modules.batchnorm._BatchNorm)]
+    assert all(bool(torch.isfinite(norm.running_var).all()) for norm in norms)
+    features = embed_sensor_windows(start, checkpoint, np.asarray(windows.sensor), device=CPU)
+    assert all(np.isfinite(feature).all() for feature in features.values())

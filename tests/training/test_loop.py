@@ -119,28 +119,47 @@ def test_the_mean_cosine_is_that_of_different_windows(resident):
     assert found == pytest.approx(dict.fromkeys(("sensor", "video"), sum(cosines) / len(cosines)))
 
 
+def losses(chance=4.159, **values):
+    return {"losses": values, "chance_losses": {name: chance for name in values if name != "total"}}
+
+
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("rows", "words"),
     [
-        ({"mean_cosine_unseen": {"sensor": 0.949}}, ""),
-        ({"mean_cosine_unseen": {"sensor": 0.951}}, "mean cosine of the sensor features 0.951"),
-        ({"mean_cosine_unseen": {"sensor": 0.2, "video": 0.99}, "mean_cosine_training": {"sensor": 0.99}}, ""),
-        ({"mean_cosine_training": {"sensor": 0.99}}, "mean cosine of the sensor features 0.990"),
-        ({"losses": {"contrastive": 4.10}, "chance_losses": {"contrastive": 4.159}}, ""),
+        ([{"mean_cosine_training": {"sensor": 0.949}}], ""),
+        ([{"mean_cosine_training": {"sensor": 0.951}}], "mean cosine of `sensor` 0.951"),
+        # Tested windows say nothing, nor does the video of a fixed camera.
+        ([{"mean_cosine_unseen": {"sensor": 0.99}, "mean_cosine_training": {"sensor": 0.2, "video": 0.99}}], ""),
+        # A half that is one vector, beside one that is not.
         (
-            {"losses": {"contrastive": 4.13}, "chance_losses": {"contrastive": 4.159}},
-            "loss contrastive 4.130 of 4.159 at chance",
+            [{"mean_cosine_training": {"sensor": 0.54, "sensor_spatial": 0.08, "sensor_temporal": 1.0}}],
+            "mean cosine of `sensor_temporal` 1.000",
+        ),
+        ([{"mean_cosine_training": {"sensor": 0.3, "sensor_shared": 0.96}}], "mean cosine of `sensor_shared` 0.960"),
+        # What was alike before the last epoch no longer is.
+        ([{"mean_cosine_training": {"sensor": 0.99}}, {"mean_cosine_training": {"sensor": 0.2}}], ""),
+        ([losses(contrastive=4.10, total=4.10)], ""),
+        ([losses(contrastive=4.13, total=4.13)], "loss contrastive 4.130 of 4.159 at chance, 100% of the total"),
+        (
+            [losses(0.04159, contrastive=0.04161, total=1.082)],
+            "loss contrastive 0.04161 of 0.04159 at chance, 4% of the total",
         ),
         (
-            {"losses": {"contrastive": 9.0, "b": 1.0}, "chance_losses": {"contrastive": 4.159, "b": 2.0}},
-            "loss contrastive 9.000 of 4.159 at chance",
+            [losses(a=9.0, b=1.0, total=10.0)],
+            "loss a 9.000 of 4.159 at chance, 90% of the total",
         ),
-        ({"losses": {"a": 0.0}, "chance_losses": {"a": 0.0}}, ""),
-        ({}, ""),
+        # A teacher counts by its own last epoch, and by no earlier one.
+        (
+            [losses(teacher=4.15, total=4.15), losses(student=1.0, total=1.0)],
+            "loss teacher 4.150 of 4.159 at chance, 100% of the total",
+        ),
+        ([losses(teacher=4.15, total=4.15), losses(teacher=2.0, total=2.0), losses(student=1.0, total=1.0)], ""),
+        ([losses(0.0, a=0.0, total=0.0)], ""),
+        ([{}], ""),
     ],
 )
-def test_a_training_has_collapsed_by_its_features_or_its_contrast(row, words):
-    assert collapse_of(row) == words
+def test_a_training_has_collapsed_by_its_features_or_its_contrast(rows, words):
+    assert collapse_of(rows) == words
 
 
 SETTINGS = TrainedSettings(paper_steps=None, optimizer=OptimizerSettings(lr=1e-2, weight_decay=0.0, max_lr=1.0))

@@ -188,7 +188,7 @@ class CavMae(Method[CavMaeSettings]):
         return {"contrastive": float(self.settings.contrast_weight) * math.log(self.batch_size)}
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Measure each channel's noise and levels, which the spectrogram is relative to."""
+        """Noise and levels of each channel, which the spectrogram is relative to."""
         del num_steps
         augmentation = self.settings.augmentation
         jitter = augmentation.sensor.jitter if augmentation.enabled else 0.0

@@ -1,9 +1,9 @@
 """COMODO: distillation of a frozen video teacher into the sensor encoder, by similarities to a queue of embeddings.
 
-Official code: comodo/loss.py (26-56: the loss) and comodo/utils/model_util.py. Two phases: the teacher, the video
-trunk, learns from two views of each window's video alone; then it is frozen, and the student, which has the sensor
-alone, learns to rank a queue of teacher embeddings as the teacher ranks it. Embeddings are (N, D) or (M, D), of any
-length; similarities are cosines. What is probed lies below the student's MLP, as in the official evaluation
+Official code: comodo/loss.py (26-56: the loss) and comodo/utils/model_util.py. Two phases: the teacher, the baselines'
+common video network, learns from two views of each window's video alone; then it is frozen, and the student, which has
+the sensor alone, learns to rank a queue of teacher embeddings as the teacher ranks it. Embeddings are (N, D) or (M, D),
+of any length; similarities are cosines. What is probed lies below the student's MLP, as in the official evaluation
 (comodo/unsupervised_rep_test.py, which takes the projection off before it embeds).
 
 Note (differs from the official code): there the teacher is TimeSformer or VideoMAE with weights from Kinetics, under an
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from detach_core.encoders.sensor_baselines import ChannelWiseCnn
-from detach_core.losses import two_view_contrast, unit_rows
+from detach_core.losses import mean_cosine, two_view_contrast, unit_rows
 from detach_core.methods.batch import SENSOR, InputShape, WindowBatch, WindowsAccess, build_video, required
 from detach_core.methods.comodo.settings import ComodoSettings
 from detach_core.methods.method import ActivationStatistics, Embedding, Method
@@ -162,13 +162,6 @@ def alternate_frames(first: WindowBatch, second: WindowBatch) -> Views:
     if not half:
         return first, second
     return replace(first, frames=one[:, :, : 2 * half : 2]), replace(second, frames=other[:, :, 1::2])
-
-
-def mean_cosine(embedding: Tensor) -> float:
-    """Mean cosine of all pairs of rows (N, D) of unit length; near 1 if the windows are not distinguished."""
-    count = len(embedding)
-    total = embedding.double().sum(dim=0).square().sum()
-    return float((total - count) / max(count * (count - 1), 1))
 
 
 TEACHER, STUDENT = "teacher", "student"

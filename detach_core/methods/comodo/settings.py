@@ -16,7 +16,6 @@ class ComodoSettings(VideoTrainedSettings):
     """COMODO with a teacher trained on the pretraining clips."""
 
     counts_of_epochs: ClassVar[frozenset[str]] = frozenset({"epochs", "teacher_epochs"})
-    parts: ClassVar[tuple[str, ...]] = ("shared",)
 
     batch_size: BatchSize = 32
     """windows of a step: half of the others', as in its adaptation"""
@@ -38,3 +37,8 @@ class ComodoSettings(VideoTrainedSettings):
     """width of the projection's hidden layer"""
     centre_teacher: bool = False
     """subtract the mean of the teacher's embeddings"""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The projection into the teacher's space."""
+        return ("shared",)

@@ -17,9 +17,9 @@ from detach_core.methods.batch import (
     InputShape,
     WindowBatch,
     WindowsAccess,
-    all_sensors,
     calibrate_batch_norm,
     required,
+    sensor_batches,
 )
 from detach_core.methods.controls.settings import RandomEncoderSettings, StatisticsSettings, SupervisedSettings
 from detach_core.methods.detach import networks
@@ -121,8 +121,8 @@ class RandomEncoder(Method[RandomEncoderSettings]):
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """BatchNorm's statistics, without which the control would differ from training in scale as well."""
         del num_steps
-        fit_trends(self.sensor, all_sensors(windows))
-        calibrate_batch_norm(self.sensor, windows)
+        fit_trends(self.sensor, windows)
+        calibrate_batch_norm(self.sensor, sensor_batches(windows))
         return {}
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:
@@ -156,9 +156,9 @@ class Supervised(Method[SupervisedSettings]):
         return 2 * int(self.settings.encoders.dim)
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
-        """Give a cue its statistics."""
+        """Statistics of a cue."""
         del num_steps
-        fit_trends(self.sensor, all_sensors(windows))
+        fit_trends(self.sensor, windows)
         return {}
 
     def embed_sensor(self, sensor: Tensor) -> Embedding:

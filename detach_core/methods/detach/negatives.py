@@ -15,10 +15,9 @@ from torch.nn.functional import normalize, relu
 
 from detach_core.methods.batch import Truth
 from detach_core.methods.detach.net_change import net_change_similarity
+from detach_core.methods.detach.settings import TemporalSimilarity
 
 Damping = Literal["spatial", "temporal"]
-
-TemporalSimilarity = Literal["intra", "cross", "centred", "cluster_centred", "net_change"]
 
 
 def cosine_matrix(rows: Tensor, columns: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, normalize
 
 from detach_core.encoders.sensor_networks import GAIN
+from detach_core.methods.batch import WindowsAccess, all_sensors
 
 TREND = ("last - first", "slope")
 """Numbers of a channel's trend."""
@@ -51,7 +52,7 @@ def flow_sum(motion: Tensor) -> Tensor:
     return _cells(motion[:, -FLOW_CHANNELS:].sum(dim=2)).flatten(1)
 
 
-def brightness_change(motion: Tensor) -> Tensor:
+def grey_change(motion: Tensor) -> Tensor:
     """Last minus first picture in grey, (B, h w), from motion (B, 5, F - 1, H, W), without its median.
 
     The differences of consecutive pictures add up to it. The median is what a lamp or a cloud has changed everywhere.
@@ -108,7 +109,7 @@ class StandardTrend(nn.Module):
 
     @torch.no_grad()
     def fit(self, sensor: Tensor) -> None:
-        """Take mean and deviation from windows (N, C, L)."""
+        """Mean and deviation of each number over windows (N, C, L)."""
         trend = sensor_trend(sensor)
         self.mean.copy_(trend.mean(dim=0))
         # Rounding in the mean gives a constant number a tiny deviation, and a division by it would be noise.
@@ -144,11 +145,13 @@ def net_change(trend: StandardTrend, sensor: Tensor, motion: Tensor) -> tuple[Te
         sensor: (B, C, L) in normal form.
         motion: (B, 5, F - 1, H, W).
     """
-    return trend(sensor), flow_sum(motion), brightness_change(motion)
+    return trend(sensor), flow_sum(motion), grey_change(motion)
 
 
-def fit_trends(network: nn.Module, sensor: Tensor) -> None:
-    """Standardise every trend within `network` over windows (N, C, L)."""
-    for module in network.modules():
-        if isinstance(module, StandardTrend):
-            module.fit(sensor)
+def fit_trends(network: nn.Module, windows: WindowsAccess) -> None:
+    """Standardisation of every trend within `network` over the pretraining windows, which are read only for one."""
+    trends = [module for module in network.modules() if isinstance(module, StandardTrend)]
+    if trends:
+        sensor = all_sensors(windows)
+        for trend in trends:
+            trend.fit(sensor)

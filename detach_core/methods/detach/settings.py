@@ -21,6 +21,8 @@ from detach_core.settings.shared import (
 
 NonNegative = Annotated[int, Range(ge=0)]
 
+TemporalSimilarity = Literal["intra", "cross", "centred", "cluster_centred", "net_change"]
+
 
 @dataclass(frozen=True)
 class PlateauSettings(Settings):
@@ -98,8 +100,6 @@ class SpatialSettings(VideoNetworkSettings):
 class DetachSettings(SecondStageSettings):
     """DETACH, Stage 2 (Sec. 3.2)."""
 
-    parts: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
-
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.1
     """tau_contrast, Eq. 12"""
     hardness: Annotated[float, Range(gt=1, le=100)] = 3.0
@@ -112,7 +112,7 @@ class DetachSettings(SecondStageSettings):
     """use W^temporal (Table 2)"""
     damping: Literal["spatial", "temporal"] = "spatial"
     """first factor of Eq. 10; temporal is as printed"""
-    temporal_similarity: Literal["intra", "cross", "centred", "cluster_centred", "net_change"] = "intra"
+    temporal_similarity: TemporalSimilarity = "intra"
     """Eq. 9: mean of both modalities, or across them; the mean without what the batch or a cluster of Stage 1 has in
     common; or the likeness of what windows leave changed, without momentum encoders"""
     temporal_gain: Annotated[float, Range(gt=0, le=100)] = 1.0
@@ -145,3 +145,8 @@ class DetachSettings(SecondStageSettings):
     snapshots: SnapshotShares = (0.0, 0.4, 1.0)
     """shares of the epochs at which weights are kept (Fig. 4: epochs 0, 20, 50)"""
     spatial_settings: Annotated[SpatialSettings | None, Derived()] = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Both halves."""
+        return ("spatial", "temporal")

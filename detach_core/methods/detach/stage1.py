@@ -25,6 +25,7 @@ from detach_core.methods.batch import (
     all_sensors,
     calibrate_batch_norm,
     required,
+    sensor_batches,
 )
 from detach_core.methods.detach import losses, networks
 from detach_core.methods.detach.clusters import (
@@ -88,7 +89,7 @@ class DetachSpatial(Method[SpatialSettings]):
         """Initial features and clusters of the memory."""
         del num_steps
         networks.fit_activation(self.sensor, windows)
-        calibrate_batch_norm(self.sensor, windows)
+        calibrate_batch_norm(self.sensor, sensor_batches(windows))
         self.eval()
         sensor = all_sensors(windows)
         feature = torch.cat([self.sensor(part) for part in torch.split(sensor, EVALUATION_BATCH)])

@@ -21,7 +21,6 @@ from detach_core.methods.batch import (
     InputShape,
     WindowBatch,
     WindowsAccess,
-    all_sensors,
     required,
     starting_with,
 )
@@ -122,7 +121,7 @@ class Detach(Method[DetachSettings]):
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:
         """Frozen features of all windows, unaugmented, and the momentum for a run of `num_steps`."""
         self.eval()
-        fit_trends(self, all_sensors(windows))
+        fit_trends(self, windows)
         modalities = {SENSOR, self.video_spatial.modality} | ({MOTION} if self.trend is not None else set())
         sensor, video, change = [], [], []
         for batch in windows.batches("pretrain", modalities=modalities):

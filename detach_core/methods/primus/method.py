@@ -3,10 +3,10 @@
 All draws of the changed views come from one CPU generator, so that a GPU run sees the same ones. Every window has draws
 of its own.
 
-Note (differs from the paper): the video network is DETACH's own trunk, trained from nothing, where the paper freezes a
-pretrained one; all methods here share that trunk. The GRU runs over time, and windows are resampled so that time is
-left for it. The queue is filled before the first step, holds at most a quarter of the windows and never offers a window
-itself or what overlaps it.
+Note (differs from the paper): the video network is the baselines' common one, trained by default from nothing on the
+window's mean frame and motion (`video.network: frames`: on its frames alone), where the paper freezes a pretrained one.
+The GRU runs over time, and windows are resampled so that time is left for it. The queue is filled before the first
+step, holds at most a quarter of the windows and never offers a window itself or what overlaps it.
 
 The changed view is scaled and permuted, as the official code trains: its `PRIMUSLearningModule` has these two by
 default, and `pretraining.py` does not hand on the `--transform_list 2 4` (negate, permute) of its README, which is what
@@ -156,7 +156,7 @@ class Primus(Method[PrimusSettings]):
         return Embedding(head) if self.as_authors else Embedding(state, shared=head)
 
     def embed_video(self, batch: WindowBatch) -> Embedding:
-        """The trunk's feature, which lies in the space of the sensor's video head."""
+        """The video network's feature, which lies in the space of the sensor's video head."""
         return Embedding(self.video(batch))
 
     def before_training(self, windows: WindowsAccess, *, num_steps: int) -> dict[str, Any]:

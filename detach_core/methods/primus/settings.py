@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from detach_core.methods.registry import VideoTrainedSettings
 from detach_core.settings.base import Range, Share
@@ -12,8 +12,6 @@ from detach_core.settings.base import Range, Share
 @dataclass(frozen=True)
 class PrimusSettings(VideoTrainedSettings):
     """PRIMUS without its text terms."""
-
-    parts: ClassVar[tuple[str, ...]] = ("shared",)
 
     lr: Annotated[float, Range(gt=0, le=1)] | None = 6e-4
     """learning rate before the scale rule; null takes `optimizer.lr`"""
@@ -33,3 +31,8 @@ class PrimusSettings(VideoTrainedSettings):
     """pieces that `permute` shuffles; the official code's four cuts make five"""
     authors_adaptation: bool = False
     """128 samples, noise and scale, probe on the video head, as DETACH's authors"""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The head that meets the video; in the authors' adaptation that is the whole."""
+        return () if self.authors_adaptation else ("shared",)

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from detach_core.losses import two_view_contrast
+from detach_core.losses import mean_cosine, two_view_contrast
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.comodo.method import (
     ComodoTeacher,
     alternate_frames,
-    mean_cosine,
     queue_distillation,
     target_entropy,
 )
@@ -214,13 +213,6 @@ def test_without_their_mean_embeddings_spread(toy, resident):
     expected = torch.nn.functional.normalize(features - features.mean(dim=0))
     torch.testing.assert_close(after, expected)
     torch.testing.assert_close(centred(gather_video(resident)), after[:6], rtol=1e-4, atol=1e-5)
-
-
-def test_the_mean_cosine_leaves_out_the_rows_themselves():
-    rows = torch.nn.functional.normalize(torch.randn(5, 3, dtype=torch.float64))
-    expected = sum(float(rows[i] @ rows[j]) for i in range(5) for j in range(5) if i != j) / 20
-    assert math.isclose(mean_cosine(rows), expected, abs_tol=1e-12)
-    assert abs(mean_cosine(rows[:1])) < 1e-9
 
 
 FIRST_STUDENT = 3

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from detach_core.methods.batch import all_sensors
 from detach_core.methods.detach.net_change import (
     CELL_PX,
     TREND,
     CuedEncoder,
     StandardTrend,
-    brightness_change,
     fit_trends,
     flow_sum,
+    grey_change,
     net_change,
     net_change_similarity,
     sensor_trend,
@@ -109,7 +110,7 @@ def test_an_offset_changes_no_trend_and_light_no_brightness():
     shifted = sensor("drawer", OPEN, offset=3.0)
     torch.testing.assert_close(sensor_trend(shifted), sensor_trend(sensor("drawer", OPEN)), atol=1e-5, rtol=0)
     lit = video("door", OPEN, light=0.3)
-    torch.testing.assert_close(brightness_change(lit), brightness_change(video("door", OPEN)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(grey_change(lit), grey_change(video("door", OPEN)), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("what", ["door", "drawer"])
@@ -150,7 +151,7 @@ def test_the_trend_is_its_numbers_in_loops():
 
 def test_flow_and_brightness_are_sums_over_the_window_and_means_over_cells():
     motion = torch.rand(2, 5, 4, 10, 9, dtype=torch.float64)
-    flow, change = flow_sum(motion), brightness_change(motion)
+    flow, change = flow_sum(motion), grey_change(motion)
     rows, columns = math.ceil(10 / CELL_PX), math.ceil(9 / CELL_PX)
     assert flow.shape == (2, 2 * rows * columns)
     assert change.shape == (2, rows * columns)
@@ -193,7 +194,7 @@ def test_a_trend_is_standardised_and_a_constant_one_is_0():
 def test_a_cue_is_added_to_the_encoders_feature():
     encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2 * LENGTH, 6))
     cued, windows = CuedEncoder(encoder, channels=2, dim=6), torch.randn(5, 2, LENGTH)
-    fit_trends(cued, windows)
+    cued.trend.fit(windows)
     again = CuedEncoder(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(2 * LENGTH, 6)), channels=2, dim=6)
     again.load_state_dict(cued.state_dict())
     with torch.no_grad():
@@ -203,13 +204,32 @@ def test_a_cue_is_added_to_the_encoders_feature():
         assert float((expected - encoder(windows)).abs().max()) > 0.1
 
 
+@pytest.mark.parametrize("channels", [None, 8])
+def test_the_pretraining_windows_are_read_for_a_cue_alone(resident, monkeypatch, channels):
+    read: list[str] = []
+    batches = type(resident).batches
+
+    def noted(self, part, **options):
+        read.append(part)
+        return batches(self, part, **options)
+
+    monkeypatch.setattr(type(resident), "batches", noted)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(6))
+    network = encoder if channels is None else CuedEncoder(encoder, channels=channels, dim=6)
+    fit_trends(network, resident)
+    assert read == ([] if channels is None else ["pretrain"])
+    if isinstance(network, CuedEncoder):
+        trend = network.trend(all_sensors(resident))
+        torch.testing.assert_close(trend.mean(dim=0), torch.zeros(16), atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize(
     "call",
     [
         lambda: sensor_trend(torch.zeros(2, 3)),
         lambda: sensor_trend(torch.zeros(2, 3, 1)),
         lambda: flow_sum(torch.zeros(2, 5, 4, 4)),
-        lambda: brightness_change(torch.zeros(2, 2, 3, 4, 4)),
+        lambda: grey_change(torch.zeros(2, 2, 3, 4, 4)),
         lambda: net_change_similarity([]),
         lambda: net_change_similarity([torch.zeros(2, 3), torch.zeros(3, 3)]),
     ],

@@ -5,7 +5,7 @@ import torch
 
 from detach_core.encoders.video_networks import SpatialCnn2d
 from detach_core.methods import batch as batches
-from detach_core.methods.batch import SENSOR, calibrate_batch_norm
+from detach_core.methods.batch import SENSOR, calibrate_batch_norm, sensor_batches
 from detach_core.methods.detach import networks
 from detach_core.methods.detach.networks import ClusterHead, SpatialVideo
 from detach_core.methods.detach.settings import SpatialSettings
@@ -23,7 +23,7 @@ def test_batch_norm_gets_the_statistics_of_all_windows(network, resident):
     norm = next(module for module in network.modules() if isinstance(module, torch.nn.BatchNorm1d))
     seen = []
     norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
-    calibrate_batch_norm(network, resident)
+    calibrate_batch_norm(network, sensor_batches(resident))
     everything = torch.cat(seen)
     torch.testing.assert_close(norm.running_mean, everything.mean(dim=(0, 2)), atol=1e-4, rtol=1e-3)
     assert not network.training
