@@ -87,7 +87,7 @@ def test_a_point_s_name_tells_what_is_known_and_how_much(kind, count, name):
     assert CurvePoint.of_name(name) == point
 
 
-@pytest.mark.parametrize("name", ["by_recording", "by_recording, 3 lables", "paper, few labels", "3 labels"])
+@pytest.mark.parametrize("name", ["by_recording", "by_recording, 3 marks", "paper, few labels", "3 labels"])
 def test_another_name_is_no_point(name):
     with pytest.raises(ValueError, match=name):
         CurvePoint.of_name(name)
