@@ -7,7 +7,7 @@ renaming the clusters; a reference of -1 is unknown and left out.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
+
 MAX_ITERATIONS = 100
+
+
+def kmeans(rows: NDArray[np.float64], num_clusters: int, *, num_starts: int, seed: int) -> KMeans:
+    """k-means on `rows` (N, d), by scikit-learn: the best of `num_starts` seeded starts."""
+    # Imported late: scikit-learn takes seconds, and every training job imports this module.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    found = KMeans(n_clusters=num_clusters, n_init=num_starts, random_state=seed)
+    # One thread: sums of several threads differ in their last bits. Too few distinct windows are no error here.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return found.fit(rows)
 
 
 @torch.no_grad()
@@ -33,11 +50,6 @@ def spherical_kmeans(feature: Tensor, num_clusters: int, *, num_starts: int, see
     Raises:
         ValueError: if there are fewer windows than clusters, or a feature is not finite.
     """
-    # Imported late: scikit-learn takes seconds, and every training job imports this module.
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
     if feature.ndim != 2 or len(feature) < num_clusters:
         raise ValueError(
             f"{num_clusters} clusters need (N, d) with at least as many windows, got {tuple(feature.shape)}"
@@ -45,12 +57,8 @@ def spherical_kmeans(feature: Tensor, num_clusters: int, *, num_starts: int, see
     if not bool(torch.isfinite(feature).all()):
         raise ValueError("features must be finite")
     unit = normalize(feature, dim=1)
-    kmeans = KMeans(n_clusters=num_clusters, n_init=num_starts, random_state=seed)
-    # One thread: sums of several threads differ in their last bits. Too few distinct windows are no error here.
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(unit.double().cpu().numpy())
-    centre = torch.from_numpy(kmeans.cluster_centers_).to(unit)
+    found = kmeans(unit.double().cpu().numpy(), num_clusters, num_starts=num_starts, seed=seed)
+    centre = torch.from_numpy(found.cluster_centers_).to(unit)
     return settle_centres(unit, centre)
 
 

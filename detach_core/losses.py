@@ -23,6 +23,10 @@ def unit_rows(feature: Tensor) -> Tensor:
     return feature / torch.where(length > SHORTEST, length, torch.ones_like(length))
 
 
+# Features whose mean cosine lies above this point the same way: they have collapsed.
+COLLAPSED_COSINE = 0.95
+
+
 def mean_cosine(feature: Tensor) -> float:
     """Mean cosine of all pairs of different rows (N, D), in float64: near 1 where all look alike, 0 for one row.
 

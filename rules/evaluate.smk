@@ -54,7 +54,7 @@ rule probe:
 
 
 rule label_curve:
-    """Train linear classifiers on frozen embeddings and few labelled gestures of each class, and measure them."""
+    """Measure classifiers of frozen embeddings that know few labels, of the sensors or of the video."""
     input:
         **STAGES["label_curve"].inputs,
     output:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.hdf5 import create_artifact, open_artifact, write_json
 from detach_core.contracts.provenance import Provenance
+from detach_core.foundation.errors import ContractError
 
 EMBEDDINGS_SCHEMA = "detach.embeddings/2"
 """`embeddings.h5`: features of every window of windows.h5 by a frozen method, in the same order."""
@@ -50,6 +51,25 @@ class Embeddings:
     def sensor(self) -> NDArray[np.float32]:
         """(N, D) float32: what the probe reads."""
         return self.features["sensor"]
+
+    def in_shared_space(self, path: Path | str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """The sensors' and the video's features, both (N, D), in the space that they share; None without a video.
+
+        Args:
+            path: where they were read, for the message.
+
+        Raises:
+            ContractError: they are not of one width.
+        """
+        if "video" not in self.features:
+            return None
+        name = "sensor_shared" if "sensor_shared" in self.features else "sensor"
+        sensor, video = self.features[name], self.features["video"]
+        if sensor.shape[1] != video.shape[1]:
+            expected, found = f"{sensor.shape[1]} columns, as {name} has", f"{video.shape[1]} columns"
+            remedy = "let the method embed both modalities in one space"
+            raise ContractError(path, "video", expected=expected, found=found, remedy=remedy)
+        return sensor, video
 
 
 def write_embeddings(path: Path | str, embeddings: Embeddings) -> None:

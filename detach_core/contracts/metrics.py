@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ def _read_draw(document: JsonDocument, place: str, num_classes: int) -> Predicti
 # End of the name of a protocol whose probe has all labels of its training part, beside those with few.
 ALL_LABELS = "all labels"
 
-SCHEMA = "detach.metrics/4"
+SCHEMA = "detach.metrics/5"
 
 _TEXTS = (
     "dataset",
@@ -175,7 +174,7 @@ class ProtocolResult:
     The interval's bounds are `_low` and `_high`; `chance_` is what guessing would score on these units. `n_test` counts
     tested units, `n_units` the instances or sequences that were resampled; `choices` has one for each fold of each
     draw, none for a probe that chooses nothing; `confusion` adds up the draws; `predictions` has one for each draw;
-    `start` is None for what is not trained.
+    `start` is None for what is not trained; `collapse` says how features have collapsed that only this protocol uses.
     """
 
     f1_weighted: float
@@ -194,6 +193,7 @@ class ProtocolResult:
     absent_classes: tuple[str, ...]
     predictions: tuple[Predictions, ...]
     start: StartResult | None = None
+    collapse: str = ""
 
 
 @dataclass(frozen=True)
@@ -262,6 +262,7 @@ def _protocol_node(result: ProtocolResult) -> dict[str, Any]:
         "absent_classes": list(result.absent_classes),
         "predictions": predictions_node(result.predictions),
         "start": None if result.start is None else _start_node(result.start),
+        "collapse": result.collapse,
     }
 
 
@@ -299,25 +300,8 @@ def read_metrics(path: Path | str, *, rule: str = "probe") -> Metrics:
 
 
 def read_label_curve(path: Path | str) -> Metrics:
-    """The metrics at `path`, a `label_curve.json`, whose protocols are counts of labels; errors as `read_metrics`."""
+    """The metrics at `path`, a `label_curve.json`, whose protocols are points; errors as `read_metrics`."""
     return read_metrics(path, rule="label_curve")
-
-
-def protocol_of_labels(protocol: str, count: int | None) -> str:
-    """Name of a point of a label curve: the protocol that gives the test part, and the labels of each class."""
-    return f"{protocol}, {ALL_LABELS if count is None else '1 label' if count == 1 else f'{count} labels'}"
-
-
-def label_count(name: str) -> int | None:
-    """Labels of each class at the point of a label curve called `name`; None where all are used.
-
-    Raises:
-        ValueError: it is no name of a point.
-    """
-    found = re.search(rf", (?:(\d+) labels?|{ALL_LABELS})$", name)
-    if found is None:
-        raise ValueError(f"expected the name of a point of a label curve, got {name!r}")
-    return int(found[1]) if found[1] else None
 
 
 def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str, ...]) -> ProtocolResult:
@@ -350,6 +334,7 @@ def _read_protocol(document: JsonDocument, protocol: str, class_names: tuple[str
         absent_classes=document.labels(f"{place}/absent_classes"),
         predictions=read_predictions(document, f"{place}/predictions", num_classes),
         start=_read_start(document, place, num_classes),
+        collapse=document.label(f"{place}/collapse") if document.get(f"{place}/collapse", str) else "",
     )
 
 

@@ -340,16 +340,19 @@ def _inner_folds(units: Units, rows: Ids, num_folds: int, grouped: bool, rng: np
 
 
 def _predict(candidates: Sequence[Units], pairs: Sequence[tuple[Fold, Probe]]) -> Predictions:
-    units = candidates[0]
-    rows = [units.rows(fold.test) for fold, _ in pairs]
+    rows = [candidates[0].rows(fold.test) for fold, _ in pairs]
     probabilities = [
         probe.probabilities(candidates[probe.candidate].features[one])
         for one, (_, probe) in zip(rows, pairs, strict=True)
     ]
+    return pooled(candidates[0], rows, probabilities)
+
+
+def pooled(units: Units, rows: Sequence[Ids], probabilities: Sequence[NDArray[np.float64]]) -> Predictions:
+    """The predictions of one draw: the tested rows of `units` and their (N, K) probabilities, fold by fold."""
     order = np.argsort(np.concatenate(rows), kind="stable")
-    tested = np.concatenate(rows)[order]
-    pooled = np.concatenate(probabilities)[order]
-    return Predictions(units.ids[tested], units.instance[tested], units.label[tested], pooled.argmax(axis=1), pooled)
+    tested, found = np.concatenate(rows)[order], np.concatenate(probabilities)[order]
+    return Predictions(units.ids[tested], units.instance[tested], units.label[tested], found.argmax(axis=1), found)
 
 
 def summarise(

@@ -345,9 +345,11 @@ def _row(runs: Sequence[Metrics], protocol: str) -> Row:
 
 
 def _collapse(run: Metrics, protocol: str) -> list[str]:
-    """Of each candidate that some fold took; the unchanged one where a probe chooses nothing."""
-    taken = {choice.candidate for choice in run.protocols[protocol].choices} or {0}
-    return [run.collapse[place] for place in sorted(taken) if run.collapse[place]]
+    """Of each candidate that some fold took, the unchanged one where a probe chooses nothing; then of the protocol."""
+    result = run.protocols[protocol]
+    taken = {choice.candidate for choice in result.choices} or {0}
+    found = [*(run.collapse[place] for place in sorted(taken)), result.collapse]
+    return [words for words in found if words]
 
 
 def _summary(name: str, groups: Sequence[Sequence[Metrics]], protocol: str) -> MetricSummary:

@@ -139,10 +139,7 @@ def build_training_sets(features: Tensor, label: Tensor, rows: Sequence[Tensor])
         raise ValueError(f"expected (N, D) float64 features and rows, got {tuple(features.shape)} {features.dtype}")
     turned, turns, means, stds = [], [], [], []
     for one in rows:
-        mean = features[one].mean(dim=0)
-        std = features[one].std(dim=0, correction=0)
-        # Rounding in the mean gives a constant feature a tiny deviation.
-        std = torch.where(features[one].amax(dim=0) == features[one].amin(dim=0), 0.0, std)
+        mean, std = moments(features[one])
         standardised = standardise(features[one], mean, std)
         _, singular, axes = torch.linalg.svd(standardised, full_matrices=False)
         turn = axes[singular > RANK_TOLERANCE * singular.max().clamp(min=1.0)].T
@@ -162,6 +159,14 @@ def build_training_sets(features: Tensor, label: Tensor, rows: Sequence[Tensor])
         padded_label[k, : len(one)] = label[one]
     axes[..., -1] = 1.0
     return TrainingSets(axes, padded_label, weight, turn, torch.stack(means), torch.stack(stds))
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and standard deviation (D,) of `features` (N, D); exactly 0 for a constant one."""
+    std = features.std(dim=0, correction=0)
+    # Rounding in the mean gives a constant feature a tiny deviation.
+    std = torch.where(features.amax(dim=0) == features.amin(dim=0), 0.0, std)
+    return features.mean(dim=0), std
 
 
 def standardise(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:

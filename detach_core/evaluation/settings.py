@@ -47,7 +47,7 @@ class ProbeSettings(Settings):
 
 @dataclass(frozen=True)
 class LabelCurveSettings(Settings):
-    """Probes that are fitted on few labelled gestures (or sequences) of each class."""
+    """Classifiers that know few labelled gestures (or sequences), of the sensors or of the video."""
 
     counts: Annotated[tuple[Annotated[int, Range(ge=1)], ...], Range(min_length=1)] = (1, 2, 3, 5)
     """labelled gestures (or sequences) of each class; all of them come last in any case"""
@@ -55,6 +55,10 @@ class LabelCurveSettings(Settings):
     """draws of the gestures"""
     c: Annotated[float, Range(gt=0)] = 1.0
     """inverse strength of regularisation: fixed, as one gesture of each class leaves nothing to choose it by"""
+    looks: tuple[Annotated[int, Range(ge=1)], ...] = (1, 2, 4)
+    """looks at the video, in multiples of the number of classes: so many named clusters, and so many random looks"""
+    video_c: Annotated[float, Range(gt=0)] = 0.01
+    """inverse strength of regularisation of what is fitted on the video and applied to the sensors"""
 
 
 @dataclass(frozen=True)
@@ -326,7 +330,6 @@ class EasyWeightSettings(PairWeightSettings):
     """The distance of the easy negatives' weight from one is small."""
 
     below: ClassVar[bool] = True
-
     measure: Literal["easy_near_one"]
 
 

@@ -169,7 +169,13 @@ ADDED_TABLES = {
         LABELS,
         "Few labels",
         "The same frozen features where the probe has 1, 2, ... labelled gestures (or sequences) of each class of its"
-        " training part, and all of them; every method gets the same ones, under one fixed strength of regularisation.",
+        " training part, and all of them; every method gets the same ones, under one fixed strength of regularisation."
+        " `named clusters`: k-means clusters of the pretraining part, without labels, each named by the class of one of"
+        " its gestures in the training part, the nearest to its centre; a tested unit has the name of its nearest"
+        " cluster, mAP ranks by how near that is, and a draw is a seed of k-means. `random looks`: the probe with so"
+        " many gestures, drawn whatever their class. `video labels`: a probe fitted on the video's features of the"
+        " labelled gestures and applied to the sensors' features, both standardised by their own training part; a"
+        " method without a space that sensors and video share has no such row.",
     ),
     "baselines": Caption(
         ABLATIONS,

@@ -11,6 +11,9 @@ SCRATCH = "scratch"
 Form = Literal["centred", "z"]
 Size = Literal["small", "paper"]
 VideoNetwork = Literal["decomposed", "frames"]
+# What a classifier knows at a point of a label curve: labelled gestures, clusters that were named by a look at one
+# gesture each, as many gestures drawn at random, or labelled gestures of which it has the video alone.
+PointKind = Literal["labels", "named clusters", "random looks", "video labels"]
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,11 @@ def retrieval(
             _check_match(homes[place], embeddings, path)
             sources.append(embeddings.source)
             refuse_mixed_sources(embeddings_paths[: len(sources)], sources)
-            if "video" in embeddings.features:
-                runs.append(_search(homes[place], embeddings, path, job.forms))
-            else:
+            shared = embeddings.in_shared_space(path)
+            if shared is None:
                 one_sided[embeddings.variant] += 1
+            else:
+                runs.append(_search(homes[place], embeddings, shared, path, job.forms))
         for variant, count in one_sided.items():
             log.info("%s embeds no video and is left out (%d files of embeddings)", variant, count)
         if not runs:
@@ -156,7 +157,13 @@ def _check_match(home: _Home, embeddings: Embeddings, path: str | Path) -> None:
             raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
 
 
-def _search(home: _Home, embeddings: Embeddings, path: str | Path, forms: Mapping[str, str]) -> RetrievalRun:
+def _search(
+    home: _Home,
+    embeddings: Embeddings,
+    shared: tuple[NDArray[np.float32], NDArray[np.float32]],
+    path: str | Path,
+    forms: Mapping[str, str],
+) -> RetrievalRun:
     if embeddings.variant not in forms:
         remedy = "give table1 of the config a row of that name"
         raise ContractError(
@@ -164,12 +171,7 @@ def _search(home: _Home, embeddings: Embeddings, path: str | Path, forms: Mappin
         )
     form = forms[embeddings.variant]
     equal = home.equal[form]
-    name = "sensor_shared" if "sensor_shared" in embeddings.features else "sensor"
-    sensor, video = embeddings.features[name], embeddings.features["video"]
-    if sensor.shape[1] != video.shape[1]:
-        remedy = "let the method embed both modalities in one space"
-        expected, found = f"{sensor.shape[1]} columns, as {name} has", f"{video.shape[1]} columns"
-        raise ContractError(path, "video", expected=expected, found=found, remedy=remedy)
+    sensor, video = shared
     by_sensor = cosine_matrix(sensor[home.ids], video[home.ids])
     similarities = {BY_SENSOR: by_sensor, BY_VIDEO: by_sensor.T}
     return RetrievalRun(

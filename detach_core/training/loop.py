@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from detach_core.foundation.errors import UserError
-from detach_core.losses import mean_cosine
+from detach_core.losses import COLLAPSED_COSINE, mean_cosine
 from detach_core.methods.batch import SENSOR, WindowBatch, WindowsAccess, required
 from detach_core.methods.method import AnyMethod
 from detach_core.settings.shared import OptimizerSettings
@@ -136,7 +136,7 @@ def monitored_features(method: AnyMethod, windows: WindowsAccess, part: str) -> 
 
 # A training has collapsed when its sensor features point the same way, or when its contrast has learned nothing: it
 # ends within this share of what features that are all alike would give.
-COLLAPSED_COSINE, CHANCE_SHARE = 0.95, 0.01
+CHANCE_SHARE = 0.01
 
 
 def collapse_of(rows: Sequence[Mapping[str, Any]]) -> str:

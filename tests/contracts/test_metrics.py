@@ -105,6 +105,14 @@ def test_the_own_start_and_what_collapsed_are_read(tmp_path, make_metrics):
     assert start.predictions[0].predicted.tolist() == expected.predictions[0].predicted.tolist()
 
 
+def test_what_collapsed_under_one_protocol_is_read(tmp_path, make_metrics):
+    metrics, words = make_metrics(), "mean cosine of the shared space's video features 0.990"
+    protocols = metrics.protocols | {"paper": dataclasses.replace(metrics.protocols["paper"], collapse=words)}
+    write_metrics(tmp_path / "metrics.json", dataclasses.replace(metrics, protocols=protocols))
+    read = read_metrics(tmp_path / "metrics.json").protocols
+    assert [read[name].collapse for name in ("paper", "by_recording")] == [words, ""]
+
+
 def exchange(start, name):
     """Another unit, instance or label in place of a prediction's own."""
     row = start["predictions"][0][0]
@@ -118,6 +126,8 @@ def test_what_is_not_trained_has_no_start(path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda paper, document: paper.pop("collapse"), "protocols/paper/collapse"),
+        (lambda paper, document: paper.update(collapse=["alike"]), "protocols/paper/collapse"),
         (lambda paper, document: paper.pop("start"), "protocols/paper/start"),
         (lambda paper, document: paper["start"].update(f1_weighted=1.5), "protocols/paper/start/f1_weighted"),
         (lambda paper, document: paper["start"].pop("map"), "protocols/paper/start/map"),

@@ -5,11 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from detach_core.contracts.metrics import Interval, label_count, protocol_of_labels
+from detach_core.contracts.metrics import ALL_LABELS, Interval
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import write_windows
 from detach_core.evaluation.evaluate import Units, evaluate_protocols
-from detach_core.evaluation.label_curve import label_curve, labelled_rows
+from detach_core.evaluation.label_curve import (
+    CurvePoint,
+    LabelCurve,
+    collapse_words,
+    labelled_rows,
+    looked_at_rows,
+    looks,
+    memberships,
+)
 from detach_core.evaluation.settings import LabelCurveSettings
 from detach_core.settings.base import to_plain
 from detach_core.stages.split import split
@@ -34,17 +42,10 @@ def features_of(windows, noise):
     return (np.eye(3)[windows.label] + noise * rng.normal(size=(windows.num_windows, 3))).astype(np.float32)
 
 
-def measure(windows, split, features, **changes):
-    curve = dataclasses.replace(LabelCurveSettings(counts=(1, 2), draws=3), **changes)
-    return label_curve(
-        windows,
-        split,
-        features,
-        curve=curve,
-        class_weights="fit_and_choice",
-        interval=INTERVAL,
-        device=torch.device("cpu"),
-    )
+def measure(windows, split, features, shared=None, **changes):
+    settings = dataclasses.replace(LabelCurveSettings(counts=(1, 2), draws=3, looks=()), **changes)
+    curve = LabelCurve(windows, split, settings, "fit_and_choice", INTERVAL, torch.device("cpu"))
+    return curve.measured(features, shared)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 99])
@@ -69,16 +70,27 @@ def test_fewer_labels_are_a_part_of_more_under_one_seed():
     assert few < more
 
 
-@pytest.mark.parametrize(("count", "name"), [(1, "by_recording, 1 label"), (5, "by_recording, 5 labels")])
-def test_a_point_s_name_tells_its_count(count, name):
-    assert protocol_of_labels("by_recording", count) == name
-    assert label_count(name) == count
+@pytest.mark.parametrize(
+    ("kind", "count", "name"),
+    [
+        ("labels", 1, "by_recording, 1 label"),
+        ("labels", 5, "by_recording, 5 labels"),
+        ("labels", None, f"by_recording, {ALL_LABELS}"),
+        ("named clusters", 28, "by_recording, 28 named clusters"),
+        ("random looks", 1, "by_recording, 1 random look"),
+        ("video labels", None, "by_recording, all video labels"),
+    ],
+)
+def test_a_point_s_name_tells_what_is_known_and_how_much(kind, count, name):
+    point = CurvePoint("by_recording", kind, count)
+    assert point.name == name
+    assert CurvePoint.of_name(name) == point
 
 
-def test_all_labels_are_no_count():
-    assert label_count(protocol_of_labels("by_subject", None)) is None
-    with pytest.raises(ValueError, match="by_recording"):
-        label_count("by_recording")
+@pytest.mark.parametrize("name", ["by_recording", "by_recording, 3 marks", "paper, few labels", "3 labels"])
+def test_another_name_is_no_point(name):
+    with pytest.raises(ValueError, match=name):
+        CurvePoint.of_name(name)
 
 
 def test_all_labels_give_the_metrics_of_the_protocol_itself(tmp_path):
@@ -147,4 +159,149 @@ def test_sequences_count_as_gestures(tmp_path):
 
 
 def test_settings_survive_their_json():
-    assert to_plain(LabelCurveSettings(counts=(1, 4))) == {"counts": [1, 4], "draws": 10, "c": 1.0}
+    expected = {"counts": [1, 4], "draws": 10, "c": 1.0, "looks": [1, 2, 4], "video_c": 0.01}
+    assert to_plain(LabelCurveSettings(counts=(1, 4))) == expected
+
+
+@pytest.mark.parametrize("count", [1, 4, 99])
+def test_random_looks_take_whole_gestures_whatever_their_class(count):
+    windows = make_windows(num_recordings=6)
+    units = Units(windows, features_of(windows, 0.1))
+    rows = np.arange(10, len(units.label))
+    chosen = looked_at_rows(units, rows, count, np.random.default_rng(0))
+    taken = np.unique(units.instance[chosen])
+    assert len(taken) == min(count, len(np.unique(units.instance[rows])))
+    np.testing.assert_array_equal(chosen, rows[np.isin(units.instance[rows], taken)])
+
+
+def test_the_nearest_of_a_cluster_s_own_units_is_looked_at():
+    # Units 0 to 4 by centres 0 to 3. Centre 3 is nearest to none; unit 4 is nearer to centre 2 than 3, but not allowed.
+    distance = np.array([[1, 5, 6, 7], [2, 5, 6, 7], [9, 3, 6, 7], [9, 9, 4, 7], [9, 9, 1, 7]], dtype=float)
+    np.testing.assert_array_equal(looks(distance, np.array([0, 1, 2, 3])), [0, 2, 3, -1])
+    np.testing.assert_array_equal(looks(distance, np.array([3, 1])), [1, -1, 3, -1])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_memberships_are_those_of_fuzzy_c_means(seed):
+    rng = np.random.default_rng(seed)
+    distance, name = rng.uniform(0.1, 3.0, size=(7, 5)), np.array([2, 0, -1, 2, 3])
+    found = memberships(distance, name, 5)
+    for row, of_unit in zip(found, distance, strict=True):
+        near = {label: min(of_unit[name == label]) for label in (0, 2, 3)}
+        expected = [1 / sum((near[k] / near[j]) ** 2 for j in near) if k in near else 0.0 for k in range(5)]
+        np.testing.assert_allclose(row, expected, rtol=1e-12)
+        assert row.argmax() == name[np.where(name >= 0, of_unit, np.inf).argmin()]
+
+
+def test_a_unit_at_a_centre_belongs_to_its_class_alone():
+    found = memberships(np.array([[0.0, 2.0], [1.0, 0.0]]), np.array([1, 0]), 3)
+    np.testing.assert_array_equal(found, [[0, 1, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize("unit", ["window", "recording"])
+def test_separable_clusters_need_one_look_each_where_random_looks_miss_a_class(tmp_path, unit):
+    if unit == "window":
+        windows = make_windows(num_recordings=8)
+        parts = make_split(tmp_path, windows)
+    else:
+        windows = make_windows(unit, num_recordings=24, num_subjects=4)
+        parts = make_split(tmp_path, windows, hold_out="subjects", held_out=["S4"], folds=2)
+    curve = measure(windows, parts, features_of(windows, 0.01), looks=(1,), draws=10)
+    held_out = "by_recording" if unit == "window" else "by_subject"
+    for protocol in (held_out, "paper"):
+        named, random = curve[f"{protocol}, 3 named clusters"], curve[f"{protocol}, 3 random looks"]
+        assert (named.f1_weighted, named.map, named.f1_weighted_low) == (1.0, 1.0, 1.0)
+        assert named.n_test == random.n_test == len(named.predictions[0].unit)
+        assert random.f1_weighted < 0.95
+        np.testing.assert_array_equal(named.predictions[0].unit, random.predictions[0].unit)
+
+
+def test_clusters_of_noise_have_chance_s_metrics(tmp_path):
+    windows = make_windows(num_recordings=8, repeats=8)
+    parts = make_split(tmp_path, windows)
+    noise = np.random.default_rng(5).normal(size=(windows.num_windows, 3)).astype(np.float32)
+    one = measure(windows, parts, noise, looks=(2,), draws=20)["by_recording, 6 named clusters"]
+    assert one.f1_weighted_low < one.chance_f1_weighted < one.f1_weighted_high
+    assert one.map_low < one.chance_map < one.map_high
+
+
+def test_windows_of_a_cluster_that_no_look_has_named_take_the_name_of_the_next(tmp_path):
+    windows = make_windows(num_recordings=8)
+    parts = make_split(tmp_path, windows)
+    features = features_of(windows, 0.001)
+    # Half of class 0 of the pretraining and of the tested part lies apart, as none of the training part does.
+    for ids in (parts.pretrain, parts.held_out):
+        features[ids[windows.label[ids] == 0][::2], 0] += 1.5
+    four = dataclasses.replace(windows, class_names=("Class 0", "Class 1", "Class 2", "Class 3"))
+    curve = measure(four, parts, features, looks=(1,))
+    assert curve["by_recording, 4 named clusters"].f1_weighted == 1.0
+
+
+def test_clusters_see_no_label_but_those_of_the_looks(tmp_path):
+    windows = make_windows(num_recordings=8)
+    parts = make_split(tmp_path, windows)
+    features = features_of(windows, 0.4)
+    hidden = windows.label.copy()
+    hidden[parts.pretrain] = np.random.default_rng(0).integers(3, size=len(parts.pretrain))
+    first, second = (
+        measure(dataclasses.replace(windows, label=one), parts, features, looks=(2,)) for one in (windows.label, hidden)
+    )
+    for name in ("by_recording, 6 named clusters", "paper, 6 named clusters"):
+        for one, other in zip(first[name].predictions, second[name].predictions, strict=True):
+            np.testing.assert_array_equal(one.probabilities, other.probabilities)
+
+
+def test_labels_of_the_video_serve_the_sensors_whatever_their_scale(tmp_path):
+    windows = make_windows(num_recordings=6)
+    parts = make_split(tmp_path, windows)
+    sensor, video = features_of(windows, 0.02), 40.0 - 7.0 * features_of(windows, 0.02)[:, ::-1]
+    swapped = 3.0 + 5.0 * features_of(windows, 0.02)[:, [1, 2, 0]]
+    curve = measure(windows, parts, sensor, shared=(-sensor[:, ::-1].copy(), video))
+    for point in ("1 video label", "2 video labels", "all video labels"):
+        assert curve[f"by_recording, {point}"].f1_weighted == 1.0
+    # A video that shows another class each time teaches the sensors that one.
+    assert measure(windows, parts, sensor, shared=(sensor, swapped))["by_recording, all video labels"].f1_weighted == 0
+
+
+def test_a_video_like_the_sensors_gives_the_sensors_own_metrics(tmp_path):
+    windows = make_windows(num_recordings=6)
+    parts = make_split(tmp_path, windows)
+    features = features_of(windows, 0.6)
+    curve = measure(windows, parts, features, shared=(features, features), c=0.3, video_c=0.3)
+    for count in ("1", "2", "all"):
+        one, other = (next(v for k, v in curve.items() if f", {count} {kind}" in k) for kind in ("label", "video"))
+        for a, b in zip(one.predictions, other.predictions, strict=True):
+            np.testing.assert_allclose(a.probabilities, b.probabilities, atol=1e-4)
+
+
+def test_a_video_of_noise_teaches_nothing(tmp_path):
+    windows = make_windows(num_recordings=8, repeats=8)
+    parts = make_split(tmp_path, windows)
+    noise = np.random.default_rng(5).normal(size=(windows.num_windows, 3)).astype(np.float32)
+    curve = measure(windows, parts, noise, shared=(noise[::-1].copy(), noise), draws=20)
+    one = curve["by_recording, 2 video labels"]
+    assert one.f1_weighted_low < one.chance_f1_weighted < one.f1_weighted_high
+
+
+def test_a_method_without_a_shared_space_has_no_video_labels(tmp_path):
+    windows = make_windows(num_recordings=6)
+    curve = measure(windows, make_split(tmp_path, windows), features_of(windows, 0.1))
+    assert not any("video" in name for name in curve)
+
+
+@pytest.mark.parametrize(
+    ("alike", "words"),
+    [
+        ((False, False), ""),
+        ((False, True), "mean cosine of the shared space's video features 1.000"),
+        ((True, False), "mean cosine of the shared space's sensor features 1.000"),
+    ],
+)
+def test_features_that_have_collapsed_are_named_where_they_are_used(tmp_path, alike, words):
+    windows = make_windows(num_recordings=6)
+    parts, features = make_split(tmp_path, windows), features_of(windows, 0.1)
+    shared = tuple(1.0 + 1e-3 * features if one else features for one in alike)
+    assert collapse_words(shared) == words
+    curve = measure(windows, parts, features, shared=shared)
+    assert curve["by_recording, 2 video labels"].collapse == words
+    assert curve["by_recording, 2 labels"].collapse == ""

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from detach_core.losses import COLLAPSED_COSINE
 from detach_core.methods.registry import build_method
 from detach_core.training.batches import input_shape
-from detach_core.training.loop import COLLAPSED_COSINE, train
+from detach_core.training.loop import train
 from detach_core.training.randomness import seed_everything
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from detach_core.reports.captions import FEATURES, LABELS, STAGE_1, WEIGHTS, YOURS, Caption
 from detach_core.settings.base import Label, Name, Names, Plugin, Range, Registry, Settings, from_plain
+from detach_core.settings.shared import PointKind
 
 if TYPE_CHECKING:
     from detach_core.reports.figures.drawing import AnyDrawing
@@ -230,9 +231,17 @@ class AssignmentStabilitySettings(FigureSettings):
         )
 
 
+_KNOWN: dict[PointKind, str] = {
+    "labels": "1, 2, ... labelled gestures (or sequences) of each class, the same ones for every row, and all of them",
+    "named clusters": "the clusters of the pretraining part, each named by a look at the video of one of its gestures",
+    "random looks": "gestures drawn whatever their class, as many as there are clusters",
+    "video labels": "the video of 1, 2, ... labelled gestures of each class and of all, applied to the sensors alone",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelCurveFigureSettings(FigureSettings):
-    """Weighted F1 against the number of labelled gestures (or sequences) of each class."""
+    """Weighted F1 against the number of labels that a classifier knows."""
 
     needs: ClassVar[tuple[Artifact, ...]] = ("label_curve",)
 
@@ -241,6 +250,8 @@ class LabelCurveFigureSettings(FigureSettings):
     """datasets, a panel each"""
     variants: Names
     """variants, a line each"""
+    points: Annotated[tuple[PointKind, ...], Range(min_length=1, max_length=4)] = ("labels",)
+    """what the classifiers know, a row of panels each"""
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -251,9 +262,9 @@ class LabelCurveFigureSettings(FigureSettings):
         """Heading and description; the paper has no such figure."""
         return Caption(
             LABELS,
-            "Few labels",
-            "Frozen features under a linear probe that has 1, 2, ... labelled gestures (or sequences) of each class,"
-            " the same ones for every row, and all of them. Bars are intervals, the dotted line is chance.",
+            "Few labels" if "labels" in self.points else ", ".join(self.points).capitalize(),
+            f"Frozen features under classifiers that know {'; '.join(_KNOWN[kind] for kind in self.points)}. Bars are"
+            " intervals, the dotted line is chance.",
         )
 
 

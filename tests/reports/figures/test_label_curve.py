@@ -2,23 +2,27 @@ import dataclasses
 
 import pytest
 
-from detach_core.contracts.metrics import protocol_of_labels
+from detach_core.evaluation.label_curve import CurvePoint
 from detach_core.reports.figures.drawing import house_style
 from detach_core.reports.figures.label_curve import LabelCurve
 from detach_core.reports.figures.registry import LabelCurveFigureSettings
+from detach_core.settings.shared import PointKind
 
 SETTINGS = LabelCurveFigureSettings(split="default", datasets=("opportunity",), variants=("best", "detach"))
+
+LOOKS: tuple[PointKind, ...] = ("named clusters", "random looks")
 
 
 @pytest.fixture
 def curves(make_metrics, made):
-    """Curves of two variants with points at 1, 3 and all labels."""
+    """Curves of two variants with points at 1, 3 and all labels, and at 14 and 28 looks of two kinds."""
 
     def curve(variant):
         metrics = make_metrics(variant=variant)
         one = next(iter(metrics.protocols.values()))
-        points = {protocol_of_labels("by_recording", count): one for count in (1, 3, None)}
-        return dataclasses.replace(metrics, protocols=points)
+        points = [CurvePoint("by_recording", "labels", count) for count in (1, 3, None)]
+        points += [CurvePoint("by_recording", kind, count) for kind in LOOKS for count in (14, 28)]
+        return dataclasses.replace(metrics, protocols={point.name: one for point in points})
 
     return made.artifacts(label_curve=[curve("detach"), curve("best")])
 
@@ -26,7 +30,7 @@ def curves(make_metrics, made):
 def test_the_frame_has_a_row_for_each_variant_and_count_in_the_settings_order(curves):
     frame = LabelCurve().frame(curves, SETTINGS)
     assert frame["variant"].tolist() == ["best"] * 3 + ["detach"] * 3
-    assert frame["labels"].fillna(-1).tolist() == [1, 3, -1] * 2
+    assert frame["count"].fillna(-1).tolist() == [1, 3, -1] * 2
     assert set(frame["protocol"]) == {"by_recording"}
     one = curves["label_curve"][0].value.protocols["by_recording, 1 label"]
     assert frame["f1_weighted"].tolist() == [one.f1_weighted] * 6
@@ -61,3 +65,18 @@ def test_homes_with_other_units_stand_side_by_side(curves, made):
     with house_style():
         panels = LabelCurve().draw(frame, SETTINGS).axes
     assert [panel.get_xlabel().split()[1] for panel in panels] == ["gestures", "sequences"]
+
+
+def test_looks_have_a_row_of_panels_for_each_kind(curves, texts_stand_apart):
+    settings = dataclasses.replace(SETTINGS, points=LOOKS)
+    frame = LabelCurve().frame(curves, settings)
+    assert frame["known"].tolist() == ["named clusters", "named clusters", "random looks", "random looks"] * 2
+    assert frame["count"].tolist() == [14, 28] * 4
+    with house_style():
+        figure = LabelCurve().draw(frame, settings)
+    assert [panel.get_xlabel() for panel in figure.axes] == ["clusters, one look each", "gestures looked at"]
+    for panel in figure.axes:
+        assert [label.get_text() for label in panel.get_xticklabels()] == ["14", "28"]
+    texts_stand_apart(figure)
+    assert "each named by a look at the video" in settings.caption().text
+    assert settings.caption().title == "Named clusters, random looks"
