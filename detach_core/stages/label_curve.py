@@ -12,7 +12,8 @@ from detach_core.contracts.embeddings import read_embeddings
 from detach_core.contracts.metrics import write_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
-from detach_core.evaluation.evaluate import Units, check_match, interval_of, run_metrics
+from detach_core.evaluation.evaluate import Units
+from detach_core.evaluation.evaluated_run import check_match, interval_of, run_metrics
 from detach_core.evaluation.label_curve import LabelCurve
 from detach_core.evaluation.settings import LabelCurveJob
 from detach_core.foundation.errors import ContractError

@@ -16,14 +16,8 @@ from detach_core.contracts.embeddings import Embeddings, read_embeddings
 from detach_core.contracts.metrics import Metrics, write_metrics
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.evaluate import (
-    Evaluation,
-    check_match,
-    evaluate_protocols,
-    interval_of,
-    relabelled,
-    run_metrics,
-)
+from detach_core.evaluation.evaluate import Evaluation, evaluate_protocols, relabelled
+from detach_core.evaluation.evaluated_run import check_match, interval_of, run_metrics
 from detach_core.evaluation.settings import ProbeJob
 from detach_core.foundation.errors import ContractError
 from detach_core.foundation.logs import stage_log
