@@ -39,12 +39,13 @@ def test_candidate_0_is_the_unchanged_setting_and_others_differ_in_what_they_nam
 
 
 def test_a_rate_of_ones_own_is_multiplied_alike(set_key):
-    set_key("variants.fast", {"method": "detach", "spatial": "default", "optimizer": {"lr": 1e-3}})
+    set_key("variants.fast", {"method": "supervised", "optimizer": {"lr": 1e-3}})
     set_key("methods.comodo.lr", 6e-4)
     config = load_config(set_key("search.candidates", [LR]))
     assert settings_of(config, "comodo+1")["lr"] == pytest.approx(1.8e-3)
     assert settings_of(config, "fast+1")["optimizer"]["lr"] == pytest.approx(3e-3)
-    assert settings_of(config, "detach+1")["optimizer"]["lr"] == 3e-4
+    assert settings_of(config, "detach+1")["lr"] == pytest.approx(9e-4)
+    assert settings_of(config, "supervised+1")["optimizer"]["lr"] == 3e-4
     assert settings_of(config, "comodo")["lr"] == 6e-4
 
 

@@ -21,8 +21,8 @@ class ComodoSettings(VideoTrainedSettings):
     """windows of a step: half of the others', as in its adaptation"""
     paper_steps: Annotated[int, Range(ge=1)] | None = 4950
     """steps of the paper's run, 33 an epoch x (100 for the teacher + 50); null keeps the learning rate"""
-    lr: Annotated[float, Range(gt=0, le=1)] | None = 3e-4
-    """learning rate before the scale rule; null takes `optimizer.lr`"""
+    lr: Annotated[float, Range(gt=0, le=1)] | None = 1e-4
+    """learning rate before the scale rule, chosen by cross-validation (docs/choices.md); null takes `optimizer.lr`"""
     teacher_epochs: Epochs = 100
     """epochs of the teacher's own training, before `epoch_share`"""
     teacher_contrast: Temperature = 0.1

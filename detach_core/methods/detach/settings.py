@@ -100,6 +100,8 @@ class SpatialSettings(VideoNetworkSettings):
 class DetachSettings(SecondStageSettings):
     """DETACH, Stage 2 (Sec. 3.2)."""
 
+    lr: Annotated[float, Range(gt=0, le=1)] | None = 3e-4
+    """learning rate before the scale rule, chosen by cross-validation (docs/choices.md); null takes `optimizer.lr`"""
     temperature: Annotated[float, Range(gt=0, le=10)] = 0.1
     """tau_contrast, Eq. 12"""
     hardness: Annotated[float, Range(gt=1, le=100)] = 3.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from detach_core.methods.registry import VideoTrainedSettings
+from detach_core.methods.registry import Epochs, VideoTrainedSettings
 from detach_core.settings.base import Range, Share
 
 
@@ -13,8 +13,10 @@ from detach_core.settings.base import Range, Share
 class PrimusSettings(VideoTrainedSettings):
     """PRIMUS without its text terms."""
 
-    lr: Annotated[float, Range(gt=0, le=1)] | None = 6e-4
-    """learning rate before the scale rule; null takes `optimizer.lr`"""
+    epochs: Epochs = 100
+    """epochs before `epoch_share`, chosen like the rate"""
+    lr: Annotated[float, Range(gt=0, le=1)] | None = 1.2e-3
+    """learning rate before the scale rule, chosen by cross-validation (docs/choices.md); null takes `optimizer.lr`"""
     temperature: Annotated[float, Range(ge=0.01, le=1)] = 0.1
     """initial value of the learned temperatures"""
     length: Annotated[int, Range(ge=123, le=10_000)] = 400

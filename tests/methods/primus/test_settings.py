@@ -31,7 +31,7 @@ def test_the_row_has_the_official_code_s_views_and_the_other_row_the_paper_s(dat
     assert dataclasses.replace(published, transforms=row.transforms, segments=row.segments) == row
 
 
-@pytest.mark.parametrize("steps", [240, 224])
+@pytest.mark.parametrize("steps", [480, 448])
 def test_the_rate_at_the_demo_s_steps(data, steps):
     settings = load_config(data).variant("primus").settings
     assert isinstance(settings, PrimusSettings)
