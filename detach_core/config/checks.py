@@ -93,6 +93,8 @@ def _of_half(document: Document, key: str, half: HalfSettings) -> Iterator[str]:
     except ConfigError:
         return  # what is wrong with the method is told where its variant is
     parts = METHODS.settings(method).parts
+    if half.half == "whole":
+        return  # every embedding has one
     if not parts:
         yield f"{key}.variant: must be a variant whose embedding has parts, got {half.variant}; {method} has none"
     elif half.half not in parts:

@@ -136,13 +136,13 @@ def _classifier(
 
 
 def _feature(half: str | None) -> str:
-    return f"sensor_{half}" if half else "sensor"
+    return "sensor" if half in (None, "whole") else f"sensor_{half}"
 
 
 def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
-    if job.half is None:
-        return embeddings.probed
     told = "" if job.target == "class" else f" for {job.target}"
+    if job.half in (None, "whole"):
+        return f"{embeddings.probed}{told}"
     return f"sensor: projection into the video's space{told}" if job.half == "shared" else f"sensor {job.half}{told}"
 
 
@@ -157,7 +157,7 @@ def _probed(run: Embeddings, half: str | None, path: str | Path) -> NDArray[np.f
 
 def _start(run: Embeddings, half: str | None) -> NDArray[np.float32] | None:
     """The probed features before any training; None for what is not trained. Candidates differ in training alone."""
-    return run.features.get(f"start_{half}" if half else "start")
+    return run.features.get("start" if half in (None, "whole") else f"start_{half}")
 
 
 def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:
