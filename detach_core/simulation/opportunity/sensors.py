@@ -267,7 +267,7 @@ REACH = 0.08
 # How far a magnet may be glued off its mark.
 GLUE = 0.03
 
-Wiring = Literal["each", "shared", "none"]
+Wiring = Literal["each", "closed", "shared", "none"]
 
 
 def reed_switches(home: Home, *, seed: int, drawers: Wiring = "each") -> list[Contact]:
@@ -286,9 +286,11 @@ def reed_switches(home: Home, *, seed: int, drawers: Wiring = "each") -> list[Co
 
 
 def _rewired(contact: Contact, drawers: Wiring) -> Contact:
-    """The input of `contact` in a home whose drawers have no switches of their own."""
+    """The input of `contact` in a home whose drawers lack some of their switches."""
     if contact.fixture not in DRAWERS:
         return contact
+    if drawers == "closed" and MAGNETS[0] in contact.magnets:
+        return replace(contact, magnets=MAGNETS[:1])
     if drawers == "shared" and contact.name == SINGLE[0]:
         return replace(contact, magnets=MAGNETS[:1], in_series=DRAWERS[1:])
     return replace(contact, magnets=())

@@ -52,8 +52,8 @@ class DrawerSettings(Settings):
     """each: one on every front | one: on their cabinet, in the columns of the middle drawer; the others' are NaN"""
     lean_rad: Annotated[float, Range(ge=0, le=0.6)] = 0.0
     """tilt between the pushes of neighbouring drawers as the cabinet's sensor feels them: high ones rock the cabinet"""
-    switches: Literal["each", "shared", "none"] = "each"
-    """each: their own | shared: a loop that tells whether all are closed, on Drawer 1's input | none; inputs rest"""
+    switches: Literal["each", "closed", "shared", "none"] = "each"
+    """each: all | closed: one a drawer | shared: one loop, made while all are closed, on Drawer 1's input | none"""
 
 
 @dataclass(frozen=True)

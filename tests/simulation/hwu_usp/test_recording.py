@@ -156,8 +156,8 @@ def test_a_knob_changes_the_sensors_that_it_is_about_and_not_the_truth(make_hwu,
             assert all((found[name] == 1).all() for name in different)
         changed |= different
         channels = [name for name in COLUMNS if name in PLACES]
-        places = [active_sensor(performance.trace, one.home, time_s, channels) for one in (simulation, hwu)]
-        np.testing.assert_array_equal(*places)
+        ours, theirs = (active_sensor(performance.trace, one.home, time_s, channels) for one in (simulation, hwu))
+        np.testing.assert_array_equal(ours, theirs)
     assert changed
     assert all(name.startswith(prefix) for name in changed)
     assert {name for name in changed if "Motion" in name} == ({*MOTION} if knob == "widen_m" else set())

@@ -299,15 +299,29 @@ def test_drawer_1_reads_the_same_closed_half_and_full():
 OWN = {"UPPERDRAWER", *(f"{word}DRAWER S{index}" for word in ("MIDDLE", "LOWER") for index in (1, 2, 3))}
 
 
-@pytest.mark.parametrize("wiring", ["shared", "none"])
-def test_without_switches_of_their_own_the_drawers_inputs_rest_and_others_stay(wiring):
+@pytest.mark.parametrize(
+    ("wiring", "left"),
+    [
+        ("each", OWN),
+        ("closed", {"UPPERDRAWER", "MIDDLEDRAWER S1", "LOWERDRAWER S1"}),
+        ("shared", {"UPPERDRAWER"}),
+        ("none", set()),
+    ],
+)
+def test_inputs_of_switches_that_the_drawers_lack_rest_and_others_stay(wiring, left):
     own = _switches()
     found = {contact.name: contact for contact in reed_switches(HOME, seed=0, drawers=wiring)}
     assert list(found) == list(own)
     assert all(found[name] == own[name] for name in own if name not in OWN)
-    wired = {name for name in OWN if found[name].magnets}
-    assert wired == ({"UPPERDRAWER"} if wiring == "shared" else set())
+    assert {name for name in OWN if found[name].magnets} == left
     assert all(found[name].active == own[name].active for name in OWN)
+
+
+def test_one_switch_a_drawer_tells_closed_from_any_opening():
+    found = {contact.name: contact for contact in reed_switches(HOME, seed=0, drawers="closed")}
+    for name in ("UPPERDRAWER", "MIDDLEDRAWER S1", "LOWERDRAWER S1"):
+        assert found[name].near(np.array([0.0, 0.07, 0.09, 0.5, 0.95])).tolist() == [True, True, False, False, False]
+        assert found[name].in_series == ()
 
 
 def test_the_shared_switch_is_made_while_the_drawers_are_all_closed():
