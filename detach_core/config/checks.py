@@ -92,6 +92,8 @@ def _of_half(document: Document, key: str, half: HalfSettings) -> Iterator[str]:
         parts = resolve_variant(document, half.variant).settings.parts
     except ConfigError:
         return  # what is wrong with the variant is told where it is
+    if half.half == "whole":
+        return  # every embedding has one
     if not parts:
         yield f"{key}.variant: must be a variant whose embedding has parts, got {half.variant}, whose has none"
     elif half.half not in parts:

@@ -11,7 +11,7 @@ from detach_core.settings.base import Label, Name, Names, Range, Settings, Share
 from detach_core.settings.shared import Candidate, Form, MachineSettings
 
 ClassWeights = Literal["none", "fit", "fit_and_choice"]
-Half = Literal["spatial", "temporal", "shared"]
+Half = Literal["spatial", "temporal", "shared", "whole"]
 Target = Literal["class", "place", "action"]
 Part = tuple[str, str]
 ArtifactKind = Literal["metrics", "embeddings", "assignments", "negative_pairs"]
@@ -71,12 +71,12 @@ class LabelCurveJob(MachineSettings):
 
 @dataclass(frozen=True)
 class HalfSettings(Settings):
-    """A row of a table that probes a part of a variant's embedding instead of the whole."""
+    """A row of a table that probes a part of a variant's embedding, or the whole for a part of the class's name."""
 
     variant: Name
     """variant whose embeddings are probed"""
     half: Half
-    """where, or how; shared: what meets the video, where that is not what is probed"""
+    """where, or how; shared: what meets the video, where that is not what is probed; whole: what is probed anyway"""
     target: Target
     """target of the probe: a part of the class's name"""
 

@@ -47,6 +47,10 @@ class SwitchSettings(Settings):
     """false toggles per second and switch: cable and vibration"""
     bounce_s: Annotated[float, Range(ge=0, le=0.1)] = 0.04
     """chatter after a change: reeds settle within milliseconds, loose magnets slower"""
+    failed: Annotated[float, Range(ge=0, le=0.3)] = 0.0
+    """share of recordings in which a switch is dead: a cable came off, and nobody noticed before the next day"""
+    failed_part: Annotated[float, Range(gt=0, le=1)] = 1.0
+    """part of such a recording in which it is dead, one stretch; 1 is all of it"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -194,13 +194,22 @@ Levels = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Contact:
-    """A switch on `fixture` that reads `active` while one of its `magnets` (opening fractions) is within `reach`."""
+    """A switch on `fixture` that reads `active` while one of its `magnets` (opening fractions) is within `reach`.
+
+    `in_series` names further fixtures with such a switch on the same loop, which reads `active` while all of them do.
+    Without magnets it is an input that no switch is wired to.
+    """
 
     name: str
     fixture: str
     magnets: tuple[float, ...]
     reach: float
     active: int
+    in_series: tuple[str, ...] = ()
+
+    def opening(self, openings: Mapping[str, Array]) -> Array:
+        """The opening (T,) that the switch follows: of the fixtures on a loop, the widest."""
+        return np.asarray(np.max([openings[name] for name in (self.fixture, *self.in_series)], axis=0))
 
     def near(self, opening: Array) -> NDArray[np.bool_]:
         """Whether a magnet is within reach, at each opening fraction (T,)."""
@@ -217,8 +226,11 @@ def contact_levels(
 ) -> Levels:
     """The levels (T,) that the switch reports for `opening` (T,) at `rate_hz`.
 
-    A missed contact stays missed for the whole passage of its magnet, as a magnet out of line does.
+    A missed contact stays missed for the whole passage of its magnet, as a magnet out of line does. A dead switch is an
+    open circuit, which reads as if no magnet were near.
     """
+    if not contact.magnets:
+        return contact.faultless(opening)
     made = contact.near(opening)
     edges = np.flatnonzero(np.diff(made.astype(np.int8), prepend=np.int8(0), append=np.int8(0)))
     for first, last in edges.reshape(-1, 2):
@@ -230,7 +242,17 @@ def contact_levels(
         made[edge : edge + chatter] ^= generator.random(len(made[edge : edge + chatter])) < 0.5
     for start in np.flatnonzero(generator.random(len(made)) < faults.spurious_hz / rate_hz):
         made[start : start + 1 + round(generator.exponential(0.15) * rate_hz)] ^= True
+    # From a stream of its own, so that a failure changes nothing else.
+    made[_dead(len(made), faults, generator.spawn(1)[0])] = False
     return _levels(made, contact.active)
+
+
+def _dead(count: int, faults: SwitchSettings, generator: np.random.Generator) -> slice:
+    if generator.random() >= faults.failed:
+        return slice(0)
+    length = round(faults.failed_part * count)
+    first = int(generator.integers(count - length + 1))
+    return slice(first, first + length)
 
 
 def _levels(made: NDArray[np.bool_], active: int) -> Levels:

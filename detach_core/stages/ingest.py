@@ -48,6 +48,8 @@ def ingest(
                 if values.source == "simulated":
                     capture = _with_truth(capture, root / "truth" / f"{name}.h5")
                 lost, length = count_lost(capture.sensor), len(capture.sensor)
+                if silent := [one for one, count in zip(capture.channel_names, lost, strict=True) if count == length]:
+                    log.warning("%s: only NaN in %s; they are 0 throughout", name, ", ".join(silent))
                 log.info(
                     "%s: %d samples, %d annotations, %.2f %% lost",
                     name,

@@ -126,13 +126,13 @@ def _classifier(
 
 
 def _feature(half: str | None) -> str:
-    return f"sensor_{half}" if half else "sensor"
+    return "sensor" if half in (None, "whole") else f"sensor_{half}"
 
 
 def _probed_words(job: ProbeJob, embeddings: Embeddings) -> str:
-    if job.half is None:
-        return embeddings.probed
     told = "" if job.target == "class" else f" for {job.target}"
+    if job.half in (None, "whole"):
+        return f"{embeddings.probed}{told}"
     return f"sensor: projection into the video's space{told}" if job.half == "shared" else f"sensor {job.half}{told}"
 
 
@@ -151,7 +151,7 @@ def _start(run: Embeddings, half: str | None) -> NDArray[np.float32] | None:
     The first candidate's stand for all: what a search may change (`config.variants.CHANGEABLE`) is not in the initial
     weights.
     """
-    return run.features.get(f"start_{half}" if half else "start")
+    return run.features.get("start" if half in (None, "whole") else f"start_{half}")
 
 
 def _check_run(run: Embeddings, first: Embeddings, path: str | Path) -> None:

@@ -33,7 +33,8 @@ def test_candidate_0_is_the_unchanged_setting_and_others_differ_in_what_they_nam
         assert searched.pretraining(name, "hwu_usp") == plain.pretraining(name, "hwu_usp")
     before, first, second = (settings_of(searched, run) for run in searched.candidates("imu2clip"))
     assert first.pop("optimizer") == before["optimizer"] | LR["optimizer"]
-    assert first == {key: value for key, value in before.items() if key != "optimizer"}
+    assert first.pop("lr") == pytest.approx(3 * before["lr"])
+    assert first == {key: value for key, value in before.items() if key not in ("optimizer", "lr")}
     assert second["augmentation"]["sensor"] == before["augmentation"]["sensor"] | {"scale": 0.2}
     assert second["augmentation"]["video"] == before["augmentation"]["video"]
 

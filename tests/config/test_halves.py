@@ -22,6 +22,13 @@ def test_comodo_s_projection_is_a_row_without_a_training_of_its_own(data):
     assert (probing["half"], probing["target"], probing["variant"]) == ("shared", "class", "comodo-projection")
 
 
+@pytest.mark.parametrize("variant", ["statistics", "cav_mae", "detach"])
+def test_the_whole_of_any_method_may_be_probed_for_the_place(set_key, variant):
+    config = load_config(set_key("halves.x", {"variant": variant, "half": "whole", "target": "place"}))
+    assert config.trained("x") == variant
+    assert json.loads(config.probing("x"))["half"] == "whole"
+
+
 @pytest.mark.parametrize(
     ("name", "half", "message"),
     [
@@ -44,7 +51,7 @@ def test_comodo_s_projection_is_a_row_without_a_training_of_its_own(data):
         (
             "x",
             {"variant": "detach", "half": "left", "target": "class"},
-            "halves.x.half: must be 'spatial', 'temporal' or 'shared', got 'left'",
+            "halves.x.half: must be 'spatial', 'temporal', 'shared' or 'whole', got 'left'",
         ),
         (
             "detach",

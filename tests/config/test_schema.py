@@ -17,7 +17,7 @@ def test_the_committed_schema_is_in_sync(root):
 
 def test_the_schema_accepts_the_configuration_and_every_overlay(root, validator):
     paths = [root / "config.yaml", *sorted((root / "config").glob("*.yaml"))]
-    assert len(paths) == 8
+    assert len(paths) == 9
     for path in paths:
         assert list(validator.iter_errors(read_yaml(path))) == [], path
 

@@ -119,6 +119,71 @@ def test_spurious_toggles_are_rare_short_and_as_frequent_as_said():
     assert levels.mean() < 0.005
 
 
+def _recordings(count, **changes):
+    """The levels of one switch over a swing in each of `count` recordings, (count, 400), with and without `changes`."""
+    opening = _swings(1)
+
+    def levels(number, faults):
+        draws = np.random.default_rng(number)
+        return contact_levels(HALF, opening, rate_hz=100.0, faults=from_plain(SwitchSettings, faults), generator=draws)
+
+    faults = GOOD | {"missed": 0.05, "spurious_hz": 0.02, "bounce_s": 0.04}
+    return tuple(np.array([levels(number, one) for number in range(count)]) for one in (faults | changes, faults))
+
+
+def test_a_dead_switch_is_open_throughout_a_recording_as_often_as_said_and_changes_no_other():
+    failing, working = _recordings(600, failed=0.2)
+    dead = (failing != working).any(axis=1)
+    assert 0.15 < dead.mean() < 0.25
+    assert not failing[dead].any()
+    np.testing.assert_array_equal(failing[~dead], working[~dead])
+
+
+@pytest.mark.parametrize("part", [0.25, 0.5])
+def test_a_switch_that_is_dead_for_a_stretch_works_before_and_behind_it(part):
+    failing, working = _recordings(300, failed=0.3, failed_part=part)
+    first, last = 400, 0
+    for one, other in zip(failing, working, strict=True):
+        differs = np.flatnonzero(one != other)
+        assert not one[differs].any()
+        if len(differs):
+            assert differs[-1] - differs[0] < part * 400
+            first, last = min(first, differs[0]), max(last, differs[-1])
+    # The magnet is near from about sample 84 to 116 and from 284 to 316; failures reach both passages.
+    assert first < 120
+    assert last > 280
+
+
+def test_a_dead_switch_of_the_other_polarity_rests_high():
+    low = Contact("S2", "Fridge", (0.5,), 0.08, active=0)
+    faults = from_plain(SwitchSettings, GOOD | {"failed": 0.3})
+    found = [
+        contact_levels(low, _swings(1), rate_hz=100.0, faults=faults, generator=np.random.default_rng(number))
+        for number in range(40)
+    ]
+    assert {tuple(np.unique(one)) for one in found} == {(0, 1), (1,)}
+
+
+@pytest.mark.parametrize("active", [0, 1])
+def test_an_input_without_a_switch_rests_whatever_the_faults(active):
+    unwired = Contact("S2", "Fridge", (), 0.08, active)
+    levels = _levels(unwired, _swings(50), missed=0.05, spurious_hz=0.02, bounce_s=0.1, failed=0.3)
+    assert set(levels.tolist()) == {1 - active}
+
+
+def test_a_loop_is_made_while_all_of_its_fixtures_are_closed():
+    loop = Contact("LOOP", "a", (0.0,), 0.08, 1, in_series=("b", "c"))
+    openings = {
+        "a": np.array([0.0, 0.5, 0.0, 0.0, 0.05, 0.0]),
+        "b": np.array([0.0, 0.0, 1.0, 0.0, 0.08, 0.0]),
+        "c": np.array([0.0, 0.0, 0.0, 0.3, 0.02, 0.09]),
+        "d": np.ones(6),
+    }
+    assert loop.opening(openings).tolist() == [0.0, 0.5, 1.0, 0.3, 0.08, 0.09]
+    assert loop.faultless(loop.opening(openings)).tolist() == [1, 0, 0, 0, 1, 0]
+    assert HALF.opening({"Fridge": openings["a"], "b": openings["d"]}).tolist() == openings["a"].tolist()
+
+
 HOME = hwu_home()
 
 CHANNELS = ("Ktch_B4_Cupboard", "Ktch_Motion_1", "Ktch_Motion_2", "Ktch_T1_Cupboard")

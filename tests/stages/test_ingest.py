@@ -86,6 +86,9 @@ def test_a_channel_of_nan_alone_is_refused_or_taken_as_silent(opportunity_folder
     assert "all_nan_channel: zero" in message
     found = run(all_nan_channel="zero")
     assert np.isnan(found.recordings[0].sensor).all(axis=0).sum() == 1
+    warnings = [line for line in (tmp_path / "ingest.log").read_text().splitlines() if " WARNING " in line]
+    (warning,) = [line for line in warnings if "NaN" in line]
+    assert warning.endswith("S1-Drill: only NaN in Accelerometer DOOR1 accZ; they are 0 throughout")
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,18 @@ def test_a_half_of_the_feature_is_a_row_of_its_own(tmp_path):
     assert (classifier.feature, classifier.tensors["mean"].shape) == ("sensor_temporal", (3,))
 
 
+@pytest.mark.parametrize(("target", "probed"), [("place", "statistics for place"), ("class", "statistics")])
+def test_the_whole_feature_is_probed_for_a_part_of_the_class(tmp_path, target, probed):
+    windows = make_windows(class_names=("Open Fridge", "Close Fridge", "Open Door 1"))
+    prepare(tmp_path, windows)
+    part = {"half": "whole", "target": target, "variant": "statistics-place"}
+    metrics = read_metrics(run(tmp_path, embed(windows, variant="statistics", probed="statistics"), part=part))
+    assert (metrics.variant, metrics.probed) == ("statistics-place", probed)
+    assert set(metrics.class_names) == ({"Fridge", "Door 1"} if target == "place" else set(windows.class_names))
+    classifier = read_classifier(tmp_path / "classifier.safetensors")
+    assert (classifier.feature, classifier.target, classifier.run) == ("sensor", target, "statistics")
+
+
 def test_what_meets_the_video_is_a_row_of_its_own(tmp_path):
     windows = make_windows()
     prepare(tmp_path, windows)

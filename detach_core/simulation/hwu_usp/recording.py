@@ -55,8 +55,8 @@ def motion_levels(
     count, rate_hz = len(trace.time_s), trace.rate_hz
     pulse = round(PULSE_S * rate_hz)
     found = {}
-    for name, field in home.motion_sensors.items():
-        seen = moving(trace) & in_view(trace, field)
+    for name, (x, y, radius) in home.motion_sensors.items():
+        seen = moving(trace) & in_view(trace, (x, y, radius + knobs.widen_m))
         level = np.zeros(count, dtype=np.int8)
         delay = round(knobs.delay_s * rate_hz)
         # Holds differ from time to time: the timer runs in the sensor's own steps.
@@ -73,7 +73,8 @@ def motion_levels(
 def active_sensor(trace: Trace, home: Home, times_s: Array, channels: Sequence[str]) -> Location:
     """(K,) the truly active one of `channels` at `times_s` (K,), -1 for none.
 
-    A cupboard in use comes first; else the motion sensor whose field the moving person is in, the nearer of two.
+    A cupboard in use comes first; else the motion sensor whose field the moving person is in, the nearer of two. Fields
+    are the layout's, however far the sensors see beyond them: a place does not depend on who watches it.
     """
     prefix = "Ktch_"
     cupboards = [channel.removeprefix(prefix) for channel in channels]

@@ -38,6 +38,8 @@ class HwuRoutineSettings(Settings):
 class MotionSensorSettings(Settings):
     """Passive infrared motion sensors."""
 
+    widen_m: Annotated[float, Range(ge=0, le=1.5)] = 0.0
+    """added to the radius of each field (m): wide lenses see the neighbour's part of the room too"""
     hold_s: Annotated[float, Range(ge=0, le=10)] = 1.5
     """time on after the last movement: domestic sensors hold for some seconds"""
     missed: Share = 0.3

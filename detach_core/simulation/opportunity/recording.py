@@ -283,14 +283,21 @@ class OpportunitySimulation:
         time_s = np.arange(int(np.floor(trace.duration_s * self._sensor_hz)) + 1) / self._sensor_hz
         ambient: dict[str, Array] = {}
         clock = read_times(time_s, knobs.clocks, generator("switch clock"))
-        for contact in reed_switches(self.home, seed=knobs.seed):
+        for contact in reed_switches(self.home, seed=knobs.seed, drawers=knobs.drawers.switches):
             draws = generator(f"switch {contact.name}")
-            opening = trace.opening[contact.fixture]
+            opening = contact.opening(trace.opening)
             levels = contact_levels(contact, opening, rate_hz=rate_hz, faults=knobs.switches, generator=draws)
             ambient[f"REED SWITCH {contact.name}"] = hold(levels, rate_hz, clock).astype(np.float64)
         clock = read_times(time_s, knobs.clocks, generator("accelerometer clock"))
         draws = generator("accelerometers")
-        felt = true_acceleration(trace, self.home, knobs.accelerometers, seed=knobs.seed, generator=draws)
+        felt = true_acceleration(
+            trace,
+            self.home,
+            knobs.accelerometers,
+            seed=knobs.seed,
+            generator=draws,
+            drawers=knobs.drawers,
+        )
         by_word = {word: felt[name] for name, word in FIXTURES.items()}
         near = (np.linalg.norm(trace.person_xy_m - np.array(self.home.places["deckchair"]), axis=1) < 0.7).astype(float)
         by_word[DECKCHAIR] = deckchair_force(trace.posture, near, rate_hz, draws)

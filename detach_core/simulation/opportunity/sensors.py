@@ -10,14 +10,15 @@ near" is a property of the home that its files do not state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import lfilter
 
 from detach_core.simulation.home import Fixture, Home, rotate_about
-from detach_core.simulation.opportunity.settings import AccelerometerSettings, TagSettings
+from detach_core.simulation.opportunity.settings import AccelerometerSettings, DrawerSettings, TagSettings
 from detach_core.simulation.trace import Array, Contact, Trace, generator_for, hold
 
 LOST_S = (0.1, 0.8)
@@ -67,6 +68,15 @@ CABINETS = (
     {("Drawer 1", "Drawer 2"): 1.0, ("Drawer 2", "Drawer 3"): 1.0, ("Drawer 1", "Drawer 3"): 0.7},
     {("Fridge", "Dishwasher"): 0.8, ("Dishwasher", "Drawer 3"): 0.3, ("Dishwasher", "Drawer 2"): 0.2},
 )
+
+# Fronts under one worktop.
+ROW = ("Fridge", "Dishwasher", "Drawer 1", "Drawer 2", "Drawer 3")
+
+DRAWERS = ROW[2:]
+
+
+# Whose accelerometer's columns the one of the drawers' cabinet takes.
+CABINET_COLUMNS = "Drawer 2"
 
 SHAKE_HZ = (3.0, 9.0)
 
@@ -146,10 +156,18 @@ def ringing(strikes: Array, rate_hz: float, generator: np.random.Generator) -> A
     return np.asarray(lfilter([0.0, radius * np.sin(angle)], [1.0, -2 * radius * np.cos(angle), radius**2], strikes))
 
 
+@dataclass(frozen=True)
+class Vibrations:
+    """Vibrations (T, 3), body axes, g: of each front, by fixture, and of the drawers' cabinet."""
+
+    fronts: dict[str, Array]
+    cabinet: Array
+
+
 def vibrations(
-    trace: Trace, home: Home, knobs: AccelerometerSettings, generator: np.random.Generator
-) -> dict[str, Array]:
-    """Vibrations of each front besides its smooth motion: impacts, hands, knocks, neighbours; (T, 3), body axes, g."""
+    trace: Trace, home: Home, knobs: AccelerometerSettings, generator: np.random.Generator, *, lean_rad: float = 0.0
+) -> Vibrations:
+    """What fronts and the drawers' cabinet feel besides smooth motion: impacts, hands, knocks, neighbours."""
     rate_hz, count = trace.rate_hz, len(trace.time_s)
     own = {}
     for name, fixture in home.fixtures.items():
@@ -173,7 +191,26 @@ def vibrations(
                 share = knobs.cross_talk * coupling
                 heard[other] += share * (own[one] + _friction(trace, home, one, generator))
                 heard[one] += share * (own[other] + _friction(trace, home, other, generator))
-    return heard
+    # From a stream of its own, so that what follows draws the same numbers with and without it.
+    apart = generator.spawn(1)[0]
+    sent = {name: own[name] + _friction(trace, home, name, apart) for name in ROW}
+    for name in ROW:
+        heard[name] += knobs.row_cross_talk * sum(sent[other] for other in ROW if other != name)
+    return Vibrations(heard, cabinet_vibration(sent, knobs, lean_rad=lean_rad))
+
+
+def cabinet_vibration(sent: dict[str, Array], knobs: AccelerometerSettings, *, lean_rad: float) -> Array:
+    """What the drawers' cabinet feels (T, 3) of the vibrations `sent` by the fronts of the row, body axes.
+
+    A push on the middle drawer moves the cabinet as it is; one above it also lifts its front, one below it lowers it,
+    by a turn of `lean_rad` about the width.
+    """
+    felt = knobs.row_cross_talk * sum(signal for name, signal in sent.items() if name not in DRAWERS)
+    for name, tilt in zip(DRAWERS, (1.0, 0.0, -1.0), strict=True):
+        turned = rotate_about(sent[name], pivot=np.zeros(3), axis=np.array([1.0, 0.0, 0.0]), angle=-tilt * lean_rad)
+        # From a front to the cabinet is half of the way to the next front.
+        felt = felt + np.sqrt(knobs.cross_talk) * turned
+    return np.asarray(felt)
 
 
 def _friction(trace: Trace, home: Home, name: str, generator: np.random.Generator) -> Array:
@@ -184,16 +221,29 @@ def _friction(trace: Trace, home: Home, name: str, generator: np.random.Generato
 
 
 def true_acceleration(
-    trace: Trace, home: Home, knobs: AccelerometerSettings, *, seed: int, generator: np.random.Generator
+    trace: Trace,
+    home: Home,
+    knobs: AccelerometerSettings,
+    *,
+    seed: int,
+    generator: np.random.Generator,
+    drawers: DrawerSettings | None = None,
 ) -> dict[str, Array]:
-    """Specific force (T, 3) at each fixture's sensor without faults, sensor axes, milli-g, at the trace's rate."""
-    shaken = vibrations(trace, home, knobs, generator)
+    """Specific force (T, 3) at each fixture's sensor without faults, sensor axes, milli-g, at the trace's rate.
+
+    With one accelerometer for the drawers, the middle one's columns hold what their cabinet feels, the others' NaN.
+    """
+    drawers = drawers or DrawerSettings()
+    shaken = vibrations(trace, home, knobs, generator, lean_rad=drawers.lean_rad)
     felt = {}
     for name, mount in mounts(home, seed=seed).items():
         motion, up = body_motion(home.fixtures[name], trace.opening[name], trace.rate_hz)
-        force = (motion + up + shaken[name]) @ mount.rotation.T
+        force = motion + up + shaken.fronts[name]
+        if drawers.accelerometers == "one" and name in DRAWERS:
+            # Drawers slide level, so the way up of a front is the cabinet's.
+            force = up + shaken.cabinet if name == CABINET_COLUMNS else np.full_like(force, np.nan)
         # The sensor's own filter before it samples.
-        felt[name] = 1000 * uniform_filter1d(force, 3, axis=0, mode="nearest")
+        felt[name] = 1000 * uniform_filter1d(force @ mount.rotation.T, 3, axis=0, mode="nearest")
     return felt
 
 
@@ -217,8 +267,10 @@ REACH = 0.08
 # How far a magnet may be glued off its mark.
 GLUE = 0.03
 
+Wiring = Literal["each", "closed", "shared", "none"]
 
-def reed_switches(home: Home, *, seed: int) -> list[Contact]:
+
+def reed_switches(home: Home, *, seed: int, drawers: Wiring = "each") -> list[Contact]:
     """The home's switches, named as the columns are (`FRIDGE S1`); magnets and polarity are drawn once per home."""
     generator = generator_for(seed, home.name, "reed switches")
     contacts = []
@@ -230,7 +282,18 @@ def reed_switches(home: Home, *, seed: int) -> list[Contact]:
             contacts.append(Contact(f"{word} S{index + 1}", fixture, (place,), REACH, active))
     word, fixture = SINGLE
     contacts.append(Contact(word, fixture, MAGNETS, REACH, int(generator.integers(2))))
-    return contacts
+    return contacts if drawers == "each" else [_rewired(contact, drawers) for contact in contacts]
+
+
+def _rewired(contact: Contact, drawers: Wiring) -> Contact:
+    """The input of `contact` in a home whose drawers lack some of their switches."""
+    if contact.fixture not in DRAWERS:
+        return contact
+    if drawers == "closed" and MAGNETS[0] in contact.magnets:
+        return replace(contact, magnets=MAGNETS[:1])
+    if drawers == "shared" and contact.name == SINGLE[0]:
+        return replace(contact, magnets=MAGNETS[:1], in_series=DRAWERS[1:])
+    return replace(contact, magnets=())
 
 
 # The error of a position changes over about this time (s).

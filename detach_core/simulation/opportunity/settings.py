@@ -40,6 +40,20 @@ class AccelerometerSettings(Settings):
     """slow change within a recording (mg): temperature"""
     lost_bursts_per_h: Annotated[float, Range(ge=0, le=60)] = 6.0
     """bursts of lost samples per hour and sensor; wired, so rare"""
+    row_cross_talk: Annotated[float, Range(ge=0, le=0.4)] = 0.0
+    """share of a vibration that reaches all fronts of the kitchen row through its common worktop"""
+
+
+@dataclass(frozen=True)
+class DrawerSettings(Settings):
+    """Sensors of the column of drawers."""
+
+    accelerometers: Literal["each", "one"] = "each"
+    """each: one on every front | one: on their cabinet, in the columns of the middle drawer; the others' are NaN"""
+    lean_rad: Annotated[float, Range(ge=0, le=0.6)] = 0.0
+    """tilt between the pushes of neighbouring drawers as the cabinet's sensor feels them: high ones rock the cabinet"""
+    switches: Literal["each", "closed", "shared", "none"] = "each"
+    """each: all | closed: one a drawer | shared: one loop, made while all are closed, on Drawer 1's input | none"""
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,7 @@ class OpportunityHomeSettings(HomeSettings):
     distractors: DistractorSettings = DistractorSettings()
     switches: SwitchSettings
     accelerometers: AccelerometerSettings = AccelerometerSettings()
+    drawers: DrawerSettings = DrawerSettings()
     clocks: ClockSettings
     tags: TagSettings = TagSettings()
     video: CameraSettings = CameraSettings()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,10 @@ from detach_core.simulation.hwu_usp.settings import MotionSensorSettings
 HOME = hwu_home()
 
 FIELD = HOME.motion_sensors["Ktch_Motion_1"]
+
+MOTION = tuple(HOME.motion_sensors)
+
+PLACES = (*MOTION, "Ktch_B4_Cupboard", "Ktch_T1_Cupboard")
 
 GOOD = {"hold_s": 2.0, "missed": 0.0, "delay_s": 0.0, "false_hz": 0.0}
 
@@ -73,6 +79,27 @@ def test_misses_delay_and_false_reports(walker):
     assert _levels(walker((0.1, 0.1)), false_hz=0.02, hold_s=0.0).mean() < 0.2
 
 
+@pytest.mark.parametrize("widen_m", [0.0, 0.5, 1.5])
+def test_a_wide_field_ends_where_it_was_said_to(walker, widen_m):
+    for beyond_m, seen in ((-0.01, True), (0.01, False)):
+        place = (FIELD[0] - FIELD[2] - widen_m - beyond_m, FIELD[1])
+        assert _levels(walker(place, walking=_burst()), widen_m=widen_m).any() == seen
+
+
+def test_fields_that_overlap_are_on_together(walker):
+    """Between the two sensors' places, in the field of the second alone until both are widened."""
+    x, y, radius = HOME.motion_sensors["Ktch_Motion_2"]
+    trace = walker((x, y - radius + 0.05), walking=_burst())
+
+    def on(widen_m):
+        knobs = from_plain(MotionSensorSettings, GOOD | {"widen_m": widen_m})
+        levels = motion_levels(trace, HOME, knobs, np.random.default_rng(0))
+        return {name for name, level in levels.items() if level.any()}
+
+    assert on(0.0) == {"Ktch_Motion_2"}
+    assert on(0.8) == {"Ktch_Motion_1", "Ktch_Motion_2"}
+
+
 def test_a_sequence_is_written_as_time_states_and_power():
     channels = {name: np.array([0, 1, 1]) for name in COLUMNS} | {"TP_L_Power": np.array([1.5, 2.0, 2100.04])}
     lines = ambient_text(np.arange(3) / 50, channels).splitlines()
@@ -100,6 +127,40 @@ def written(make_hwu, tmp_path_factory):
     root = tmp_path_factory.mktemp("hwu")
     simulation = make_hwu(video={"image_px": [64, 48]})
     return simulation, root, simulation.write("tea_s01", root)
+
+
+# SHA-256 of CSV files of the demo, made before the flat had knobs that make places hard.
+DEMO_SENSORS = {
+    "tea_s01": "e30f2b8e7720d68d2e9a4b210bd3e90d98a80eb8797fbff6694143f7c3709be2",
+    "tidy_s09": "74e8bcb4d96279827180c1e751073f8003789f31edb289a639447f66b205f4d3",
+}
+
+
+@pytest.mark.parametrize("recording", [*DEMO_SENSORS])
+def test_knobs_at_rest_leave_the_demos_files_as_they_were(hwu, recording):
+    text = ambient_text(*hwu.sensors(hwu.perform(recording)))
+    assert hashlib.sha256(text.encode()).hexdigest() == DEMO_SENSORS[recording]
+
+
+@pytest.mark.parametrize(
+    ("section", "knob", "value", "prefix"),
+    [("motion_sensors", "widen_m", 0.8, "Ktch_Motion_"), ("switches", "failed", 0.3, "Ktch_")],
+)
+def test_a_knob_changes_the_sensors_that_it_is_about_and_not_the_truth(make_hwu, hwu, section, knob, value, prefix):
+    simulation, changed = make_hwu(**{section: {knob: value}}), set()
+    for number in range(1, 7):
+        performance = hwu.perform(f"tidy_s{number:02d}")
+        (time_s, found), (_, expected) = simulation.sensors(performance), hwu.sensors(performance)
+        different = {name for name in expected if not np.array_equal(found[name], expected[name])}
+        if knob == "failed":
+            assert all((found[name] == 1).all() for name in different)
+        changed |= different
+        channels = [name for name in COLUMNS if name in PLACES]
+        ours, theirs = (active_sensor(performance.trace, one.home, time_s, channels) for one in (simulation, hwu))
+        np.testing.assert_array_equal(ours, theirs)
+    assert changed
+    assert all(name.startswith(prefix) for name in changed)
+    assert {name for name in changed if "Motion" in name} == ({*MOTION} if knob == "widen_m" else set())
 
 
 def test_sequences_are_about_as_long_as_asked_for_and_differ(hwu, demo_datasets):

@@ -11,6 +11,7 @@ from detach_core.simulation.hwu_usp.settings import HwuHomeSettings
     [
         ("motion_sensors", "hold_s", 11, "home.motion_sensors.hold_s: must be <= 10, got 11"),
         ("motion_sensors", "hold", 1, "home.motion_sensors.hold: unknown key, did you mean `hold_s`?"),
+        ("motion_sensors", "widen_m", 1.6, "home.motion_sensors.widen_m: must be <= 1.5, got 1.6"),
         ("routine", "length_s", 5, "home.routine.length_s: must be > 5, got 5"),
         ("routine", "visits", 2.5, "home.routine.visits: must be a whole number, got 2.5"),
         ("video", "daylight", None, "home.video.daylight: must be a number, got None"),

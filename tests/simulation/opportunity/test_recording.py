@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from detach_core.contracts.recording import read_truth
+from detach_core.datasets.adapter import check_channels
 from detach_core.datasets.opportunity.text import GESTURES, ambient_columns
 from detach_core.datasets.registry import build_adapter
+from detach_core.foundation.errors import BadInputError
 from detach_core.simulation.opportunity.recording import (
     LABEL_TRACKS,
     arm_intervals,
@@ -169,6 +171,87 @@ def test_a_recording_is_the_same_to_the_bit_whatever_else_is_simulated(written, 
     simulation = make_opportunity(**SHORT)
     simulation.perform("S2-ADL4")
     assert _digests(simulation.write("S1-ADL4", tmp_path)) == _digests(paths)
+
+
+# SHA-256 of sensor files of the demo, made before the home had knobs that make places hard.
+DEMO_SENSORS = {
+    "S1-Drill": "649a5c34b2a258757c7f69737bb27c9aeecd64dc24b944c6a94a0c5405779eec",
+    "S3-ADL4": "f6ad102252e4891158578fadc48f671fa7e2e1a78afbfbba25af90d323e108fd",
+}
+
+
+@pytest.mark.parametrize("recording", [*DEMO_SENSORS])
+def test_knobs_at_rest_leave_the_demos_files_as_they_were(opportunity, demo_performances, recording):
+    performance = demo_performances[recording]
+    time_s, ambient, tags = opportunity.sensors(performance.trace)
+    text = sensor_text(time_s, ambient, tags, opportunity.tracks(performance))
+    assert hashlib.sha256(text.encode()).hexdigest() == DEMO_SENSORS[recording]
+
+
+def _changed(simulation, reference, trace):
+    """The channels in which two homes differ."""
+    (_, found, tags), (_, expected, tags_too) = simulation.sensors(trace), reference.sensors(trace)
+    np.testing.assert_array_equal(tags, tags_too)
+    return {name for name in expected if not np.array_equal(found[name], expected[name], equal_nan=True)}
+
+
+def _axes(*words):
+    return {f"Accelerometer {word} acc{axis}" for word in words for axis in "XYZ"}
+
+
+DRAWER_WORDS = ("UPPERDRAWER", "MIDDLEDRAWER", "LOWERDRAWER")
+
+DRAWER_SWITCHES = {
+    "REED SWITCH UPPERDRAWER",
+    *(f"REED SWITCH {word} S{index}" for word in DRAWER_WORDS[1:] for index in (1, 2, 3)),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "channels"),
+    [
+        ({"drawers": {"lean_rad": 0.6}}, set()),
+        ({"drawers": {"accelerometers": "one"}}, _axes(*DRAWER_WORDS)),
+        ({"drawers": {"switches": "shared"}}, DRAWER_SWITCHES),
+        ({"drawers": {"switches": "none"}}, DRAWER_SWITCHES),
+        (
+            {"drawers": {"switches": "closed"}},
+            DRAWER_SWITCHES - {"REED SWITCH MIDDLEDRAWER S1", "REED SWITCH LOWERDRAWER S1"},
+        ),
+        ({"accelerometers": {"row_cross_talk": 0.2}}, _axes("FRIDGE", "DISHWASHER", *DRAWER_WORDS)),
+        ({"switches": {"failed_part": 0.5}}, set()),
+    ],
+)
+def test_a_knob_changes_the_channels_that_it_is_about_alone(make_opportunity, opportunity, drill, changes, channels):
+    home = {name: dict(values) for name, values in changes.items()}
+    assert _changed(make_opportunity(**home), opportunity, drill.trace) == channels
+
+
+def test_dead_switches_are_constant_and_all_else_stays(make_opportunity, opportunity, demo_performances):
+    failing, dead, inputs = make_opportunity(switches={"failed": 0.3}), 0, 0
+    for performance in (demo_performances[name] for name in ("S1-Drill", "S2-ADL4", "S3-Drill")):
+        changed = _changed(failing, opportunity, performance.trace)
+        _, found, _ = failing.sensors(performance.trace)
+        assert all(name.startswith("REED SWITCH") and len(np.unique(found[name])) == 1 for name in changed)
+        dead, inputs = dead + len(changed), inputs + 13
+    assert 0.1 < dead / inputs < 0.5
+
+
+def test_a_home_with_few_sensors_is_written_in_the_native_format(make_opportunity, demo_datasets, tmp_path):
+    """Inputs without an accelerometer are NaN, those without a switch rest; both are refused or read as asked for."""
+    section = demo_datasets["opportunity"]
+    simulation = make_opportunity(drawers={"accelerometers": "one", "switches": "shared"}, **SHORT)
+    simulation.write_shared(tmp_path)
+    path, *_ = simulation.write("S1-ADL4", tmp_path)
+    adapter = build_adapter("opportunity", section["native"], classes=section["classes"])
+    recording = adapter.read_recording(tmp_path, "S1-ADL4")
+    columns = dict(zip(recording.channel_names, np.asarray(recording.sensor[:]).T, strict=True))
+    for name, values in columns.items():
+        assert np.isnan(values).all() == (name in _axes("UPPERDRAWER", "LOWERDRAWER")), name
+    assert all(len(np.unique(columns[name])) == 1 for name in DRAWER_SWITCHES - {"REED SWITCH UPPERDRAWER"})
+    silent = ", ".join(name for name in columns if name in _axes("UPPERDRAWER", "LOWERDRAWER"))
+    with pytest.raises(BadInputError, match=f"channel {silent}"):
+        check_channels(path, recording)
 
 
 def test_subjects_takes_and_seeds_give_other_recordings(make_opportunity, demo_performances):

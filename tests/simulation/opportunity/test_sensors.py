@@ -11,6 +11,7 @@ from detach_core.simulation.opportunity.layout import opportunity_home
 from detach_core.simulation.opportunity.sensors import (
     MOUNT_UV,
     body_motion,
+    cabinet_vibration,
     deckchair_force,
     impacts,
     lever_m,
@@ -22,7 +23,7 @@ from detach_core.simulation.opportunity.sensors import (
     vibrations,
     with_faults,
 )
-from detach_core.simulation.opportunity.settings import AccelerometerSettings, TagSettings
+from detach_core.simulation.opportunity.settings import AccelerometerSettings, DrawerSettings, TagSettings
 from detach_core.simulation.performance import minimum_jerk
 from detach_core.simulation.trace import Action
 
@@ -164,7 +165,7 @@ def slammed(hand_made_trace):
 def test_cross_talk_reaches_the_same_cabinet_and_not_the_doors(slammed):
     def size(cross_talk):
         shaken = vibrations(slammed, HOME, _knobs(ring=1.0, cross_talk=cross_talk), np.random.default_rng(0))
-        return {name: float(np.abs(signal).max()) for name, signal in shaken.items()}
+        return {name: float(np.abs(signal).max()) for name, signal in shaken.fronts.items()}
 
     alone, together = size(0.0), size(0.5)
     assert {name for name, value in alone.items() if value > 0} == {"Drawer 2"}
@@ -173,8 +174,83 @@ def test_cross_talk_reaches_the_same_cabinet_and_not_the_doors(slammed):
     assert together["Door 1"] == together["Door 2"] == 0.0
 
 
+def test_cross_talk_of_the_row_reaches_all_its_fronts_alike_and_not_the_doors(slammed):
+    def fronts(row):
+        knobs = _knobs(ring=1.0, cross_talk=0.5, row_cross_talk=row)
+        return vibrations(slammed, HOME, knobs, np.random.default_rng(0)).fronts
+
+    without, some, twice = fronts(0.0), fronts(0.15), fronts(0.3)
+    added = {name: some[name] - without[name] for name in without}
+    assert {name for name, signal in added.items() if np.abs(signal).max() > 0} == {
+        "Fridge", "Dishwasher", "Drawer 1", "Drawer 3",
+    }  # fmt: skip
+    for name in ("Dishwasher", "Drawer 1", "Drawer 3"):
+        np.testing.assert_allclose(added[name], added["Fridge"], atol=1e-12)
+    np.testing.assert_allclose(twice["Fridge"] - without["Fridge"], 2 * added["Fridge"], atol=1e-12)
+    # The impact at 1 s is passed on with the share that was asked for: 15 % of what its own front feels.
+    ringing_out = slice(100, 200)
+    own = float(np.abs(without["Drawer 2"][ringing_out, 2]).max())
+    assert float(np.abs(added["Fridge"][ringing_out, 2]).max()) == pytest.approx(0.15 * own, rel=0.15)
+
+
+PUSHES = {
+    "Drawer 1": [0.0, 0.0, 1.0],
+    "Drawer 2": [0.3, 0.0, 0.0],
+    "Drawer 3": [0.0, 0.2, 0.0],
+    "Fridge": [0.0, 0.0, 2.0],
+    "Dishwasher": [0.0, 0.0, 0.0],
+}
+
+
+@pytest.mark.parametrize("pushing", [*PUSHES])
+def test_the_cabinet_feels_half_of_the_way_and_the_tilt_of_high_and_low_drawers(pushing):
+    """Against the rotation's printed matrix about the width, for each front alone."""
+    knobs, lean = _knobs(cross_talk=0.36, row_cross_talk=0.1), 0.4
+    sent = {name: np.array([push if name == pushing else [0.0] * 3] * 4) for name, push in PUSHES.items()}
+    felt = cabinet_vibration(sent, knobs, lean_rad=lean)
+    tilt = {"Drawer 1": lean, "Drawer 2": 0.0, "Drawer 3": -lean}
+    across, up, out = PUSHES[pushing]
+    expected = [0.1 * across, 0.1 * up, 0.1 * out]
+    if pushing in tilt:
+        cos, sin = np.cos(tilt[pushing]), np.sin(tilt[pushing])
+        expected = [0.6 * across, 0.6 * (cos * up + sin * out), 0.6 * (cos * out - sin * up)]
+    np.testing.assert_allclose(felt, [expected] * 4, atol=1e-12)
+
+
+@pytest.mark.parametrize("drawer", ["Drawer 1", "Drawer 2", "Drawer 3"])
+def test_one_accelerometer_for_the_drawers_feels_each_of_them_but_no_slide(hand_made_trace, drawer):
+    trace = hand_made_trace(HOME, duration_s=3.0, rate_hz=100.0)
+    trace.opening[drawer][:] = np.clip(1 - trace.time_s, 0, 1)
+    knobs = _knobs(ring=1.0, cross_talk=0.36)
+
+    def felt(accelerometers):
+        drawers = DrawerSettings(accelerometers=accelerometers, lean_rad=0.3)
+        return true_acceleration(trace, HOME, knobs, seed=0, generator=np.random.default_rng(0), drawers=drawers)
+
+    one, each = felt("one"), felt("each")
+    for name in ("Drawer 1", "Drawer 3"):
+        assert np.isnan(one[name]).all()
+    for name in ("Door 1", "Door 2", "Fridge", "Dishwasher"):
+        np.testing.assert_array_equal(one[name], each[name])
+    loud = np.abs(one["Drawer 2"] - one["Drawer 2"][-1]).max()
+    assert loud > 0.3 * np.abs(each[drawer] - each[drawer][-1]).max()
+    np.testing.assert_allclose(np.linalg.norm(one["Drawer 2"][-1]), 1000.0, rtol=2e-3)
+
+
+def test_a_tilt_changes_nothing_while_each_drawer_has_its_own_accelerometer(slammed):
+    knobs = _knobs(ring=1.0, cross_talk=0.5, row_cross_talk=0.2)
+    plain, tilted = (
+        true_acceleration(
+            slammed, HOME, knobs, seed=0, generator=np.random.default_rng(0), drawers=DrawerSettings(lean_rad=lean)
+        )
+        for lean in (0.0, 0.6)
+    )
+    for name, signal in plain.items():
+        np.testing.assert_array_equal(signal, tilted[name])
+
+
 def test_a_hand_shakes_only_what_it_holds_while_it_holds_it(slammed):
-    shaken = vibrations(slammed, HOME, _knobs(shake_mg=40.0), np.random.default_rng(0))
+    shaken = vibrations(slammed, HOME, _knobs(shake_mg=40.0), np.random.default_rng(0)).fronts
     held = shaken["Drawer 2"][:150]
     assert held.std() == pytest.approx(0.04, rel=0.01)
     assert np.abs(shaken["Drawer 2"][150:]).max() == 0
@@ -183,7 +259,7 @@ def test_a_hand_shakes_only_what_it_holds_while_it_holds_it(slammed):
 
 def test_knocks_come_as_often_as_said(hand_made_trace):
     trace = hand_made_trace(HOME, duration_s=1500.0, rate_hz=100.0)
-    shaken = vibrations(trace, HOME, _knobs(bumps_hz=0.1, bump_mg=100.0), np.random.default_rng(0))
+    shaken = vibrations(trace, HOME, _knobs(bumps_hz=0.1, bump_mg=100.0), np.random.default_rng(0)).fronts
     loud = sum(int((np.abs(signal[:, 2]) > 0.02).any()) for signal in shaken.values())
     assert loud == 7
     door = np.abs(shaken["Door 1"][:, 2]) > 0.003
@@ -218,6 +294,45 @@ def test_a_triplet_tells_closed_half_and_fully_open():
 
 def test_drawer_1_reads_the_same_closed_half_and_full():
     assert _switches()["UPPERDRAWER"].near(np.array([0.0, 0.25, 0.5, 0.75, 0.95])).tolist() == [1, 0, 1, 0, 1]
+
+
+OWN = {"UPPERDRAWER", *(f"{word}DRAWER S{index}" for word in ("MIDDLE", "LOWER") for index in (1, 2, 3))}
+
+
+@pytest.mark.parametrize(
+    ("wiring", "left"),
+    [
+        ("each", OWN),
+        ("closed", {"UPPERDRAWER", "MIDDLEDRAWER S1", "LOWERDRAWER S1"}),
+        ("shared", {"UPPERDRAWER"}),
+        ("none", set()),
+    ],
+)
+def test_inputs_of_switches_that_the_drawers_lack_rest_and_others_stay(wiring, left):
+    own = _switches()
+    found = {contact.name: contact for contact in reed_switches(HOME, seed=0, drawers=wiring)}
+    assert list(found) == list(own)
+    assert all(found[name] == own[name] for name in own if name not in OWN)
+    assert {name for name in OWN if found[name].magnets} == left
+    assert all(found[name].active == own[name].active for name in OWN)
+
+
+def test_one_switch_a_drawer_tells_closed_from_any_opening():
+    found = {contact.name: contact for contact in reed_switches(HOME, seed=0, drawers="closed")}
+    for name in ("UPPERDRAWER", "MIDDLEDRAWER S1", "LOWERDRAWER S1"):
+        assert found[name].near(np.array([0.0, 0.07, 0.09, 0.5, 0.95])).tolist() == [True, True, False, False, False]
+        assert found[name].in_series == ()
+
+
+def test_the_shared_switch_is_made_while_the_drawers_are_all_closed():
+    (loop,) = [one for one in reed_switches(HOME, seed=0, drawers="shared") if one.name == "UPPERDRAWER"]
+    openings = {name: np.zeros(5) for name in HOME.fixtures} | {
+        "Drawer 1": np.array([0.0, 0.5, 0.0, 0.0, 0.0]),
+        "Drawer 2": np.array([0.0, 0.0, 0.95, 0.0, 0.0]),
+        "Drawer 3": np.array([0.0, 0.0, 0.0, 1.0, 0.0]),
+        "Fridge": np.array([0.0, 0.0, 0.0, 0.0, 1.0]),
+    }
+    assert loop.near(loop.opening(openings)).tolist() == [True, False, False, False, True]
 
 
 def test_polarity_belongs_to_the_home():

@@ -14,6 +14,11 @@ from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
         ("clocks", "label_jitter_s", 0.31, "home.clocks.label_jitter_s: must be <= 0.3, got 0.31"),
         ("handling", "left_open", 1.1, "home.handling.left_open: must be <= 0.8, got 1.1"),
         ("handling", "slam", "0.2", "home.handling.slam: must be a number, got '0.2' (for YAML this is text: write"),
+        ("switches", "failed", 0.31, "home.switches.failed: must be <= 0.3, got 0.31"),
+        ("switches", "failed_part", 0, "home.switches.failed_part: must be > 0, got 0"),
+        ("accelerometers", "row_cross_talk", 0.5, "home.accelerometers.row_cross_talk: must be <= 0.4, got 0.5"),
+        ("drawers", "switches", "some", "home.drawers.switches: must be 'each', 'shared' or 'none', got 'some'"),
+        ("drawers", "lean_rad", -0.1, "home.drawers.lean_rad: must be >= 0, got -0.1"),
         ("video", "image_px", [160], "home.video.image_px: must have at least 2 entries, got 1"),
         ("video", "qscale", 0, "home.video.qscale: must be >= 1, got 0"),
         ("switches", "mised", 0.0, "home.switches.mised: unknown key, did you mean `missed`?"),
@@ -21,7 +26,7 @@ from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
     ],
 )
 def test_values_beyond_the_range_and_unknown_knobs_are_refused(homes, group, knob, value, message):
-    homes["opportunity"][group][knob] = value
+    homes["opportunity"].setdefault(group, {})[knob] = value
     with pytest.raises(ConfigError) as refused:
         validated(OpportunityHomeSettings, homes["opportunity"], ["home"])
     (line,) = refused.value.lines
