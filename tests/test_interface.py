@@ -59,7 +59,9 @@ def write_run(toy, windows, split, name, folder):
         session,
         windows=windows,
         split=split,
-        provenance=make_provenance(stage="pretrain", source="simulated", settings={}),
+        provenance=make_provenance(
+            stage="pretrain", source="simulated", settings={}, inputs={"split": split.provenance.artifact_id}
+        ),
     )
     folder.mkdir(parents=True)
     write_checkpoint(folder / "checkpoint.safetensors", checkpoint)
