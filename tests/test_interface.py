@@ -20,6 +20,7 @@ from detach_core.contracts.classifier import read_classifier, write_classifier
 from detach_core.contracts.metrics import read_metrics
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.recording import read_recordings
+from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import read_windows
 from detach_core.foundation.errors import UserError
 from detach_core.interface import RunEmbeddings, TrainedRun
@@ -45,7 +46,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 __all__ = ["home", "one_thread", "opportunity_folder", "sequence_home", "split", "toy", "windows"]  # fixtures
 
 
-def write_run(toy, windows, split, name, folder):
+def write_run(toy, windows, split, name, folder, *, inputs=None):
     """A run with the weights that its method begins with."""
     torch.manual_seed(0)
     settings = toy.SETTINGS[name]
@@ -59,7 +60,7 @@ def write_run(toy, windows, split, name, folder):
         session,
         windows=windows,
         split=split,
-        provenance=make_provenance(stage="pretrain", source="simulated", settings={}),
+        provenance=make_provenance(stage="pretrain", source="simulated", settings={}, inputs=inputs),
     )
     folder.mkdir(parents=True)
     write_checkpoint(folder / "checkpoint.safetensors", checkpoint)
@@ -196,7 +197,8 @@ def probed(toy, home, split, name, folder, *, half=None):
     """A run of `home` whose embeddings and classifier the workflow's stages made; the probe's metrics."""
     windows = read_windows(home / "windows.h5")
     if not folder.exists():
-        write_run(toy, windows, split, name, folder)
+        made_of = {"split": read_split(home / "split.json").provenance.artifact_id}
+        write_run(toy, windows, split, name, folder, inputs=made_of)
     shared = {"windows_path": home / "windows.h5", "split_path": home / "split.json"}
     machine = {"device": "cpu", "threads": 1}
     embed(
