@@ -41,7 +41,7 @@ def test_values_out_of_range_are_refused(set_key, mistakes, path, value):
 def test_what_a_weight_file_holds_is_not_for_the_configuration_to_say(set_key, mistakes):
     held = {"network": "trunk", "width": 32, "sha256": "0"}
     (line,) = mistakes(set_key("video", {"init": "scratch", "weights": held}))
-    assert line == "video.weights: unknown key; known: init"
+    assert line == "video.weights: unknown key; known: init, network"
 
 
 def test_a_start_from_nothing_has_no_path():
