@@ -17,7 +17,12 @@ from detach_core.simulation.opportunity.settings import OpportunityHomeSettings
         ("switches", "failed", 0.31, "home.switches.failed: must be <= 0.3, got 0.31"),
         ("switches", "failed_part", 0, "home.switches.failed_part: must be > 0, got 0"),
         ("accelerometers", "row_cross_talk", 0.5, "home.accelerometers.row_cross_talk: must be <= 0.4, got 0.5"),
-        ("drawers", "switches", "some", "home.drawers.switches: must be 'each', 'closed', 'shared' or 'none', got 'some'"),
+        (
+            "drawers",
+            "switches",
+            "some",
+            "home.drawers.switches: must be 'each', 'closed', 'shared' or 'none', got 'some'",
+        ),
         ("drawers", "lean_rad", -0.1, "home.drawers.lean_rad: must be >= 0, got -0.1"),
         ("video", "image_px", [160], "home.video.image_px: must have at least 2 entries, got 1"),
         ("video", "qscale", 0, "home.video.qscale: must be >= 1, got 0"),
