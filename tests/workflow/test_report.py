@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LOCAL = ("file:", "data:", "blob:")
-PICTURES = ("Figure", "Training curves")
+PICTURES = ("Figure", "Training curves", "label_curve", "looks")
 
 
 # The fewest trainings and maps that fill every table and figure.

@@ -264,7 +264,7 @@ class LabelCurveFigureSettings(FigureSettings):
             LABELS,
             "Few labels" if "labels" in self.points else ", ".join(self.points).capitalize(),
             f"Frozen features under classifiers that know {'; '.join(_KNOWN[kind] for kind in self.points)}. Bars are"
-            " intervals, the dotted line is chance.",
+            " intervals, the dotted line is chance. The paper has no such figure.",
         )
 
 
