@@ -161,7 +161,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class _Fit:
-    """How probes are fitted: arguments of `evaluate_protocols`, and the seed that draws inner folds."""
+    """Settings of the fit of probes: arguments of `evaluate_protocols`, and the seed that draws inner folds."""
 
     kind: str
     strengths: Sequence[float]

@@ -140,7 +140,7 @@ CHANCE_SHARE = 0.01
 
 
 def collapse_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What in a history's rows says that the training has collapsed, in words; empty where nothing does.
+    """Signs of a collapsed training in a history's rows, in words; empty where there are none.
 
     Judged are the last epoch's sensor features of the pretraining windows, whole and in parts, and each contrastive
     term in the last epoch that had it: a teacher that is trained first counts too. No tested window is looked at.

@@ -167,7 +167,7 @@ class Vibrations:
 def vibrations(
     trace: Trace, home: Home, knobs: AccelerometerSettings, generator: np.random.Generator, *, lean_rad: float = 0.0
 ) -> Vibrations:
-    """What fronts and the drawers' cabinet feel besides smooth motion: impacts, hands, knocks, neighbours."""
+    """Vibrations of fronts and of the drawers' cabinet besides smooth motion: impacts, hands, knocks, neighbours."""
     rate_hz, count = trace.rate_hz, len(trace.time_s)
     own = {}
     for name, fixture in home.fixtures.items():
@@ -200,7 +200,7 @@ def vibrations(
 
 
 def cabinet_vibration(sent: dict[str, Array], knobs: AccelerometerSettings, *, lean_rad: float) -> Array:
-    """What the drawers' cabinet feels (T, 3) of the vibrations `sent` by the fronts of the row, body axes.
+    """Share (T, 3) of the vibrations `sent` by the fronts of the row that reaches the drawers' cabinet, body axes.
 
     A push on the middle drawer moves the cabinet as it is; one above it also lifts its front, one below it lowers it,
     by a turn of `lean_rad` about the width.
