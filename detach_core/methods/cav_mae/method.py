@@ -94,7 +94,7 @@ def explained_variance(
 def _wanted(
     prediction: Tensor, target: Tensor, real: Tensor, *, normalise: bool, flat_variance: float
 ) -> tuple[Tensor, Tensor]:
-    """Targets (..., P) of the prediction, and the weight of each number in its patch's mean; 0 of what does not count."""
+    """Targets (..., P), and the weight of each number in its patch's mean; 0 of what does not count."""
     if prediction.shape != target.shape or real.shape != target.shape or real.dtype != torch.bool or not target.ndim:
         raise ValueError(
             "expected predictions, targets and a boolean mask of one shape (..., P), got "
