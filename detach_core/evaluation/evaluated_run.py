@@ -21,17 +21,19 @@ def null_windows(windows: Windows) -> str:
     return "drop" if chosen_by_label else "keep"
 
 
-def check_match(windows: Windows, split: Split, embeddings: Embeddings, path: str | Path) -> None:
-    """Check that the embeddings at `path` are of these windows and of this split.
+def check_match(
+    embeddings: Embeddings, path: str | Path, *, dataset: str, source: str, split: str, num_windows: int
+) -> None:
+    """Check that the embeddings at `path` are of the windows of this dataset and source, and of the split of this name.
 
     Raises:
         ContractError: they are not.
     """
     for field, expected, found in (
-        ("dataset", windows.dataset, embeddings.dataset),
-        ("source", windows.source, embeddings.source),
-        ("split", split.name, embeddings.split),
-        ("sensor", f"{windows.num_windows} rows", f"{len(embeddings.sensor)} rows"),
+        ("dataset", dataset, embeddings.dataset),
+        ("source", source, embeddings.source),
+        ("split", split, embeddings.split),
+        ("sensor", f"{num_windows} rows", f"{len(embeddings.sensor)} rows"),
     ):
         if expected != found:
             raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")

@@ -215,12 +215,8 @@ class LabelCurve:
         points = {}
         for protocol, folds in self._protocols_of_labels().items():
             for count in self.settings.counts:
-
-                def rows(rows: Ids, rng: np.random.Generator, count: int = count) -> Ids:
-                    return labelled_rows(units, rows, count, rng)
-
                 name = CurvePoint(protocol, "labels", count).name
-                points[name] = self._limited(units, folds, _LABELLED, rows)
+                points[name] = self._limited(units, folds, count, _LABELLED, labelled_rows)
             points[CurvePoint(protocol, "labels", None).name] = tuple(folds)
         return points
 
@@ -228,22 +224,23 @@ class LabelCurve:
         points = {}
         for protocol, folds in self._protocols().items():
             for count in self.num_clusters:
-
-                def rows(rows: Ids, rng: np.random.Generator, count: int = count) -> Ids:
-                    return looked_at_rows(units, rows, count, rng)
-
                 name = CurvePoint(protocol, "random looks", count).name
-                points[name] = self._limited(units, folds, _LOOKED_AT, rows)
+                points[name] = self._limited(units, folds, count, _LOOKED_AT, looked_at_rows)
         return points
 
     def _limited(
-        self, units: Units, folds: Sequence[Fold], stream: int, choose: Callable[[Ids, np.random.Generator], Ids]
+        self,
+        units: Units,
+        folds: Sequence[Fold],
+        count: int,
+        stream: int,
+        choose: Callable[[Units, Ids, int, np.random.Generator], Ids],
     ) -> tuple[Fold, ...]:
         """The folds with fewer training windows, once for each draw."""
         limited = []
         for draw in range(self.settings.draws):
             for number, fold in enumerate(folds):
-                rows = choose(units.rows(fold.train), self._rng(stream, draw, number))
+                rows = choose(units, units.rows(fold.train), count, self._rng(stream, draw, number))
                 train = fold.train[np.isin(units.of_window[fold.train], units.ids[rows])]
                 limited.append(Fold(train, fold.val, fold.test, draw))
         return tuple(limited)
@@ -299,7 +296,7 @@ class LabelCurve:
                 for (count, draw), probe in zip([*places, (None, 0)], probes, strict=True):
                     scores = probe.probabilities(values)
                     found.add(CurvePoint(protocol, "video labels", count), draw, test, scores)
-        words = collapse_words((sensor_features[self.split.downstream], video_features[self.split.downstream]))
+        words = collapse_words((sensor_features[self.split.pretrain], video_features[self.split.pretrain]))
         return {name: replace(one, collapse=words) for name, one in self._summaries(sensor, found).items()}
 
     def _summaries(self, units: Units, found: _Found) -> dict[str, ProtocolResult]:

@@ -45,7 +45,8 @@ def label_curve(
         job = from_plain(LabelCurveJob, json.loads(settings))
         windows, split = read_windows(windows_path), read_split(split_path)
         embeddings = read_embeddings(embeddings_path)
-        check_match(windows, split, embeddings, embeddings_path)
+        place = {"dataset": windows.dataset, "source": windows.source, "split": split.name}
+        check_match(embeddings, embeddings_path, num_windows=windows.num_windows, **place)
         torch.set_num_threads(job.threads)
         interval = interval_of(job.probe, split)
         curve = LabelCurve(windows, split, job.curve, job.probe.class_weights, interval, choose_device(job.device))

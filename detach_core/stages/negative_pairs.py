@@ -17,7 +17,7 @@ from detach_core.contracts.checkpoint import Checkpoint, Snapshots, read_checkpo
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.split import read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.evaluation.activation_maps import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
+from detach_core.evaluation.negative_pairs import PairKinds, draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.evaluation.settings import NegativePairsJob
 from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log

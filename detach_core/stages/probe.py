@@ -52,8 +52,9 @@ def probe(
         windows, split = read_windows(windows_path), read_split(split_path)
         runs = [read_embeddings(path) for path in embeddings_paths]
         embeddings = runs[0]
+        place = {"dataset": windows.dataset, "source": windows.source, "split": split.name}
         for path, run, _ in zip(embeddings_paths, runs, job.candidates, strict=True):
-            check_match(windows, split, run, path)
+            check_match(run, path, num_windows=windows.num_windows, **place)
             _check_run(run, embeddings, path)
         device = choose_device(job.device)
         # Nothing here sums in an order of its own, so the threads are all that must be fixed for equal bits.

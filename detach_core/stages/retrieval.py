@@ -16,6 +16,7 @@ from detach_core.contracts.lists import RetrievalListRow
 from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, read_split
 from detach_core.contracts.windows import read_windows
+from detach_core.evaluation.evaluated_run import check_match
 from detach_core.evaluation.intervals import resampling_weights
 from detach_core.evaluation.retrieval import (
     BY_SENSOR,
@@ -91,7 +92,15 @@ def retrieval(
             if place not in homes:
                 homes[place] = _read_home(windows_path, split_path, job.bootstrap, sorted(set(job.forms.values())))
             embeddings = read_embeddings(path)
-            _check_match(homes[place], embeddings, path)
+            home = homes[place]
+            check_match(
+                embeddings,
+                path,
+                dataset=home.searched.dataset,
+                source=home.source,
+                split=home.searched.split,
+                num_windows=home.num_windows,
+            )
             sources.append(embeddings.source)
             refuse_mixed_sources(embeddings_paths[: len(sources)], sources)
             shared = embeddings.in_shared_space(path)
@@ -144,17 +153,6 @@ def _read_home(windows_path: str | Path, split_path: str | Path, resamples: int,
 def _protocol(split: Split) -> str:
     """The protocol that tests on the held-out part: `by_recording` or `by_subject`."""
     return next((name for name in split.protocols if name.startswith("by_")), PAPER)
-
-
-def _check_match(home: _Home, embeddings: Embeddings, path: str | Path) -> None:
-    for field, expected, found in (
-        ("dataset", home.searched.dataset, embeddings.dataset),
-        ("source", home.source, embeddings.source),
-        ("split", home.searched.split, embeddings.split),
-        ("sensor", f"{home.num_windows} rows", f"{len(embeddings.sensor)} rows"),
-    ):
-        if expected != found:
-            raise ContractError(path, field, expected=expected, found=found, remedy="run the rule embed again")
 
 
 def _search(

@@ -29,13 +29,8 @@ from detach_core.methods.batch import (
 from detach_core.settings.shared import AugmentationSettings
 from detach_core.signals.normalization import apply_form
 from detach_core.training import randomness
-from detach_core.training.randomness import (
-    NoisePool,
-    SensorAugmentation,
-    VideoAugmentation,
-    VideoChange,
-    make_generator,
-)
+from detach_core.training.augmentation import SensorAugmentation, VideoAugmentation, VideoChange
+from detach_core.training.randomness import NoisePool, make_generator
 
 
 class ByteStream:

@@ -13,6 +13,7 @@ from detach_core.foundation.errors import ContractError
 from detach_core.stages.split import split as split_stage
 from tests.fixtures.artifacts import make_windows
 
+PLACE = {"dataset": "opportunity", "source": "simulated", "split": "default"}
 PROBE = ProbeSettings(c=(10.0, 0.1), bootstrap=77, confidence=0.9)
 
 
@@ -41,8 +42,8 @@ def run(tmp_path):
 
 
 def test_embeddings_of_these_windows_and_this_split_are_accepted(run):
-    windows, split, embeddings = run
-    check_match(windows, split, embeddings, "embeddings.h5")
+    windows, _, embeddings = run
+    check_match(embeddings, "embeddings.h5", num_windows=windows.num_windows, **PLACE)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +56,10 @@ def test_embeddings_of_these_windows_and_this_split_are_accepted(run):
     ],
 )
 def test_embeddings_of_others_are_refused(run, changes, field, found):
-    windows, split, embeddings = run
+    windows, _, embeddings = run
+    others = replace(embeddings, **changes)
     with pytest.raises(ContractError, match=f"embeddings.h5: {field}: found {found}, .*run the rule embed again"):
-        check_match(windows, split, replace(embeddings, **changes), "embeddings.h5")
+        check_match(others, "embeddings.h5", num_windows=windows.num_windows, **PLACE)
 
 
 def test_metrics_of_a_probe_name_its_penalties_its_intervals_and_every_candidate(run):

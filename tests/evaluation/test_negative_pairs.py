@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from detach_core.contracts.analysis import NO_PAIR
 from detach_core.contracts.windows import ClassAspect
-from detach_core.evaluation.activation_maps import draw_windows, kinds_of_pairs, pairs_over_training
+from detach_core.evaluation.negative_pairs import draw_windows, kinds_of_pairs, pairs_over_training
 from detach_core.methods.batch import FRAMES, MEAN_FRAME, MOTION, SENSOR
 from detach_core.methods.registry import build_method
 from detach_core.settings.shared import OptimizerSettings

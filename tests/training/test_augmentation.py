@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from detach_core.settings.shared import SensorAugmentationSettings, VideoAugmentationSettings
-from detach_core.training.randomness import SensorAugmentation, VideoAugmentation
+from detach_core.training.augmentation import SensorAugmentation, VideoAugmentation
 
 OFF = SensorAugmentationSettings(scale=0.0, jitter=0.0, shift_s=0.0, warp=0.0, channel_dropout=0.0)
 

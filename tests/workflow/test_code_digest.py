@@ -107,7 +107,9 @@ def test_the_modules_of_a_plugin_are_followed(package):
 def test_the_simulation_is_run_anew_when_a_home_changes(root):
     closure = CodeDigest(root).closure("detach_core.stages.simulate_home")
     folders = ("detach_core.simulation.opportunity", "detach_core.simulation.hwu_usp")
-    assert {f"{folder}.{name}" for folder in folders for name in ("settings", "recording", "layout")} <= closure
+    assert {
+        f"{folder}.{name}" for folder in folders for name in ("settings", "recording", "layout", "routine")
+    } <= closure
 
 
 def test_a_figure_is_drawn_anew_when_its_drawing_changes(root):

@@ -12,7 +12,8 @@ from detach_core.contracts.recording import write_truth
 from detach_core.foundation.files import write_text
 from detach_core.simulation.camera import render_video
 from detach_core.simulation.home import Home
-from detach_core.simulation.hwu_usp.layout import hwu_home, hwu_routine
+from detach_core.simulation.hwu_usp.layout import hwu_home
+from detach_core.simulation.hwu_usp.routine import hwu_routine
 from detach_core.simulation.hwu_usp.settings import HwuHomeSettings, MotionSensorSettings
 from detach_core.simulation.performance import perform
 from detach_core.simulation.registry import NativeFiles

@@ -22,7 +22,8 @@ from detach_core.datasets.opportunity.text import (
 from detach_core.foundation.files import write_text
 from detach_core.simulation.camera import render_video
 from detach_core.simulation.home import Home
-from detach_core.simulation.opportunity.layout import opportunity_home, opportunity_routine
+from detach_core.simulation.opportunity.layout import opportunity_home
+from detach_core.simulation.opportunity.routine import opportunity_routine
 from detach_core.simulation.opportunity.sensors import (
     deckchair_force,
     reed_switches,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detach_core.simulation.hwu_usp.layout import SCRIPTS, hwu_routine
+from detach_core.simulation.hwu_usp.routine import SCRIPTS, hwu_routine
 
 
 def _visits(hwu, activity, seed, **changes):

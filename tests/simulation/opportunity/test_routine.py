@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detach_core.simulation.opportunity.layout import (
+from detach_core.simulation.opportunity.routine import (
     DAY_SHARES,
     DRILL,
     LONGEST_OPEN,
