@@ -1,0 +1,36 @@
+"""The program `detach`: its commands, and errors of input as one sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from detach_core.foundation.errors import UserError
+
+# Command -> the module of `detach_core.commands` with a Typer `app` of that name. Modules load libraries inside their
+# functions, so that `--help` and completion stay quick.
+COMMANDS: dict[str, str] = {}
+
+
+def program() -> typer.Typer:
+    """The program with all commands."""
+    app = typer.Typer(
+        name="detach",
+        help="Recognise activities at home from its own sensors; the camera is only needed for training.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    for name, module in COMMANDS.items():
+        app.add_typer(import_module(f"detach_core.commands.{module}").app, name=name)
+    return app
+
+
+def main() -> None:
+    """Run the program; an error of the user's input ends it with status 1 and one sentence."""
+    try:
+        program()()
+    except UserError as error:
+        print(f"detach: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
