@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
-RESERVED = frozenset({"claims", "few_labels", "retrieval", "significance"})
+RESERVED = frozenset({"claims", "few_labels", "few_labels_significance", "retrieval", "significance"})
 
 
 def claim_keys(config: Config) -> list[ArtifactKey]:
@@ -92,6 +92,22 @@ def significance_settings(config: Config) -> str:
         confidence=config.document.probe.confidence,
         tables={name: ComparedTable(tuple(config.rows(name)), tuple(config.parts(name))) for name in section.tables},
         keys=tuple(significance_keys(config)),
+    )
+    return canonical(job)
+
+
+def few_labels_settings(config: Config) -> str:
+    """Settings of stage `few_labels`: the trainings behind Table 1, and those of the references that are among them.
+
+    Without any of the references the first training is one.
+    """
+    section, rows = config.document.significance, tuple(dict.fromkeys(map(config.trained, config.rows("table1"))))
+    job = SignificanceJob(
+        references=tuple(one for one in section.references if one in rows) or rows[:1],
+        swaps=section.swaps,
+        confidence=config.document.probe.confidence,
+        tables={"few_labels": ComparedTable(rows, tuple(config.parts("table1")))},
+        keys=(),
     )
     return canonical(job)
 

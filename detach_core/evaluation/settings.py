@@ -180,7 +180,7 @@ class ComparedTable(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SignificanceJob(Settings):
-    """Settings of stage `significance`; `keys` in the order of the files."""
+    """Settings of the stages `significance`, with `keys` in the order of the files, and `few_labels`, without."""
 
     references: tuple[str, ...]
     swaps: int

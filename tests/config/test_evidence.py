@@ -6,6 +6,7 @@ from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
     claim_splits,
+    few_labels_settings,
     retrieval_settings,
     significance_keys,
     significance_settings,
@@ -55,6 +56,21 @@ def test_settings_carry_the_keys_in_the_order_of_the_files(data):
         (significance_settings(config), significance_keys(config)),
     ):
         assert json.loads(settings)["keys"] == [to_plain(key) for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("rows", "references"),
+    [
+        (["statistics", "best", "detach-spatial-place", "detach"], ["detach", "best"]),
+        (["statistics", "best"], ["best"]),
+        (["statistics", "random_encoder"], ["statistics"]),
+    ],
+)
+def test_curves_are_compared_with_the_references_among_them(set_key, rows, references):
+    settings = json.loads(few_labels_settings(load_config(set_key("tables.table1.rows", rows))))
+    assert settings["references"] == references
+    trainings = ["detach" if row == "detach-spatial-place" else row for row in rows]
+    assert settings["tables"]["few_labels"]["rows"] == list(dict.fromkeys(trainings))
 
 
 def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
