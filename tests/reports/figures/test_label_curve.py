@@ -102,5 +102,5 @@ def test_many_rows_and_panels_stay_apart(make_metrics, made, texts_stand_apart):
     with house_style():
         figure = LabelCurve().draw(frame, settings)
     texts_stand_apart(figure)
-    lines = [container.lines[0] for container in figure.axes[0].containers]
+    lines = [container[0] for container in figure.axes[0].containers]
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(names)
