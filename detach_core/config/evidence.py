@@ -127,6 +127,8 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
         yield f"tables.{name}: must have another name; results/{name}.csv is the evidence's own"
     tables = {name for name, table in document.tables.items() if isinstance(table, ResultsTable)}
     yield from _significance_mistakes(config, tables)
+    if document.claims and not any(claim.datasets for claim in document.claims.values()):
+        yield "claims: at least one must have a dataset"
     for name, claim in document.claims.items():
         key = f"claims.{name}"
         if claim.table not in tables:

@@ -11,7 +11,7 @@ from detach_core.config.evidence import (
     significance_keys,
     significance_settings,
 )
-from detach_core.config.load import load_config
+from detach_core.config.load import ConfigError, load_config
 from detach_core.evaluation.settings import ExceedsSettings
 from detach_core.reports.settings import ResultsTable
 from detach_core.settings.base import to_plain
@@ -90,6 +90,21 @@ def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
     expected = {"form": form, "activation_quantile": 0.99, "activation": "range"}
     assert claims["clusters_recover_places"]["activation"] == expected
     assert claim_splits(config) == [("opportunity", "default"), ("hwu_usp", "default")]
+
+
+def test_a_claim_without_datasets_needs_nothing(set_key):
+    everything = {(key.kind, key.dataset) for key in claim_keys(load_config(set_key("seeds", [0])))}
+    assert ("assignments", "hwu_usp") in everything
+    data = set_key("seeds", [0])
+    for name in set(data["claims"]) - {"refinement_raises_purity"}:
+        data["claims"][name]["datasets"] = []
+    config = load_config(data)
+    keys = claim_keys(config)
+    assert {(key.kind, key.name) for key in keys} == {("assignments", "default")}
+    assert claim_splits(config) == []
+    data["claims"]["refinement_raises_purity"]["datasets"] = []
+    with pytest.raises(ConfigError, match="claims: at least one must have a dataset"):
+        load_config(data)
 
 
 @pytest.mark.parametrize(
