@@ -9,6 +9,7 @@ from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
     claim_splits,
+    few_labels_settings,
     retrieval_settings,
     significance_keys,
     significance_settings,
@@ -283,7 +284,11 @@ def _table_stages(config: Config) -> list[Stage]:
             "few_labels",
             "results/logs",
             inputs={"curve_paths": of_trainings(config, ARTIFACTS["label_curve"])},
-            outputs=tables("few_labels"),
+            outputs={
+                **tables("few_labels"),
+                **{f"significance_{name}": path for name, path in tables("few_labels_significance").items()},
+            },
+            params={"settings": lambda w: few_labels_settings(config)},
         ),
     ]
 

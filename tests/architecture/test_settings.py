@@ -43,6 +43,7 @@ JOBS = [
     (TableJob, lambda config: config.table("table7")),
     (ClaimsJob, evidence.claim_settings),
     (SignificanceJob, evidence.significance_settings),
+    (SignificanceJob, evidence.few_labels_settings),
     (RetrievalJob, evidence.retrieval_settings),
 ]
 OF_DATA = {
