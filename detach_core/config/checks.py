@@ -18,7 +18,7 @@ from detach_core.config.variants import (
     spatial_names,
     video_start_mistakes,
 )
-from detach_core.datasets.registry import PartitionSettings
+from detach_core.datasets.registry import SHORTEST_WINDOW, PartitionSettings
 from detach_core.evaluation.settings import HalfSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
 from detach_core.reports.figures.registry import (
@@ -177,6 +177,10 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.classes: must be at least two to tell apart, or none, got {dataset.classes[0]} alone"
     if not dataset.recordings():
         yield f"{key}.takes: must leave at least one recording of `subjects`, got none"
+    samples = dataset.window.length_s * dataset.native.sensor_hz
+    if hasattr(dataset.native, "home_file") and samples < SHORTEST_WINDOW:
+        found = f"{samples:g}; raise it or `sensor_hz` of home.yaml"
+        yield f"{key}.window.length_s: must give at least {SHORTEST_WINDOW} samples, which networks need, got {found}"
     if dataset.native.has_video:
         filmless = [name for name in dataset.recordings() if not dataset.native.wanted_files("video", name)]
         if filmless:

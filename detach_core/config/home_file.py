@@ -44,7 +44,7 @@ def _completed(name: Any, section: Any) -> Any:
     if not (changes := section.get("native", {})) and (mistakes := [f"{path}: {one}" for one in native.mistakes()]):
         raise ConfigError(mistakes)
     native_values = merge(home, changes) if isinstance(changes, Mapping) else changes
-    return {**kind.section_of_home(native), **given, "native": native_values}
+    return {**merge(kind.section_of_home(native), given), "native": native_values}
 
 
 def _kind_with_home(adapter: Any) -> Any:

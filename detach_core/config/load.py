@@ -173,7 +173,10 @@ class Config:
         section = self.document.datasets[dataset]
         return canonical(
             ExtractFramesSettings(
-                source=self.source(dataset), adapter=section.adapter, native=section.native, video=section.video
+                source=self.source(dataset),
+                adapter=section.adapter,
+                native=section.native.sensor_independent,
+                video=section.video,
             )
         )
 

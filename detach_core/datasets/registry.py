@@ -22,6 +22,10 @@ Globs = Annotated[tuple[str, ...], Range(min_length=1)]
 Pixels = Annotated[int, Range(ge=8, le=1024)]
 
 
+SHORTEST_WINDOW = 36
+"""samples that every sensor network can take"""
+
+
 # Words for a lost value in an automation system's export; NaN in any spelling is always one.
 LOST_WORDS = ("unavailable", "unknown", "null", "none", "na", "n/a", "#n/a", "?", "-")
 
@@ -136,6 +140,11 @@ class AnyNativeSettings(RecordingFileSettings):
     def video_independent(self) -> Self:
         """These settings without those that affect the video alone."""
         return replace(self, video_offset_s=0.0)
+
+    @property
+    def sensor_independent(self) -> Self:
+        """These settings without those of which the video is known to be independent."""
+        return self
 
     def recording_ids(self, *, subjects: Sequence[str], takes: Sequence[str]) -> list[str]:
         """The ids of the recordings of these subjects and takes, subject by subject."""

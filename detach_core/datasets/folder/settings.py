@@ -170,8 +170,8 @@ class FolderNative(AnyNativeSettings):
 
     time_zone: Annotated[str, Check(_refuse_unknown_zone)]
     """of times without an offset, such as Europe/Berlin"""
-    sensor_hz: Rate = 10.0
-    """rate of the even clock onto which all channels are resampled"""
+    sensor_hz: Rate = 20.0
+    """rate of the even clock onto which all channels are resampled; a window needs 36 samples"""
     video_hz: Rate = 25.0
     """nominal frames per second of the cameras; files at another rate are read, and logged"""
     camera: str | None = None
@@ -210,6 +210,8 @@ class FolderNative(AnyNativeSettings):
             "classes": list(native.classes),
             "label_unit": "window",
             "null_windows": "keep",
+            # Whose log tells changes alone may have nothing to tell for a day.
+            "missing": {"all_nan_channel": "zero"},
         }
 
     @property
@@ -242,6 +244,12 @@ class FolderNative(AnyNativeSettings):
     def video_independent(self) -> Self:
         """These settings without the offset and rate of the video."""
         return replace(self, video_offset_s=0.0, video_hz=25.0)
+
+    @property
+    def sensor_independent(self) -> Self:
+        """These settings without sensors and labels."""
+        films = {name: replace(one, sensors=(), labels=None) for name, one in self.recordings.items()}
+        return replace(self, sensor_hz=20.0, channels={}, classes={}, other_labels="refuse", recordings=films)
 
     @property
     def _known_cameras(self) -> list[str]:

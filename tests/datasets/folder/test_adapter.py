@@ -8,6 +8,7 @@ from tests.fixtures.own_home import START, local
 
 
 def read(home, name="day1", classes=("cook", "leave")):
+    home.home.setdefault("sensor_hz", 10)
     return Folder(home.native, classes=classes).read_recording(home.root, name)
 
 
