@@ -1,4 +1,4 @@
-"""A home of one's own in the configuration: what its `home.yaml` fills in, and its mistakes, each told with its place."""
+"""A home of one's own in the configuration: what its `home.yaml` fills in, and its mistakes with their places."""
 
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def test_every_kind_has_its_treatment(load, home):
         ({"time_zone": "Europe"}, "home.yaml: time_zone: must be a time zone"),
         ({"time_zone": 1}, "home.yaml: time_zone: must be a text, got 1"),
         ({"zone": "UTC"}, "home.yaml: zone: unknown key"),
-        ({"channels": {"a": {"kind": "swich"}}}, "home.yaml: channels.a.kind: must be 'switch', .*, got 'swich'"),
+        ({"channels": {"a": {"kind": "door"}}}, "home.yaml: channels.a.kind: must be 'switch', .*, got 'door'"),
         ({"channels": {"a": {"kind": "switch", "scala": 1}}}, "home.yaml: channels.a.scala: unknown key, .* `scale`"),
         ({"channels": {"a": None}}, "home.yaml: channels.a.kind: missing"),
         ({"channels": {"a": {"kind": "light", "factor": "2"}}}, "home.yaml: channels.a.factor: must be a number"),

@@ -26,7 +26,6 @@ def starts(own_home):
         segments = Folder(own_home.native, classes=()).video_segments(own_home.root, "day1")
         return [(one.path.relative_to(own_home.root).as_posix(), float(one.start_s)) for one in segments]
 
-    found.home = own_home
     return found
 
 
@@ -69,8 +68,8 @@ def test_local_names_cross_the_end_of_summer_time_with_their_offsets_alone(start
         starts(["20240331_023000.mp4"], "20240331_023000.mp4")
 
 
-def test_a_table_tells_starts(starts):
-    starts.home.write("cam/starts.csv", "file,start", [("b.mp4", "2024-05-01T08:00:10"), ("a.mp4", 1714543200)])
+def test_a_table_tells_starts(starts, own_home):
+    own_home.write("cam/starts.csv", "file,start", [("b.mp4", "2024-05-01T08:00:10"), ("a.mp4", 1714543200)])
     assert starts(["cam/a.mp4", "cam/b.mp4"], {"starts": "cam/starts.csv"}) == [("cam/a.mp4", 0), ("cam/b.mp4", 10)]
 
 
@@ -83,8 +82,8 @@ def test_a_table_tells_starts(starts):
         ([("a.mp4", 5), ("b.mp4", 5)], r"found cam/a.mp4 and cam/b.mp4, which start together in recording day1"),
     ],
 )
-def test_a_table_with_a_mistake_is_one_sentence(starts, rows, message):
-    starts.home.write("cam/starts.csv", "file,start", rows)
+def test_a_table_with_a_mistake_is_one_sentence(starts, own_home, rows, message):
+    own_home.write("cam/starts.csv", "file,start", rows)
     with pytest.raises(BadInputError, match=message):
         starts(["cam/a.mp4", "cam/b.mp4"], {"starts": "cam/starts.csv"})
 

@@ -17,9 +17,13 @@ CHANNELS = {
 
 
 @pytest.fixture
-def read(tmp_path):
+def remarks():
+    return []
+
+
+@pytest.fixture
+def read(tmp_path, remarks):
     """A function that reads texts as the sensor files of a home; a text's first line is its header."""
-    remarks: list[str] = []
 
     def samples(*texts, channels=CHANNELS):
         paths = [tmp_path / f"log{number}.csv" for number in range(len(texts))]
@@ -29,7 +33,6 @@ def read(tmp_path):
         found = read_samples(validated(FolderNative, FolderNative.plain_home(home)), paths, remarks)
         return {name: list(zip(one.time_s.tolist(), one.value.tolist(), strict=True)) for name, one in found.items()}
 
-    samples.remarks, samples.folder = remarks, tmp_path
     return samples
 
 
@@ -45,16 +48,16 @@ def test_a_log_gives_each_sensor_its_events(read):
     assert found["x"] == []
 
 
-def test_columns_give_each_channel_its_samples_and_others_are_told(read):
+def test_columns_give_each_channel_its_samples_and_others_are_told(read, remarks):
     found = read("time,t,door,note\n1,20,0,a\n2,,1,b\n")
     same(found["t"], [(1, 20), (2, np.nan)])
     assert found["door"] == [(1, 0), (2, 1)]
-    assert read.remarks == ["log0.csv: the columns note are no channels"]
+    assert remarks == ["log0.csv: the columns note are no channels"]
 
 
-def test_sensors_that_are_no_channel_are_counted(read):
+def test_sensors_that_are_no_channel_are_counted(read, remarks):
     read("time,sensor,value\n1,door,on\n2,lamp,on\n3,lamp,off\n")
-    assert read.remarks == ["log0.csv: samples of lamp (2) are left out, since no channel has their name"]
+    assert remarks == ["log0.csv: samples of lamp (2) are left out, since no channel has their name"]
 
 
 def test_intervals_are_on_within_and_off_behind(read):
@@ -82,9 +85,9 @@ def test_pieces_do_not_show(read, monkeypatch):
 
 
 @pytest.mark.parametrize("zone", ["UTC", None])
-def test_parquet_has_the_same_forms(read, zone):
+def test_parquet_has_the_same_forms(tmp_path, zone):
     times = pd.to_datetime(["2024-05-01T06:00:00.000", "2024-05-01T06:00:00.500"]).tz_localize(zone)
-    path = read.folder / "a.parquet"
+    path = tmp_path / "a.parquet"
     pd.DataFrame({"time": times, "sensor": ["door", "t"], "value": ["on", "20.5"]}).to_parquet(path)
     home = {"time_zone": "UTC", "channels": CHANNELS, "recordings": {"a": {"sensors": ["a.parquet"]}}}
     native = validated(FolderNative, FolderNative.plain_home(home))
