@@ -116,7 +116,11 @@ def _data_stages(config: Config, raw: RawFiles) -> list[Stage]:
         Stage(
             "pack",
             "results/{dataset}",
-            inputs={f"{name}_paths": of_shards(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
+            inputs={
+                "sensor_paths": of_shards(config, "sensor.h5"),
+                "frames_paths": of_shards(config, "frames.h5", of_video=True),
+                "flow_paths": of_shards(config, "flow.h5", of_video=True),
+            },
             outputs={"windows_path": WINDOWS},
             params={"settings": lambda w: config.pack(w.dataset)},
             wildcards=dataset,
