@@ -185,7 +185,7 @@ def _aras_days(paths: Sequence[Path]) -> dict[int, Path]:
             expected, remedy = "a name that counts days from 1, such as DAY_1.txt", "rename the file"
             raise BadInputError(path, "file", found=shown(path.name), expected=expected, remedy=remedy)
         if int(match[1]) in days:
-            found, remedy = f"day {match[1]}, as {days[int(match[1])]} has", "import one house at a time"
+            found, remedy = f"day {int(match[1])}, as {days[int(match[1])]} has", "import one house at a time"
             raise BadInputError(path, "file", found=found, expected="one file a day", remedy=remedy)
         days[int(match[1])] = path
     return days
@@ -295,9 +295,16 @@ class IntervalTable:
 
 def interval_events(table: IntervalTable, log: Log, remarks: Remarks) -> list[Event]:
     """On at each row's start and off at its end, by time; rows of one sensor that overlap are joined and counted."""
+    rows = list(table.rows())
+    types: dict[str, set[str]] = {}  # of one place and location; a second sensor there is named by its type too
+    for *_, words in rows:
+        if len(words) == 3 and not words[0].isdecimal():
+            types.setdefault(f"{words[2]}/{words[0]}", set()).add(words[1])
     spans: dict[str, list[tuple[int, datetime, datetime]]] = {}
-    for number, start, end, words in table.rows():
+    for number, start, end, words in rows:
         sensor, hint = _sensor_of(words, table.names)
+        if len(types.get(sensor, ())) > 1:
+            sensor = f"{sensor}/{words[1]}"
         log.hints.setdefault(sensor, hint)
         spans.setdefault(sensor, []).append((number, start, end))
     events: list[Event] = []

@@ -67,7 +67,7 @@ class Recorder:
         self._sensors, self._start, self._end, self._remarks = tuple(sensors) or SENSOR_DOMAINS, start, end, remarks
         self._engine = _open(address)
         self._latest_attributes: dict[str, Any] = {}
-        self._tables = self._read(_reflect)
+        self._tables = self._read(partial(_reflect, self.source))
         self._schema = _Schema(self._tables, self.source)
         if self._read(self._schema.is_migrating):
             raise BadInputError(
@@ -281,13 +281,13 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _reflect(connection: Connection) -> dict[str, Table]:
+def _reflect(source: str, connection: Connection) -> dict[str, Table]:
     import sqlalchemy as sa
 
     names = set(sa.inspect(connection).get_table_names())
     if "states" not in names:
         raise BadInputError(
-            str(connection.engine.url).partition("@")[2] or "database",
+            source,
             "tables",
             found=", ".join(sorted(names)[:8]) or "none",
             expected="the recorder's table `states`",
