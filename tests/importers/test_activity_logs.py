@@ -176,7 +176,7 @@ def test_wrong_days_of_aras_are_refused(log_file, name, text, said):
 
 
 def test_a_day_that_comes_twice_is_refused(log_file):
-    with pytest.raises(BadInputError, match="found day 1, as .*DAY_1.txt has"):
+    with pytest.raises(BadInputError, match=r"found day 1, as .*DAY_1.txt has"):
         read_aras([log_file(aras_line(), "DAY_1.txt"), log_file(aras_line(), "B_DAY_01.txt")])
 
 
