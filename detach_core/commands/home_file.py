@@ -13,7 +13,6 @@ import yaml
 from detach_core.config.errors import ConfigError
 from detach_core.config.yaml_file import read_yaml
 from detach_core.foundation.errors import BadInputError, UserError
-from detach_core.foundation.files import write_text
 from detach_core.importers.channels import scalar
 
 HOME_FILE = "home.yaml"
@@ -84,8 +83,8 @@ class Additions:
         return "".join([*parts, "\n".join(["recordings:", f"  {self.recording}:", *entry]), "\n"])
 
 
-def add_to_home(folder: Path, additions: Additions) -> str:
-    """Put the additions into the home's file, made from the template if there is none; a sentence of what was added.
+def with_additions(folder: Path, additions: Additions) -> tuple[str, str]:
+    """The text of the home's file with the additions, and a sentence of what they are; the template is the first text.
 
     Channels and classes that are there already stay as they are.
 
@@ -113,13 +112,12 @@ def add_to_home(folder: Path, additions: Additions) -> str:
         remedy = f"add by hand: {additions.text()!r}"
         found = "sections that are not written with one entry a line"
         raise BadInputError(path, "file", found=found, expected="entries that can be added to", remedy=remedy)
-    write_text(path, text)
     added = f"{len(channels)} channels, {len(classes)} classes and {', '.join(files) or 'no file'} of the recording"
-    return f"{path}: {'written with' if is_new else 'added'} {added} {additions.recording}"
+    return text, f"{path}: {'written with' if is_new else 'added'} {added} {additions.recording}"
 
 
 def check_home(folder: Path, additions: Additions) -> None:
-    """Raise what `add_to_home` would raise for the recording's files, before a long import.
+    """Raise what `with_additions` would raise for the recording's files, before a long import.
 
     Raises:
         BadInputError: the recording has another file there.

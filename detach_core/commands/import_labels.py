@@ -61,11 +61,12 @@ def command(
     times = LocalTimes(file, zone, repeated_hour)
     labels = _read(file_format or format_of(file), file, times, remarks, tier, subject, fps)
     labels = wall_clock(labels, begin)
+    finish = target.finishing({}, [one.label for one in labels], with_events=False)
     count = write_labels(target.labels, labels, zone=target.zone, source=file, unit="entry")
     say(f"{target.labels}: {count} labels of {len({one.label for one in labels})} classes")
     for sentence in remarks.sentences():
         say(sentence)
-    target.finish({}, [one.label for one in labels], with_events=False)
+    finish()
 
 
 def _refuse_local(start: str) -> None:

@@ -77,10 +77,14 @@ class _Import:
         events = pipeline.valid_values(Path(source), events, self.remarks, unit=unit)
         if not keeps_repeats:
             events = pipeline.without_repeats(events, self.remarks, unit=unit)
-        survey, target, read = Survey(), self.target, []
+        survey, target = Survey(), self.target
+        read: list[Interval] = []
+        target.check()
+        finish: list[Callable[[], None]] = []
 
         def write_labels() -> None:
             read.extend(labels())
+            finish.append(target.finishing(survey.channels(hints()), [one.label for one in read], with_events=True))
             if read:
                 pipeline.write_labels(target.labels, read, zone=self.zone, source=source)
 
@@ -90,7 +94,7 @@ class _Import:
             say(f"{target.labels}: {len(read)} labels")
         for sentence in self.remarks.sentences():
             say(sentence)
-        target.finish(survey.channels(hints()), [one.label for one in read], with_events=True)
+        finish[0]()
 
 
 def _import(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -65,21 +65,51 @@ class Target:
     zone_name: str
     is_zone_given: bool
 
-    def finish(self, channels: Mapping[str, Channel], labels: Iterable[str], *, with_events: bool) -> None:
-        """Put the channels, classes and files into the home's file, or print them as a section of one."""
-        from detach_core.commands.home_file import Additions, add_to_home
+    def check(self) -> None:
+        """Refuse a recording that has other files in the home already, before a log is read."""
+        from detach_core.commands.home_file import Additions, check_home
+
+        if self.home is not None:
+            check_home(self.home, Additions(self.zone_name, self.recording, self._files({"sensors": self.events})))
+
+    def finishing(
+        self, channels: Mapping[str, Channel], labels: Iterable[str], *, with_events: bool
+    ) -> Callable[[], None]:
+        """What puts the channels, classes and files into the home's file, or prints them as a section of one.
+
+        Raises:
+            BadInputError: they cannot be put there.
+        """
+        from detach_core.commands.home_file import HOME_FILE, Additions, with_additions
+        from detach_core.foundation.files import write_text
         from detach_core.importers import channels as section
 
         classes = section.class_lines(labels)
         tables = {"sensors": self.events} if with_events else {}
         tables |= {"labels": self.labels} if classes else {}
-        files = {key: (path.relative_to(self.home) if self.home else path).as_posix() for key, path in tables.items()}
         lines = section.channel_lines(channels)
-        additions = Additions(self.zone_name, self.recording, files, lines, classes)
+        additions = Additions(self.zone_name, self.recording, self._files(tables), lines, classes)
         if self.home is None:
-            typer.echo(additions.text(), nl=False)
-        else:
-            say(add_to_home(self.home, additions))
+            return lambda: typer.echo(additions.text(), nl=False)
+        path = self.home / HOME_FILE
+        text, sentence = with_additions(self.home, additions)
+
+        def write() -> None:
+            write_text(path, text)
+            say(sentence)
+
+        return write
+
+    def _files(self, tables: Mapping[str, Path]) -> dict[str, str]:
+        """The tables' paths as the home's file has them: below its folder, relative to it."""
+        home = self.home
+        is_inside = {key: home is not None and path.is_relative_to(home) for key, path in tables.items()}
+        return {
+            key: (
+                path.relative_to(home) if home is not None and is_inside[key] else path.absolute() if home else path
+            ).as_posix()
+            for key, path in tables.items()
+        }
 
 
 def target_of(

@@ -308,8 +308,8 @@ def interval_events(table: IntervalTable, log: Log, remarks: Remarks) -> list[Ev
         log.hints.setdefault(sensor, hint)
         spans.setdefault(sensor, []).append((number, start, end))
     events: list[Event] = []
-    for sensor, rows in spans.items():
-        for number, start, end in _joined(rows, remarks):
+    for sensor, of_sensor in spans.items():
+        for number, start, end in _joined(of_sensor, remarks):
             events += [Event(number, start, sensor, "on"), Event(number, end, sensor, "off")]
     return sorted(events, key=lambda event: event.time)  # stable: an off stays before an on of the same time
 

@@ -26,6 +26,10 @@ ORDONEZ = next((place for place in PLACES if place.is_dir()), None)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
+def duration(label):
+    return label.end - label.start
+
+
 def times(path, zone=UTC):
     return LocalTimes(path, zone)
 
@@ -42,7 +46,7 @@ def log_file(tmp_path):
 def read_casas(path):
     log, remarks = Log(), Remarks()
     events = [(event.sensor, event.value) for event in casas_events(path, times(path), log, remarks)]
-    labels = [(one.label, one.start.isoformat()[11:19], one.end.isoformat()[11:19]) for one in log.labels]
+    labels = [(one.label, str(one.start)[11:19], str(one.end)[11:19]) for one in log.labels]
     return events, labels, log.hints, remarks.sentences()
 
 
@@ -233,10 +237,10 @@ def test_van_kasterens_table_gives_on_and_off_by_name(log_file):
 def test_van_kasterens_activities_have_their_names(log_file):
     path = log_file(KASTEREN_ACTIVITIES)
     labels = interval_labels(IntervalTable(path, times(path, AMSTERDAM), Remarks()))
-    assert [(one.label, one.start.isoformat()) for one in labels] == [
-        ("go to bed", "2008-02-24T23:22:46+00:00"),
-        ("leave house", "2008-02-25T09:19:06+00:00"),
-        ("2", "2008-02-25T16:00:00+00:00"),
+    assert [(one.label, str(one.start)) for one in labels] == [
+        ("go to bed", "2008-02-24 23:22:46+00:00"),
+        ("leave house", "2008-02-25 09:19:06+00:00"),
+        ("2", "2008-02-25 16:00:00+00:00"),
     ]
 
 
@@ -295,7 +299,7 @@ def test_a_real_home_is_read_whole():
     events, hints, remarks = read_intervals(sensors, zone=ZoneInfo("Europe/Madrid"))
     assert (len(events), len(hints), remarks) == (2 * 409, 12, [])
     assert all(one.time <= other.time for one, other in itertools.pairwise(events))
-    state = {}
+    state: dict[str, str] = {}
     for event in events:
         assert state.get(event.sensor, "off") != event.value
         state[event.sensor] = event.value
@@ -310,7 +314,7 @@ def test_a_real_home_is_read_whole():
     assert len(labels) == 248 - 3
     assert skipped.sentences()[0].startswith("3 rows")
     assert len({one.label for one in labels}) == 9
-    assert max(one.end - one.start for one in labels) < timedelta(hours=12)
+    assert max(duration(one) for one in labels) < timedelta(hours=12)
 
 
 def test_pyadlmls_tables_are_read(log_file):
@@ -323,7 +327,7 @@ def test_pyadlmls_tables_are_read(log_file):
     text = ",start_time,end_time,activity\n0,2023-01-01 08:00:00,2023-01-01 09:00:00,sleep\n"
     activities = log_file(text, "activities.csv")
     [label] = pyadlml_labels(activities, times(activities, AMSTERDAM))
-    assert (label.label, label.start.hour, label.end.hour) == ("sleep", 7, 8)
+    assert (label.label, str(label.start)[11:13], str(label.end)[11:13]) == ("sleep", "07", "08")
 
 
 @pytest.mark.parametrize(

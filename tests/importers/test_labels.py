@@ -41,9 +41,9 @@ def local(path):
 def test_times_of_the_media_are_counted_from_its_start(file):
     path = file("x.csv", "start_s,end_s,label\n0.5,2,tea\n")
     [one] = wall_clock(read_intervals(path, local(path)), START)
-    assert (one.start.isoformat(), one.end.isoformat()) == (
-        "2026-01-05T08:00:00.500000+00:00",
-        "2026-01-05T08:00:02+00:00",
+    assert (str(one.start), str(one.end)) == (
+        "2026-01-05 08:00:00.500000+00:00",
+        "2026-01-05 08:00:02+00:00",
     )
     assert rows(wall_clock(read_intervals(path, local(path)), None)) == [(0.5, 2.0, "tea")]
 
@@ -51,7 +51,7 @@ def test_times_of_the_media_are_counted_from_its_start(file):
 def test_intervals_have_moments(file):
     path = file("x.csv", "label;start;end\ntea;2026-01-05 09:00:00;2026-01-05T08:30:00Z\n")
     [one] = read_intervals(path, local(path))
-    assert (one.start, one.end.minute) == (START, 30)
+    assert (one.start, str(one.end)[14:16]) == (START, "30")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_regions_of_a_time_series_are_dates_or_seconds(file):
         label_studio(series(1767600000000.0, 1767600001500.0), {"type": "choices", "value": {"choices": ["a"]}}),
     )
     [one] = read_label_studio(path, local(path))
-    assert (one.start, one.end.isoformat(), one.label) == (START, "2026-01-05T08:00:01.500000+00:00", "Run")
+    assert (one.start, str(one.end), one.label) == (START, "2026-01-05 08:00:01.500000+00:00", "Run")
     path = file("y.json", label_studio(series("2026-01-05 09:00:00", "2026-01-05T08:00:01.500Z")))
     assert rows(read_label_studio(path, local(path))) == [(one.start, one.end, "Run")]
     path = file("z.json", label_studio(series(1.5, 3)))
