@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from detach_core.commands.import_options import Force, Home, Output, Recording, RepeatedHour, Zone, say, target_of
+from detach_core.commands.import_options import (
+    Force,
+    Home,
+    Output,
+    Recording,
+    RepeatedHour,
+    SkipBadRows,
+    Zone,
+    say,
+    target_of,
+)
 from detach_core.foundation.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +47,7 @@ def command(
     ] = None,
     time_zone: Zone = None,
     repeated_hour: RepeatedHour = None,
+    skip_bad_rows: SkipBadRows = False,
     force: Force = False,
 ) -> None:
     """Read labels of a video or of sensors: intervals, subtitles, ELAN, BORIS or Label Studio.
@@ -49,7 +60,7 @@ def command(
       detach import labels kitchen.eaf --tier activity -o labels.csv --start 2026-01-05T08:00:00+01:00
       detach import labels project.json --fps 25 -o labels.csv
     """
-    from detach_core.importers.events import Remarks, write_labels
+    from detach_core.importers.events import Remarks, lasting, write_labels
     from detach_core.importers.labels import format_of, wall_clock
     from detach_core.importers.stamps import LocalTimes, chosen_moment
 
@@ -60,7 +71,7 @@ def command(
     remarks, zone = Remarks(), target.zone if target.is_zone_given else None
     times = LocalTimes(file, zone, repeated_hour)
     labels = _read(file_format or format_of(file), file, times, remarks, tier, subject, fps)
-    labels = wall_clock(labels, begin)
+    labels = lasting(file, wall_clock(labels, begin), remarks, skip_others=skip_bad_rows, unit="entry")
     finish = target.finishing({}, [one.label for one in labels], with_events=False)
     count = write_labels(target.labels, labels, zone=target.zone, source=file, unit="entry")
     say(f"{target.labels}: {count} labels of {len({one.label for one in labels})} classes")

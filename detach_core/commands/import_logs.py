@@ -17,6 +17,7 @@ from detach_core.commands.import_options import (
     Output,
     Recording,
     RepeatedHour,
+    SkipBadRows,
     Target,
     Zone,
     say,
@@ -45,7 +46,6 @@ Sort = Annotated[bool, typer.Option("--sort", help="Sort a log whose times run b
 LabelsOutput = Annotated[
     Path | None, typer.Option(help="The table of labels; beside the events, with _labels in its name, if not given.")
 ]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that end before they start.")]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class _Import:
         *,
         hints: Callable[[], Mapping[str, Hint]] = dict,
         labels: Callable[[], list[Interval]] = list,
+        labels_source: Path | None = None,
+        skip_bad_rows: bool = False,
         keeps_repeats: bool = False,
         unit: str = "line",
     ) -> None:
@@ -83,10 +85,11 @@ class _Import:
         finish: list[Callable[[], None]] = []
 
         def write_labels() -> None:
-            read.extend(labels())
+            told_in, within = labels_source or Path(source), self._within(labels())
+            read.extend(pipeline.lasting(told_in, within, self.remarks, skip_others=skip_bad_rows))
             finish.append(target.finishing(survey.channels(hints()), [one.label for one in read], with_events=True))
             if read:
-                pipeline.write_labels(target.labels, read, zone=self.zone, source=source)
+                pipeline.write_labels(target.labels, read, zone=self.zone, source=told_in)
 
         count = pipeline.write_events(target.events, events, survey, zone=self.zone, source=source, then=write_labels)
         say(f"{target.events}: {count} events of {len(survey)} sensors")
@@ -95,6 +98,16 @@ class _Import:
         for sentence in self.remarks.sentences():
             say(sentence)
         finish[0]()
+
+    def _within(self, labels: list[Interval]) -> list[Interval]:
+        """The labels that begin within the range of --from and --to."""
+        return [
+            one
+            for one in labels
+            if isinstance(one.start, datetime)
+            and (self.start is None or one.start >= self.start)
+            and (self.end is None or one.start < self.end)
+        ]
 
 
 def _import(
@@ -232,6 +245,7 @@ def casas(
     time_zone: Zone = None,
     repeated_hour: RepeatedHour = None,
     sort: Sort = False,
+    skip_bad_rows: SkipBadRows = False,
     force: Force = False,
 ) -> None:
     """Read a CASAS log: date, time, sensor, value, and begins and ends of activities.
@@ -249,7 +263,8 @@ def casas(
         file,
         _ordered(file, events, job.remarks, sort),
         hints=lambda: log.hints,
-        labels=lambda: _within(log.labels, job),
+        labels=lambda: log.labels,
+        skip_bad_rows=skip_bad_rows,
     )
 
 
@@ -313,12 +328,20 @@ def van_kasteren(
     job = _import(target_of(output, home, recording, force, time_zone, labels=labels_output), sensor, start, end)
 
     def table(path: Path) -> IntervalTable:
-        return IntervalTable(path, _times(path, job.zone, repeated_hour), job.remarks, skip_bad_rows=skip_bad_rows)
+        return IntervalTable(path, _times(path, job.zone, repeated_hour))
 
     log = Log()
     log.labels = interval_labels(table(activities_file)) if activities_file else []
-    events = interval_events(table(sensors_file), log, job.remarks)
-    job.run(sensors_file, events, hints=lambda: log.hints, labels=lambda: _within(log.labels, job), keeps_repeats=True)
+    events = interval_events(table(sensors_file), log, job.remarks, skip_bad_rows=skip_bad_rows)
+    job.run(
+        sensors_file,
+        events,
+        hints=lambda: log.hints,
+        labels=lambda: log.labels,
+        labels_source=activities_file,
+        skip_bad_rows=skip_bad_rows,
+        keeps_repeats=True,
+    )
 
 
 @app.command("pyadlml")
@@ -338,6 +361,7 @@ def pyadlml(
     time_zone: Zone = None,
     repeated_hour: RepeatedHour = None,
     sort: Sort = False,
+    skip_bad_rows: SkipBadRows = False,
     force: Force = False,
 ) -> None:
     """Read tables in the layout of pyadlml: time, device, value and start_time, end_time, activity.
@@ -353,15 +377,10 @@ def pyadlml(
         pyadlml_labels(activities_file, _times(activities_file, job.zone, repeated_hour)) if activities_file else []
     )
     events = pyadlml_events(devices_file, _times(devices_file, job.zone, repeated_hour), device_names)
-    job.run(devices_file, _ordered(devices_file, events, job.remarks, sort), labels=lambda: _within(labels, job))
-
-
-def _within(labels: list[Interval], job: _Import) -> list[Interval]:
-    """The labels that begin within the range of --from and --to."""
-    return [
-        one
-        for one in labels
-        if isinstance(one.start, datetime)
-        and (job.start is None or one.start >= job.start)
-        and (job.end is None or one.start < job.end)
-    ]
+    job.run(
+        devices_file,
+        _ordered(devices_file, events, job.remarks, sort),
+        labels=lambda: labels,
+        labels_source=activities_file,
+        skip_bad_rows=skip_bad_rows,
+    )

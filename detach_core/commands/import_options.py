@@ -35,6 +35,10 @@ RepeatedHour = Annotated[
     typer.Option(help="The pass of the hour that the end of summer time repeats, where the log's order does not tell."),
 ]
 
+SkipBadRows = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out rows and labels that do not end after they start.")
+]
+
 
 def say(text: str) -> None:
     """Tell the user, on standard error, as standard output may be a file's content."""
@@ -101,15 +105,8 @@ class Target:
         return write
 
     def _files(self, tables: Mapping[str, Path]) -> dict[str, str]:
-        """The tables' paths as the home's file has them: below its folder, relative to it."""
-        home = self.home
-        is_inside = {key: home is not None and path.is_relative_to(home) for key, path in tables.items()}
-        return {
-            key: (
-                path.relative_to(home) if home is not None and is_inside[key] else path.absolute() if home else path
-            ).as_posix()
-            for key, path in tables.items()
-        }
+        """The tables' paths as the home's file has them, which is relative to its folder."""
+        return {key: (path.relative_to(self.home) if self.home else path).as_posix() for key, path in tables.items()}
 
 
 def target_of(
@@ -138,6 +135,8 @@ def target_of(
         raise UserError(
             f"--recording: found {shown(recording)}, expected a name of letters, digits, _ and -, for --home"
         )
+    if home is not None and labels is not None:
+        raise UserError("--labels-output goes with --output; with --home, labels go beside the recording's events")
     given = time_zone or (_home_zone(home) if home else None)
     name = given or default_zone
     if name is None:
@@ -147,7 +146,7 @@ def target_of(
         )
     if home is not None:
         folder = home / "recordings" / str(recording)
-        events, labels = folder / "events.csv", labels or folder / "labels.csv"
+        events, labels = folder / "events.csv", folder / "labels.csv"
     else:
         events = output or Path()
         labels = labels or (events if events_only_labels else events.with_name(f"{events.stem}_labels.csv"))

@@ -39,5 +39,5 @@ def main() -> None:
     try:
         program()(prog_name="detach")
     except UserError as error:
-        print(f"detach: {error}", file=sys.stderr)  # noqa: T201
+        typer.echo(f"detach: {error}", err=True)
         sys.exit(1)

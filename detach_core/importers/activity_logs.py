@@ -234,44 +234,29 @@ class IntervalTable:
     Args:
         path: the file.
         times: for its local times.
-        remarks: where rows are counted that are left out.
-        skip_bad_rows: leave out rows that end before they start, instead of refusing the first.
 
     Raises:
-        BadInputError: no rows, a line among the rows that is none, a row that ends before it starts, or another number
-            of rows than the last line says; names the line.
+        BadInputError: no rows, a line among the rows that is none, or another number of rows than the last line says;
+            names the line.
     """
 
-    def __init__(self, path: Path, times: LocalTimes, remarks: Remarks, *, skip_bad_rows: bool = False) -> None:
-        self._path, self._times, self._remarks, self._skip = path, times, remarks, skip_bad_rows
+    def __init__(self, path: Path, times: LocalTimes) -> None:
+        self.path, self._times = path, times
         self.names: dict[str, str] = {}
 
     def rows(self) -> Iterator[tuple[int, datetime, datetime, list[str]]]:
         """The rows in the file's order."""
         for number, start, (end_stamp, words) in self._times.resolve(self._lines()):
             end = self._times.moment(number, end_stamp, not_before=start)
-            if end >= start:
-                yield number, start, end, words
-            elif self._skip:
-                self._remarks.add(
-                    f"{{n}} rows of {self._path.name} that end before they start are left out", f"line {number}"
-                )
-            else:
-                raise BadInputError(
-                    self._path,
-                    f"line {number}",
-                    found=f"the end {end_stamp}",
-                    expected="one that is not before the row's start",
-                    remedy="mend the line, or leave such rows out with --skip-bad-rows",
-                )
+            yield number, start, end, words
 
     def _lines(self) -> Iterator[tuple[int, datetime, tuple[datetime, list[str]]]]:
         count, announced = 0, None
-        for number, line in read_lines(self._path):
+        for number, line in read_lines(self.path):
             if match := _ROW.fullmatch(line):
                 start, end = parse_stamp(match[1]), parse_stamp(match[2])
                 if start is None or end is None:
-                    raise refuse_stamp(self._path, f"line {number}", match[1] if start is None else match[2])
+                    raise refuse_stamp(self.path, f"line {number}", match[1] if start is None else match[2])
                 count += 1
                 yield number, start, (end, match[3].split())
             elif match := _LENGTH.fullmatch(line):
@@ -281,21 +266,25 @@ class IntervalTable:
             elif count and line.strip(" \t-"):
                 expected = "start, end and a name, such as 2011-11-28 02:27:59, 2011-11-28 10:18:11, Sleeping"
                 raise BadInputError(
-                    self._path, f"line {number}", found=shown(line), expected=expected, remedy="mend the line"
+                    self.path, f"line {number}", found=shown(line), expected=expected, remedy="mend the line"
                 )
         if announced is not None and announced[1] != count:
             place, expected = f"line {announced[0]}", f"{count}, the number of rows above"
             remedy = "copy the file again; it is not whole"
-            raise BadInputError(self._path, place, found=f"Length: {announced[1]}", expected=expected, remedy=remedy)
+            raise BadInputError(self.path, place, found=f"Length: {announced[1]}", expected=expected, remedy=remedy)
         if not count:
             expected = "rows of start, end and a name, separated by tabs"
             remedy = "give the table of sensors, then that of activities"
-            raise BadInputError(self._path, "rows", found="none", expected=expected, remedy=remedy)
+            raise BadInputError(self.path, "rows", found="none", expected=expected, remedy=remedy)
 
 
-def interval_events(table: IntervalTable, log: Log, remarks: Remarks) -> list[Event]:
-    """On at each row's start and off at its end, by time; rows of one sensor that overlap are joined and counted."""
-    rows = list(table.rows())
+def interval_events(table: IntervalTable, log: Log, remarks: Remarks, *, skip_bad_rows: bool = False) -> list[Event]:
+    """On at each row's start and off at its end, by time; rows of one sensor that overlap are joined and counted.
+
+    Raises:
+        BadInputError: a row ends before it starts, unless `skip_bad_rows` leaves it out and counts it; names the line.
+    """
+    rows = list(_forward(table, remarks, skip_bad_rows))
     types: dict[str, set[str]] = {}  # of one place and location; a second sensor there is named by its type too
     for *_, words in rows:
         if len(words) == 3 and not words[0].isdecimal():
@@ -312,6 +301,23 @@ def interval_events(table: IntervalTable, log: Log, remarks: Remarks) -> list[Ev
         for number, start, end in _joined(of_sensor, remarks):
             events += [Event(number, start, sensor, "on"), Event(number, end, sensor, "off")]
     return sorted(events, key=lambda event: event.time)  # stable: an off stays before an on of the same time
+
+
+def _forward(
+    table: IntervalTable, remarks: Remarks, skip_bad_rows: bool
+) -> Iterator[tuple[int, datetime, datetime, list[str]]]:
+    for number, start, end, words in table.rows():
+        if end >= start:
+            yield number, start, end, words
+        elif skip_bad_rows:
+            text = f"{{n}} rows of {table.path.name} that end before they start are left out"
+            remarks.add(text, f"line {number}")
+        else:
+            found = f"an end {(start - end).total_seconds():g} s before its start"
+            remedy = "mend the line, or leave such rows out with --skip-bad-rows"
+            raise BadInputError(
+                table.path, f"line {number}", found=found, expected="an end that is not before", remedy=remedy
+            )
 
 
 def _joined(

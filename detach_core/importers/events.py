@@ -197,13 +197,39 @@ def write_events(
     return count
 
 
+def lasting(
+    source: Path, labels: Iterable[Interval], remarks: Remarks, *, skip_others: bool, unit: str = "line"
+) -> list[Interval]:
+    """The labels, all of which must end after they start; others are counted and left out if `skip_others`.
+
+    Raises:
+        BadInputError: one does not, and `skip_others` is false.
+    """
+    kept = []
+    for one in labels:
+        if one.end > one.start:  # type: ignore[operator]
+            kept.append(one)
+        elif skip_others:
+            text = f"{{n}} labels of {source.name} that do not end after they start are left out"
+            remarks.add(text, f"{unit} {one.number}")
+        else:
+            raise BadInputError(
+                source,
+                f"{unit} {one.number}",
+                found=f"the label {one.label!r} from {one.start} to {one.end}",
+                expected="an end after its start",
+                remedy="mend it, or leave such labels out with --skip-bad-rows",
+            )
+    return kept
+
+
 def write_labels(
     path: Path, labels: Sequence[Interval], *, zone: tzinfo, source: Path | str, unit: str = "line"
 ) -> int:
     """Write the labels table, sorted by time; the number of labels.
 
     Raises:
-        BadInputError: there are no labels, one ends before it starts, or has a text that no class can have.
+        BadInputError: there are no labels, or one has a text that no class can have.
     """
     if not labels:
         raise BadInputError(
@@ -227,14 +253,6 @@ def _check_label(source: Path | str, one: Interval, place: str) -> None:
     fault = label_fault(one.label) or (None if one.label else "an empty text")
     if fault is not None:
         raise BadInputError(source, place, found=fault, expected=LABEL, remedy="change the label there")
-    if one.end < one.start:  # type: ignore[operator]
-        raise BadInputError(
-            source,
-            place,
-            found=f"the label {one.label!r} from {one.start} to {one.end}",
-            expected="an end that is not before its start",
-            remedy="mend it, or leave such rows out with --skip-bad-rows",
-        )
 
 
 Write = Callable[[Sequence[Any]], None]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from detach_core.commands import import_labels, import_logs, import_options, new_home
 from detach_core.commands.main import main, program
 from detach_core.foundation.errors import BadInputError, UserError
 
@@ -247,6 +248,7 @@ def test_a_recording_with_other_files_is_refused_before_anything_is_written(run,
         (("-o", "e.csv", "--home", "h", "--recording", "a"), "expected either --output FILE"),
         (("--home", "h", "--time-zone", "UTC"), "--recording: found None"),
         (("--home", "h", "--recording", "../a", "--time-zone", "UTC"), "--recording: found '../a'"),
+        (("--home", "h", "--recording", "a", "--time-zone", "UTC", "--labels-output", "l.csv"), "goes with --output"),
         (("-o", "e.xlsx", "--time-zone", "UTC"), r"expected .csv or .parquet"),
         (("-o", "e.csv", "--time-zone", "UTC", "--from", "soon"), "--from: found 'soon'"),
         (("-o", "e.csv", "--time-zone", "UTC", "--sensor", "X*"), "found none, expected events of sensors"),
@@ -257,6 +259,17 @@ def test_wrong_options_are_refused_and_nothing_is_written(run, write, tmp_path, 
     with pytest.raises(UserError, match=said):
         run("import", "casas", log, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_each_command_has_its_place(tmp_path):
+    groups = {group.name: group.typer_instance for group in program().registered_groups}
+    names = {one.callback for one in program().registered_commands} | {
+        one.callback for one in groups["import"].registered_commands
+    }
+    assert groups["import"] is import_logs.app
+    assert {new_home.command, import_labels.command} <= names
+    target = import_options.target_of(tmp_path / "e.csv", None, None, False, None, default_zone="UTC")
+    assert (target.labels.name, target.recording, target.is_zone_given) == ("e_labels.csv", "e", False)
 
 
 def test_help_has_examples_and_names_each_command(run):
@@ -274,24 +287,6 @@ def test_help_has_examples_and_names_each_command(run):
         result = run("import", command, "--help")
         assert (result.exit_code, f"detach import {command}" in result.stdout) == (0, True)
     assert "detach new-home my-home" in run("new-home", "--help").stdout
-
-
-def test_the_program_runs_as_a_module_and_says_one_sentence(root, tmp_path):
-    def detach(*args):
-        command = [sys.executable, "-m", "detach_core", *args]
-        paths = {"PYTHONPATH": str(root)}
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | paths)
-
-    (tmp_path / "a.txt").write_text(CASAS)
-    done = detach("import", "casas", "a.txt", "-o", "e.csv", "--time-zone", "UTC")
-    assert (done.returncode, (tmp_path / "e.csv").exists()) == (0, True), done.stderr
-    again = detach("import", "casas", "a.txt", "-o", "e.csv", "--time-zone", "UTC")
-    assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr == (
-        "detach: e.csv: is there already; write over it by --force, or choose another --output or --recording\n"
-    )
-    absent = detach("import", "casas", "b.txt", "-o", "f.csv", "--time-zone", "UTC")
-    assert (absent.returncode, absent.stderr.count("\n"), "Traceback" in absent.stderr) == (1, 1, False)
 
 
 def test_completion_knows_the_commands(root):

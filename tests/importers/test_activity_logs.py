@@ -17,7 +17,7 @@ from detach_core.importers.activity_logs import (
     pyadlml_events,
     pyadlml_labels,
 )
-from detach_core.importers.events import Remarks
+from detach_core.importers.events import Remarks, lasting
 from detach_core.importers.stamps import LocalTimes
 
 # Beside the checkout, or above it when that is a worktree.
@@ -214,7 +214,7 @@ Start time          \tEnd time            \tID
 
 def read_intervals(path, skip=False, zone=AMSTERDAM):
     log, remarks = Log(), Remarks()
-    events = interval_events(IntervalTable(path, times(path, zone), remarks, skip_bad_rows=skip), log, remarks)
+    events = interval_events(IntervalTable(path, times(path, zone)), log, remarks, skip_bad_rows=skip)
     return events, log.hints, remarks.sentences()
 
 
@@ -236,7 +236,7 @@ def test_van_kasterens_table_gives_on_and_off_by_name(log_file):
 
 def test_van_kasterens_activities_have_their_names(log_file):
     path = log_file(KASTEREN_ACTIVITIES)
-    labels = interval_labels(IntervalTable(path, times(path, AMSTERDAM), Remarks()))
+    labels = interval_labels(IntervalTable(path, times(path, AMSTERDAM)))
     assert [(one.label, str(one.start)) for one in labels] == [
         ("go to bed", "2008-02-24 23:22:46+00:00"),
         ("leave house", "2008-02-25 09:19:06+00:00"),
@@ -274,7 +274,7 @@ def test_two_types_of_sensors_at_one_place_stay_apart(log_file):
         (KASTEREN_SENSORS.replace("Length: 5", "Length: 6"), "line 15: found Length: 6, expected 5"),
         (
             KASTEREN_SENSORS.replace("09:50:00\t7", "09:49:59\t7"),
-            "line 14: found the end 2008-02-25 09:49:59.*--skip-bad-rows",
+            "line 14: found an end 1 s before its start.*--skip-bad-rows",
         ),
         (KASTEREN_SENSORS.replace("25-Feb-2008 09:37:51\t25-Feb-2008 09:37:52", "later"), "line 12: found 'later"),
         (KASTEREN_SENSORS.replace("25-Feb-2008 09:36:43", "35-Feb-2008 09:36:43"), "line 10: found '35-Feb-2008"),
@@ -307,12 +307,13 @@ def test_a_real_home_is_read_whole():
     assert {name for name, hint in hints.items() if hint.kind == "motion"} == {
         "Bathroom/Shower", "Bathroom/Basin", "Kitchen/Cooktop",
     }  # fmt: skip
-    with pytest.raises(BadInputError, match="line 72"):
-        interval_labels(IntervalTable(activities, times(activities), Remarks()))
+    labels = interval_labels(IntervalTable(activities, times(activities)))
+    with pytest.raises(BadInputError, match="line 72: found the label 'Toileting'"):
+        lasting(activities, labels, Remarks(), skip_others=False)
     skipped = Remarks()
-    labels = interval_labels(IntervalTable(activities, times(activities), skipped, skip_bad_rows=True))
+    labels = lasting(activities, labels, skipped, skip_others=True)
     assert len(labels) == 248 - 3
-    assert skipped.sentences()[0].startswith("3 rows")
+    assert skipped.sentences()[0].startswith("3 labels of OrdonezA_ADLs.txt")
     assert len({one.label for one in labels}) == 9
     assert max(duration(one) for one in labels) < timedelta(hours=12)
 

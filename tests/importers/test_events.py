@@ -14,6 +14,7 @@ from detach_core.importers.events import (
     channel_value,
     chosen,
     in_order,
+    lasting,
     sorted_events,
     valid_values,
     without_repeats,
@@ -130,13 +131,22 @@ def test_labels_are_sorted_and_those_that_cannot_be_are_refused(tmp_path):
     assert path.read_text() == "start_s,end_s,label\n0,2.5,sleep\n2.5,3,tea\n"
     for wrong, said in (
         ([], "found none"),
-        ([Interval(7, 3.0, 2.0, "tea")], "line 7: found the label 'tea' from 3.0 to 2.0"),
         ([Interval(7, 1.0, 2.0, "")], "line 7: found an empty text"),
         ([Interval(7, 1.0, 2.0, "=tea")], "as of a formula"),
     ):
         with pytest.raises(BadInputError, match=said):
             write_labels(path, wrong, zone=UTC, source="log")
     assert path.read_text().endswith("tea\n")
+
+
+@pytest.mark.parametrize("end", [2.0, 1.5])
+def test_labels_that_do_not_end_after_they_start_are_refused_or_counted(end):
+    labels = [Interval(7, 2.0, end, "tea"), Interval(8, 2.0, 2.5, "tea")]
+    with pytest.raises(BadInputError, match=r"x.csv: line 7: found the label 'tea' from 2.0 to .*--skip-bad-rows"):
+        lasting(Path("x.csv"), labels, Remarks(), skip_others=False)
+    remarks = Remarks()
+    assert lasting(Path("x.csv"), labels, remarks, skip_others=True) == labels[1:]
+    assert remarks.sentences() == ["1 labels of x.csv that do not end after they start are left out (first: line 7)"]
 
 
 def survey_of(values, name="x", hint=None):
