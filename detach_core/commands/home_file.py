@@ -52,6 +52,17 @@ datasets:
   {name}:
     adapter: folder
     root: {root}
+
+tables:
+  table1:
+    datasets: [{name}]
+    # Without a camera, only rows that need none:
+    # rows: [statistics, random_encoder, supervised]
+
+# The recordings that are kept for testing, by their names in home.yaml:
+# splits:
+#   default:
+#     {name}: {{hold_out: recordings, held_out: [sunday], pretrain: 0.5, folds: 5, fold_draws: 20}}
 """
 
 

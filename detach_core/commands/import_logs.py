@@ -75,7 +75,7 @@ class _Import:
         from detach_core.importers import events as pipeline
         from detach_core.importers.channels import Survey
 
-        events = pipeline.chosen(events, self.sensors, self.start, self.end)
+        events = pipeline.chosen(events, self.sensors, self.start, self.end, remarks=self.remarks)
         events = pipeline.valid_values(Path(source), events, self.remarks, unit=unit)
         if not keeps_repeats:
             events = pipeline.without_repeats(events, self.remarks, unit=unit)
@@ -85,8 +85,9 @@ class _Import:
         finish: list[Callable[[], None]] = []
 
         def write_labels() -> None:
-            told_in, within = labels_source or Path(source), self._within(labels())
-            read.extend(pipeline.lasting(told_in, within, self.remarks, skip_others=skip_bad_rows))
+            told_in = labels_source or Path(source)
+            whole = pipeline.lasting(told_in, labels(), self.remarks, skip_others=skip_bad_rows)
+            read.extend(pipeline.clipped(whole, self.start, self.end, self.remarks))
             finish.append(target.finishing(survey.channels(hints()), [one.label for one in read], with_events=True))
             if read:
                 pipeline.write_labels(target.labels, read, zone=self.zone, source=told_in)
@@ -98,16 +99,6 @@ class _Import:
         for sentence in self.remarks.sentences():
             say(sentence)
         finish[0]()
-
-    def _within(self, labels: list[Interval]) -> list[Interval]:
-        """The labels that begin within the range of --from and --to."""
-        return [
-            one
-            for one in labels
-            if isinstance(one.start, datetime)
-            and (self.start is None or one.start >= self.start)
-            and (self.end is None or one.start < self.end)
-        ]
 
 
 def _import(

@@ -93,15 +93,60 @@ def channel_value(text: str) -> str | None:
 
 
 def chosen(
-    events: Iterable[Event], sensors: Sequence[str], start: datetime | None = None, end: datetime | None = None
+    events: Iterable[Event],
+    sensors: Sequence[str],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    remarks: Remarks,
 ) -> Iterator[Event]:
-    """The events of sensors whose name fits one of the patterns (all if there are none), in [start, end)."""
+    """The events of sensors whose name fits one of the patterns (all if there are none), in [start, end).
+
+    What a sensor told last before `start` comes first, at `start`, since it tells the state that the range begins with;
+    such values are counted.
+    """
     known: dict[str, bool] = {}
+    before: dict[str, Event] | None = {} if start is not None else None
     for event in events:
         if event.sensor not in known:
             known[event.sensor] = fits(event.sensor, sensors)
-        if known[event.sensor] and (start is None or event.time >= start) and (end is None or event.time < end):
+        if not known[event.sensor] or (end is not None and event.time >= end):
+            continue
+        if before is not None and start is not None:
+            if event.time <= start:
+                before[event.sensor] = event
+                continue
+            yield from _at_the_start(before.values(), start, remarks)
+            before = None
+        if start is None or event.time >= start:
             yield event
+    if before and start is not None and any(event.time == start for event in before.values()):
+        yield from _at_the_start(before.values(), start, remarks)
+
+
+def _at_the_start(before: Iterable[Event], start: datetime, remarks: Remarks) -> Iterator[Event]:
+    for event in before:
+        if event.time < start:
+            text = f"{{n}} sensors begin with what they told last before {start.isoformat()}"
+            remarks.add(text, f"{event.sensor}, told at {event.time.isoformat()}")
+        yield event._replace(time=start)
+
+
+def clipped(
+    labels: Iterable[Interval], start: datetime | None, end: datetime | None, remarks: Remarks
+) -> list[Interval]:
+    """The parts of labels with moments that lie in [start, end); those that are cut are counted."""
+    kept = []
+    for one in labels:
+        first, last = one.start, one.end
+        if isinstance(first, datetime) and isinstance(last, datetime):
+            first, last = max(first, start or first), min(last, end or last)
+            if first >= last:
+                continue
+            if (first, last) != (one.start, one.end):
+                remarks.add("{n} labels are cut at --from or --to", f"{one.label} of {one.start}")
+        kept.append(one._replace(start=first, end=last))
+    return kept
 
 
 def fits(name: str, patterns: Sequence[str]) -> bool:

@@ -29,7 +29,7 @@ from detach_core.importers.stamps import from_epoch, parse_stamp, refuse_stamp
 from detach_core.importers.text_table import read_table
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Engine, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
 # Entities of other domains (persons, the sun, automations) are no sensors; patterns of --sensor decide instead.
 SENSOR_DOMAINS = ("binary_sensor.*", "sensor.*", "switch.*", "light.*", "input_boolean.*", "cover.*", "fan.*")
@@ -82,6 +82,8 @@ class Recorder:
         """The states in order of time, their rows that repeat a state since an attribute changed left out."""
         last: dict[str, str] = {}
         since = self._start
+        if since is not None:
+            yield from self._before(since, last)
         while (first := self._read(partial(self._first_time, since))) is not None:
             until = first + _SLICE
             yield from self._slice(first, until if self._end is None else min(until, self._end), last)
@@ -96,6 +98,16 @@ class Recorder:
             name: Hint(str(one.get("device_class") or ""), str(one.get("unit_of_measurement") or ""))
             for name, one in attributes.items()
         }
+
+    def _before(self, start: datetime, last: dict[str, str]) -> Iterator[Event]:
+        """What each entity told last before `start`, with the time at which it told it."""
+        rows = self._read(partial(self._schema.latest_before, start))
+        for number, name, state, time, _, attributes in sorted(rows, key=lambda row: (row[3], row[0])):
+            if name is not None and fits(name, self._sensors) and state is not None:
+                last[name] = str(state)
+                if attributes is not None:
+                    self._latest_attributes[name] = attributes
+                yield Event(number, self._schema.moment(time), name, str(state))
 
     def _slice(self, start: datetime, end: datetime, last: dict[str, str]) -> Iterator[Event]:
         for row in self._rows(start, end):
@@ -193,6 +205,31 @@ class _Schema:
         """At most `_BATCH` rows of [start, end) by time and id, behind the row (time, state_id) `after`."""
         import sqlalchemy as sa
 
+        columns = self._states.c
+        query = self._rows().where(self._time >= self._bound(start), self._time < self._bound(end))
+        if after is not None:
+            last_time, last_id = after
+            behind = sa.and_(self._time == last_time, columns.state_id > last_id)
+            query = query.where(self._time >= last_time, sa.or_(self._time > last_time, behind))
+        query = query.order_by(self._time, columns.state_id).limit(_BATCH)
+        return list(connection.execute(query))
+
+    def latest_before(self, start: datetime, connection: Connection) -> list[Any]:
+        """The last row of each entity before `start`, as `page` gives them."""
+        import sqlalchemy as sa
+
+        columns = self._states.c
+        entity = columns.entity_id if self._meta is None else columns.metadata_id
+        times = sa.select(entity.label("entity"), sa.func.max(self._time).label("time"))
+        latest = times.where(self._time < self._bound(start)).group_by(entity).subquery()
+        same = sa.and_(entity == latest.c.entity, self._time == latest.c.time)
+        query = self._rows(lambda rows: sa.join(rows, latest, same))
+        return list(connection.execute(query))
+
+    def _rows(self, joined: Callable[[Any], Any] = lambda rows: rows) -> Select[Any]:
+        """A query of (state_id, entity, state, updated, changed, attributes)."""
+        import sqlalchemy as sa
+
         columns, states_meta = self._states.c, self._meta
         changed = columns.get("last_changed_ts" if self._has_seconds else "last_changed")
         attributes = columns.get("attributes_id", columns.get("attributes"))
@@ -204,16 +241,10 @@ class _Schema:
             sa.null() if changed is None else changed,
             sa.null() if attributes is None else attributes,
         )
+        rows: Any = self._states
         if states_meta is not None:
-            joined = sa.outerjoin(self._states, states_meta, columns.metadata_id == states_meta.c.metadata_id)
-            query = query.select_from(joined)
-        query = query.where(self._time >= self._bound(start), self._time < self._bound(end))
-        if after is not None:
-            last_time, last_id = after
-            behind = sa.and_(self._time == last_time, columns.state_id > last_id)
-            query = query.where(self._time >= last_time, sa.or_(self._time > last_time, behind))
-        query = query.order_by(self._time, columns.state_id).limit(_BATCH)
-        return list(connection.execute(query))
+            rows = sa.outerjoin(rows, states_meta, columns.metadata_id == states_meta.c.metadata_id)
+        return query.select_from(joined(rows))
 
     def first_time(self, connection: Connection, since: datetime | None) -> Any:
         """The first time of a state from `since` on, as the database holds it; None if there is none."""

@@ -97,6 +97,7 @@ def test_a_new_home_is_a_commented_template(tmp_path):
     assert (folder / "home.yaml").read_text().count("\n#") > 10
     overlay = read_yaml(folder / "overlay.yaml")
     assert overlay["datasets"]["my_home"] == {"adapter": "folder", "root": str(folder)}
+    assert overlay["tables"]["table1"]["datasets"] == ["my_home"]
 
 
 def test_a_folder_with_files_and_an_unknown_zone_are_refused(tmp_path):

@@ -13,6 +13,7 @@ from detach_core.importers.events import (
     Remarks,
     channel_value,
     chosen,
+    clipped,
     in_order,
     lasting,
     sorted_events,
@@ -56,8 +57,41 @@ def test_values_of_an_events_table(text, value):
 
 def test_events_are_chosen_by_name_and_time():
     read = events((0, "a/door", "on"), (1, "b/door", "on"), (2, "a/door", "off"), (3, "a/lamp", "on"))
-    some = chosen(read, ["a/*"], ZERO + timedelta(seconds=1), ZERO + timedelta(seconds=3))
-    assert [event.number for event in some] == [3]
+    end = ZERO + timedelta(seconds=3)
+    assert [event.number for event in chosen(read, ["a/*"], None, end, remarks=Remarks())] == [1, 3]
+    assert [event.number for event in chosen(read, [], remarks=Remarks())] == [1, 2, 3, 4]
+
+
+def test_a_range_begins_with_what_sensors_told_last():
+    remarks = Remarks()
+    read = events((0, "a", "on"), (1, "b", "on"), (2, "a", "off"), (5, "b", "off"), (9, "b", "on"))
+    start, end = ZERO + timedelta(seconds=4), ZERO + timedelta(seconds=6)
+    some = [
+        (event.sensor, event.value, (event.time - ZERO).seconds)
+        for event in chosen(read, [], start, end, remarks=remarks)
+    ]
+    assert some == [("a", "off", 4), ("b", "on", 4), ("b", "off", 5)]
+    assert remarks.sentences()[0].startswith("2 sensors begin with what they told last before 2026-01-05T08:00:04")
+    assert list(chosen(read, [], ZERO + timedelta(seconds=10), remarks=remarks)) == []
+    at_5 = [event[1:] for event in chosen(read, ["b"], ZERO + timedelta(seconds=5), remarks=remarks)]
+    assert at_5 == [event[1:] for event in read[3:]]
+    assert len(list(chosen(read, ["b"], ZERO + timedelta(seconds=9), remarks=remarks))) == 1
+
+
+def test_labels_are_cut_to_a_range_and_counted():
+    def at(seconds):
+        return ZERO + timedelta(seconds=seconds)
+
+    remarks = Remarks()
+    labels = [Interval(n, at(a), at(b), "x") for n, (a, b) in enumerate([(0, 2), (1, 4), (3, 4), (4, 9), (5, 6)])]
+    found = clipped(labels, at(2), at(5), remarks)
+    assert [(one.number, one.start, one.end) for one in found] == [
+        (1, at(2), at(4)),
+        (2, at(3), at(4)),
+        (3, at(4), at(5)),
+    ]
+    assert remarks.sentences()[0].startswith("2 labels are cut at --from or --to")
+    assert clipped(labels, None, None, remarks) == labels
 
 
 def test_times_that_run_back_are_refused_with_the_line():

@@ -128,14 +128,20 @@ def test_every_schema_gives_the_same_states_in_order(build, schema, fill, by_url
     assert recorder.hints() == {"binary_sensor.door": Hint("door"), "sensor.lamp": Hint("power", "W")}
 
 
-def test_entities_and_times_are_chosen(build):
-    path = build()
+@pytest.mark.parametrize(("schema", "fill"), [(NOW, fill_now), (SINCE_2023_2, fill_2023), (OLD, fill_old)])
+def test_entities_and_times_are_chosen(build, schema, fill):
+    path = build(schema, fill)
     assert {row[0] for row in read(path, ["person.*"])} == {"person.anna"}
-    start, end = (datetime.fromtimestamp(ZERO + at, tz=UTC) for at in (2.0, 4.0))
-    # The first row of a range tells the state that it begins with, also if only attributes changed then.
-    assert read(path, ["*"], start, end) == [("binary_sensor.door", "on", 2.0)]
-    assert read(path, ["*"], start + timedelta(seconds=0.5), end) == [("binary_sensor.door", "on", 3.0)]
-    assert read(path, ["*"], end, None)[0] == ("sensor.lamp", "unavailable", 4.0)
+    start, end = (datetime.fromtimestamp(ZERO + at, tz=UTC) for at in (2.5, 4.5))
+    # What each entity told last comes first, with its own time, which `chosen` moves to the start.
+    assert read(path, ["*"], start, end) == [
+        ("sensor.lamp", "3.5", 1.0),
+        ("binary_sensor.door", "on", 2.0),
+        ("sensor.lamp", "unavailable", 4.0),
+    ]
+    recorder = Recorder(str(path), (), start, start + timedelta(seconds=1), remarks=Remarks())
+    assert [event.sensor for event in recorder.events()] == ["sensor.lamp", "binary_sensor.door"]
+    assert recorder.hints()["sensor.lamp"].unit == "W"
 
 
 def test_states_of_one_time_come_in_the_order_of_their_ids_across_batches(build, monkeypatch):
