@@ -69,6 +69,7 @@ class Recorder:
         self._latest_attributes: dict[str, Any] = {}
         self._tables = self._read(partial(_reflect, self.source))
         self._schema = _Schema(self._tables, self.source)
+        self._read(partial(self._schema.choose, self._sensors))
         if self._read(self._schema.is_migrating):
             raise BadInputError(
                 self.source,
@@ -178,6 +179,7 @@ class _Schema:
         columns = states.c
         self._states, self._meta = states, meta if "metadata_id" in columns else None
         self._has_seconds = "last_updated_ts" in columns
+        self._chosen: list[int] | None = None
         self.has_attribute_ids = "attributes_id" in columns
         needed = ["state_id", "state", *([] if self._has_seconds else ["last_updated"])]
         if self._meta is None:
@@ -191,6 +193,15 @@ class _Schema:
                 remedy="give the recorder's database (home-assistant_v2.db)",
             )
         self._time = columns.last_updated_ts if self._has_seconds else columns.last_updated
+
+    def choose(self, sensors: Sequence[str], connection: Connection) -> None:
+        """Let the database leave out the rows of other entities, where their ids are known and few are chosen."""
+        import sqlalchemy as sa
+
+        if self._meta is not None:
+            entities = connection.execute(sa.select(self._meta.c.metadata_id, self._meta.c.entity_id))
+            ids = [number for number, name in entities if fits(str(name), sensors)]
+            self._chosen = ids if len(ids) <= _FETCH_IDS else None
 
     def is_migrating(self, connection: Connection) -> bool:
         """Whether some rows have only the times of the schema before seconds since 1970."""
@@ -207,6 +218,9 @@ class _Schema:
 
         columns = self._states.c
         query = self._rows().where(self._time >= self._bound(start), self._time < self._bound(end))
+        if self._chosen is not None:
+            # While a migration runs, some rows have the name itself instead.
+            query = query.where(sa.or_(columns.metadata_id.in_(self._chosen), columns.metadata_id.is_(None)))
         if after is not None:
             last_time, last_id = after
             behind = sa.and_(self._time == last_time, columns.state_id > last_id)
