@@ -157,7 +157,9 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.download.files: must name the files to fetch when `source` is download, got an empty list"
     if dataset.label_unit == "recording" and (strange := sorted(set(dataset.takes) - set(dataset.classes))):
         yield f"{key}.takes: must be among `classes` when `label_unit` is recording, got {', '.join(strange)}"
-    if dataset.source == "simulated" and dataset.home is None:
+    if hasattr(dataset.native, "home_file") and dataset.source != "local":
+        yield f"{key}.source: must be local, as {dataset.native.home_file} lies in the folder, got {dataset.source}"
+    elif dataset.source == "simulated" and dataset.home is None:
         yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
     if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):

@@ -173,9 +173,10 @@ def test_a_window_too_short_for_the_networks_is_told(refused):
     )
 
 
-def test_only_its_own_folder_can_be_the_source(refused):
-    (line,) = refused(dataset={"source": "simulated"})
-    assert line.startswith("datasets.home.source: must be local or download")
+@pytest.mark.parametrize("source", ["simulated", "download"])
+def test_only_its_own_folder_can_be_the_source(refused, source):
+    lines = refused(dataset={"source": source})
+    assert f"datasets.home.source: must be local, as home.yaml lies in the folder, got {source}" in lines
 
 
 def unlabelled():

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -207,6 +208,45 @@ def test_segments_with_a_gap_show_what_one_file_shows_except_in_the_gap(home, tm
     assert np.abs(same).mean() < 2  # each file is compressed for itself
     assert "9 windows of the sensors are left out" in chain.log("pack").read_text()
     assert "1 gaps between pictures" in chain.log("extract_frames").read_text()
+
+
+def cut(source, path, first_s, end_s):
+    """The seconds [first_s, end_s) of a video as a file of its own, from 0 on and not compressed anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(source)) as whole, av.open(str(path), "w") as part:
+        stream = whole.streams.video[0]
+        written = part.add_stream_from_template(stream)
+        shift = None
+        for packet in whole.demux(stream):
+            if packet.pts is None or not first_s <= packet.pts * stream.time_base < end_s:
+                continue
+            shift = packet.pts if shift is None else shift
+            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, written
+            part.mux(packet)
+
+
+def test_a_real_clip_in_three_segments_with_a_gap_shows_the_same_pictures(home, real_video, tmp_path):
+    edges = [(0, 30), (30, 60), (90, 140)]
+    for first_s, end_s in edges:
+        minute, second = divmod(first_s, 60)
+        cut(real_video, home.root / f"rec/2024-05-01/06/hall/{minute:02d}.{second:02d}.mp4", first_s, end_s)
+    cut(real_video, home.root / "whole.mp4", 0, 1e9)
+    home.write("log.csv", "time,sensor,value", [(START.timestamp() + s, "hall_motion", s % 2) for s in range(150)])
+    whole = {"files": "whole.mp4", "start": START.timestamp()}
+    home.home["recordings"]["day1"] = {"sensors": "log.csv", "video": {"hall": whole}}
+    home.home["recordings"]["day2"] = {"sensors": "log.csv", "video": {"hall": "rec/*/*/hall/*.mp4"}}
+    home.home["classes"] = {}
+    chain = Chain(home, tmp_path / "out", rows=[])
+    windows, _ = chain.run()
+    one, segments = (read_frames(chain.paths["frames"]).streams[name] for name in ("day1", "day2"))
+    assert (segments.num_frames, segments.timing.pictures, segments.timing.gaps) == (one.num_frames, 1394 - 300, 1)
+    filmed = np.ones(one.num_frames, dtype=bool)
+    filmed[60 * 5 : 90 * 5] = False
+    np.testing.assert_array_equal(segments.rgb[filmed], one.rgb[filmed])
+    np.testing.assert_allclose(segments.picture_s[filmed], one.picture_s[filmed], atol=1e-6)
+    starts = windows.start_s[windows.recording == 1]
+    # Up to a second from its tick, a picture stands for it.
+    assert starts.tolist() == [*range(60), *range(89, 138)]
 
 
 def test_two_files_for_one_minute_are_refused_by_both_names(home, tmp_path):
