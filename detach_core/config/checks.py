@@ -18,6 +18,7 @@ from detach_core.config.variants import (
     spatial_names,
     video_start_mistakes,
 )
+from detach_core.datasets.folder.settings import FolderNative
 from detach_core.datasets.registry import SHORTEST_WINDOW, PartitionSettings
 from detach_core.evaluation.settings import HalfSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
@@ -157,7 +158,9 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.download.files: must name the files to fetch when `source` is download, got an empty list"
     if dataset.label_unit == "recording" and (strange := sorted(set(dataset.takes) - set(dataset.classes))):
         yield f"{key}.takes: must be among `classes` when `label_unit` is recording, got {', '.join(strange)}"
-    if dataset.source == "simulated" and dataset.home is None:
+    if isinstance(dataset.native, FolderNative) and dataset.source != "local":
+        yield f"{key}.source: must be local, as {dataset.native.home_file} lies in the folder, got {dataset.source}"
+    elif dataset.source == "simulated" and dataset.home is None:
         yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
     if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
@@ -178,7 +181,7 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
     if not dataset.recordings():
         yield f"{key}.takes: must leave at least one recording of `subjects`, got none"
     samples = dataset.window.length_s * dataset.native.sensor_hz
-    if hasattr(dataset.native, "home_file") and samples < SHORTEST_WINDOW:
+    if isinstance(dataset.native, FolderNative) and samples < SHORTEST_WINDOW:
         found = f"{samples:g}; raise it or `sensor_hz` of home.yaml"
         yield f"{key}.window.length_s: must give at least {SHORTEST_WINDOW} samples, which networks need, got {found}"
     if dataset.native.has_video:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from detach_core.acquisition.settings import DownloadSettings
 from detach_core.config.errors import section_of
+from detach_core.datasets.folder.settings import FolderNative
 from detach_core.datasets.registry import (
     DATASETS,
     AnyNativeSettings,
@@ -207,7 +208,7 @@ def dataset_type(adapter: str) -> type[DatasetSettings]:
     home = HOMES.settings(adapter) if adapter in set(HOMES) else None
     own: list[tuple[str, Any, Any]] = [("native", native, field(kw_only=True))]
     own += [("home", home, field(kw_only=True))] if home else [("home", type(None), field(kw_only=True, default=None))]
-    if hasattr(native, "home_file"):  # a home of one's own may be without labels
+    if issubclass(native, FolderNative):  # a home of one's own may be without labels
         own.append(("classes", tuple[Label, ...], field(kw_only=True)))
     made = make_dataclass("DatasetSettings", own, bases=(DatasetSettings,), frozen=True, kw_only=True)
     made.__module__, made.__doc__ = __name__, f"A dataset of adapter {adapter}."

@@ -1,11 +1,15 @@
 """A home of one's own in the configuration: what its `home.yaml` fills in, and its mistakes with their places."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from detach_core.config.errors import ConfigError
+from detach_core.config.home_file import read_home
 from detach_core.config.load import load_config
 from detach_core.config.variants import merge
+from detach_core.config.yaml_file import read_yaml
 from detach_core.datasets.folder.settings import KINDS
 from tests.fixtures.own_home import OwnHome
 
@@ -84,8 +88,6 @@ def test_times_that_yaml_knows_are_texts(load, home):
     home.home["recordings"]["day1"] = "PLACE"
     path = home.save()
     path.write_text(path.read_text().replace("PLACE", f"{{sensors: a.csv, {text}}}"))
-    from detach_core.config.yaml_file import read_yaml
-
     home.home = read_yaml(path)
     one = home.native.recordings["day1"]
     assert (one.start, one.end, one.video["camera"].start) == (
@@ -144,8 +146,6 @@ def test_every_kind_has_its_treatment(load, home):
     ],
 )
 def test_a_mistake_in_the_home_is_a_line_with_its_place(refused, changes, line):
-    import re
-
     lines = refused(**changes)
     assert any(re.search(line, one) for one in lines), lines
 
@@ -173,9 +173,21 @@ def test_a_window_too_short_for_the_networks_is_told(refused):
     )
 
 
-def test_only_its_own_folder_can_be_the_source(refused):
-    (line,) = refused(dataset={"source": "simulated"})
-    assert line.startswith("datasets.home.source: must be local or download")
+def test_a_home_is_read_without_a_configuration(home):
+    path = home.save()
+    assert read_home(home.root).channel_names[0] == "floor_x"
+    home.save(camera="attic")
+    with pytest.raises(ConfigError, match=rf"{path}: camera: must be one of camera, or none, got 'attic'"):
+        read_home(home.root)
+    path.unlink()
+    with pytest.raises(ConfigError, match=r"home.yaml: cannot be read"):
+        read_home(home.root)
+
+
+@pytest.mark.parametrize("source", ["simulated", "download"])
+def test_only_its_own_folder_can_be_the_source(refused, source):
+    lines = refused(dataset={"source": source})
+    assert f"datasets.home.source: must be local, as home.yaml lies in the folder, got {source}" in lines
 
 
 def unlabelled():

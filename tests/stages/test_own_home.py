@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -161,52 +162,49 @@ def test_logs_labels_and_video_become_windows_and_a_split(two_days, tmp_path):
     assert first_day[:22].tolist() == [-1, *[0] * 8, -1, -1, *[1] * 8, -1, -1, 0]
     # The square of the picture is on the left in the kitchen and on the right in the hall.
     frame = windows.mean_frame.astype(float).mean(axis=3)
-    bright = frame[:, 10:22, :24].mean(axis=(1, 2)) - frame[:, 10:22, 24:].mean(axis=(1, 2))
+    bright = frame[:, 5:11, :12].mean(axis=(1, 2)) - frame[:, 5:11, 12:].mean(axis=(1, 2))
     kitchen, hall = (bright[windows.label == label] for label in (0, 1))
     assert kitchen.min() > hall.max() + 20
     assert set(parts.protocols) == {"paper", "by_recording"}
 
 
-def test_channels_that_drift_do_not_count_in_the_activation(two_days, tmp_path):
-    windows, parts = Chain(two_days, tmp_path / "out", rows=["detach"]).run()
-    quiet = windows.channel_names.index("temperature")
-    std = parts.normalisation.activation["centred"].std
-    assert std[quiet] == 0
-    assert (np.delete(std, quiet) > 0).all()
-    two_days.home["channels"]["temperature"]["activation"] = True
-    two_days.home["channels"]["floor_x"]["activation"] = False
-    _, parts = Chain(two_days, tmp_path / "other", rows=["detach"]).run()
-    assert parts.normalisation.activation["centred"].std[windows.channel_names.index("floor_x")] == 0
-    for name in two_days.home["channels"]:
-        two_days.home["channels"][name]["activation"] = False
-    with pytest.raises(SystemExit):
-        Chain(two_days, tmp_path / "none", rows=["detach"]).run()
-    assert "no channel counts in the activation" in (tmp_path / "none" / "split.log").read_text()
+def cut(source, path, first_s, end_s):
+    """The seconds [first_s, end_s) of a video as a file of its own, from 0 on and not compressed anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(source)) as whole, av.open(str(path), "w") as part:
+        stream = whole.streams.video[0]
+        written = part.add_stream_from_template(stream)
+        shift = None
+        for packet in whole.demux(stream):
+            if packet.pts is None or not first_s <= packet.pts * stream.time_base < end_s:
+                continue
+            shift = packet.pts if shift is None else shift
+            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, written
+            part.mux(packet)
 
 
-def test_segments_with_a_gap_show_what_one_file_shows_except_in_the_gap(home, tmp_path):
-    home.add("day1")
-    home.add("day2", after_s=600, seed=1)
-    whole, _ = Chain(home, tmp_path / "whole", rows=["detach"]).run()
-    starts = {0: 20, 20: 20, 50: 30}  # nothing from second 40 to 50
-    for first_s, seconds in starts.items():
-        name = f"recordings/2024-05-01/06/kitchen/{first_s // 60:02d}.{first_s % 60:02d}.mp4"
-        home.film(name, seconds=seconds, first_s=first_s)
-    home.home["recordings"]["day1"]["video"] = {"kitchen": "recordings/*/*/kitchen/*.mp4"}
-    home.home["recordings"]["day2"]["video"] = {"kitchen": home.home["recordings"]["day2"]["video"]}
-    chain = Chain(home, tmp_path / "segments", rows=["detach"])
-    cut, _ = chain.run()
-    frames = read_frames(chain.paths["frames"]).streams["day1"]
-    assert (frames.num_frames, frames.timing.gaps) == (400, 1)
-    assert frames.timing.longest_gap_s == pytest.approx(10.1)
-    day1 = cut.start_s[cut.recording == 0]
-    # Pictures up to a second (`video.length_tolerance_s`) from a tick stand for it.
-    assert day1.tolist() == [*range(40), *range(49, 79)][: len(day1)]
-    both = np.isin(whole.start_s[whole.recording == 0], day1)
-    same = whole.mean_frame[whole.recording == 0][both].astype(int) - cut.mean_frame[cut.recording == 0]
-    assert np.abs(same).mean() < 2  # each file is compressed for itself
-    assert "9 windows of the sensors are left out" in chain.log("pack").read_text()
-    assert "1 gaps between pictures" in chain.log("extract_frames").read_text()
+def test_a_real_clip_in_three_segments_with_a_gap_shows_the_same_pictures(home, real_video, tmp_path):
+    edges = [(0, 30), (30, 60), (90, 140)]
+    for first_s, end_s in edges:
+        minute, second = divmod(first_s, 60)
+        cut(real_video, home.root / f"rec/2024-05-01/06/hall/{minute:02d}.{second:02d}.mp4", first_s, end_s)
+    cut(real_video, home.root / "whole.mp4", 0, 1e9)
+    home.write("log.csv", "time,sensor,value", [(START.timestamp() + s, "hall_motion", s % 2) for s in range(150)])
+    whole = {"files": "whole.mp4", "start": START.timestamp()}
+    home.home["recordings"]["day1"] = {"sensors": "log.csv", "video": {"hall": whole}}
+    home.home["recordings"]["day2"] = {"sensors": "log.csv", "video": {"hall": "rec/*/*/hall/*.mp4"}}
+    home.home["classes"] = {}
+    chain = Chain(home, tmp_path / "out", rows=[])
+    windows, _ = chain.run()
+    one, segments = (read_frames(chain.paths["frames"]).streams[name] for name in ("day1", "day2"))
+    assert (segments.num_frames, segments.timing.pictures, segments.timing.gaps) == (one.num_frames, 1394 - 300, 1)
+    filmed = np.ones(one.num_frames, dtype=bool)
+    filmed[60 * 5 : 90 * 5] = False
+    np.testing.assert_array_equal(segments.rgb[filmed], one.rgb[filmed])
+    np.testing.assert_allclose(segments.picture_s[filmed], one.picture_s[filmed], atol=1e-6)
+    starts = windows.start_s[windows.recording == 1]
+    # Up to a second from its tick, a picture stands for it.
+    assert starts.tolist() == [*range(60), *range(89, 138)]
 
 
 def test_two_files_for_one_minute_are_refused_by_both_names(home, tmp_path):
@@ -240,6 +238,7 @@ def test_windows_before_a_camera_starts_are_left_out_and_counted(home, tmp_path)
     )
 
 
+@pytest.mark.slow
 def test_a_camera_that_starts_a_day_later_leaves_its_own_windows(home, tmp_path):
     home.add("day1", video=False, seconds=80)
     home.write("day1/more.csv", "time,sensor,value", [(START.timestamp() + 86_400 + 80, "hall_sound", 40)])
@@ -261,6 +260,49 @@ def unfilmed(home):
     return home
 
 
+def test_channels_that_drift_do_not_count_in_the_activation(unfilmed, tmp_path):
+    windows, parts = Chain(unfilmed, tmp_path / "out", rows=SENSORS_ALONE).run()
+    quiet = windows.channel_names.index("temperature")
+    std = parts.normalisation.activation["centred"].std
+    assert std[quiet] == 0
+    assert (np.delete(std, quiet) > 0).all()
+    unfilmed.home["channels"]["temperature"]["activation"] = True
+    unfilmed.home["channels"]["floor_x"]["activation"] = False
+    _, parts = Chain(unfilmed, tmp_path / "other", rows=SENSORS_ALONE).run()
+    assert parts.normalisation.activation["centred"].std[windows.channel_names.index("floor_x")] == 0
+    for name in unfilmed.home["channels"]:
+        unfilmed.home["channels"][name]["activation"] = False
+    with pytest.raises(SystemExit):
+        Chain(unfilmed, tmp_path / "none", rows=SENSORS_ALONE).run()
+    assert "no channel counts in the activation" in (tmp_path / "none" / "split.log").read_text()
+
+
+def test_segments_with_a_gap_show_what_one_file_shows_except_in_the_gap(home, tmp_path):
+    home.add("day1")
+    home.add("day2", after_s=600, seed=1)
+    whole, _ = Chain(home, tmp_path / "whole", rows=SENSORS_ALONE).run()
+    starts = {0: 20, 20: 20, 50: 30}  # nothing from second 40 to 50
+    for first_s, seconds in starts.items():
+        name = f"recordings/2024-05-01/06/kitchen/{first_s // 60:02d}.{first_s % 60:02d}.mp4"
+        home.film(name, seconds=seconds, first_s=first_s)
+    home.home["recordings"]["day1"]["video"] = {"kitchen": "recordings/*/*/kitchen/*.mp4"}
+    home.home["recordings"]["day2"]["video"] = {"kitchen": home.home["recordings"]["day2"]["video"]}
+    chain = Chain(home, tmp_path / "segments", rows=SENSORS_ALONE)
+    cut, _ = chain.run()
+    frames = read_frames(chain.paths["frames"]).streams["day1"]
+    assert (frames.num_frames, frames.timing.gaps) == (400, 1)
+    assert frames.timing.longest_gap_s == pytest.approx(10.1)
+    day1 = cut.start_s[cut.recording == 0]
+    # Pictures up to a second (`video.length_tolerance_s`) from a tick stand for it.
+    assert day1.tolist() == [*range(40), *range(49, 79)][: len(day1)]
+    both = np.isin(whole.start_s[whole.recording == 0], day1)
+    same = whole.mean_frame[whole.recording == 0][both].astype(int) - cut.mean_frame[cut.recording == 0]
+    assert np.abs(same).mean() < 2  # each file is compressed for itself
+    assert "9 windows of the sensors are left out" in chain.log("pack").read_text()
+    assert "1 gaps between pictures" in chain.log("extract_frames").read_text()
+
+
+@pytest.mark.slow
 def test_sensors_alone_are_packed_trained_and_tabled(unfilmed, tmp_path):
     chain = Chain(unfilmed, tmp_path / "out", rows=SENSORS_ALONE)
     windows, _ = chain.run()

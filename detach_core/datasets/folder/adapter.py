@@ -88,7 +88,7 @@ class Folder(DatasetAdapter[FolderNative]):
         begin_s, end_s = self._extent(root, recording, samples, paths[0])
         starts = video_starts(home, root, recording)
         zero_s = starts[0][1] if starts else begin_s
-        rules = {name: _rule(home.channels[name], samples[name]) for name in self.channel_names}
+        rules = {name: channel_rule(home.channels[name], samples[name]) for name in self.channel_names}
         count = math.floor((end_s - begin_s) * home.sensor_hz + 1e-6) + 1
         ticks = EvenTicks(begin_s - zero_s, count, home.sensor_hz)
         sensor = ResampledChannels(
@@ -187,7 +187,8 @@ class Folder(DatasetAdapter[FolderNative]):
         return [used.get(spelt.get(label, ""), -1) for label in labels]
 
 
-def _rule(channel: ChannelSettings, samples: Samples) -> ChannelResampling:
+def channel_rule(channel: ChannelSettings, samples: Samples) -> ChannelResampling:
+    """The rule by which a channel's samples are resampled; its state before the first depends on them."""
     usual = channel.usual
     gap_s = channel.max_gap_s or usual.max_gap_s
     return ChannelResampling(

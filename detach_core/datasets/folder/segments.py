@@ -114,7 +114,8 @@ def _by_table(home: FolderNative, root: Path, films: VideoFilesSettings) -> list
     for piece in table.pieces(["file", "start"]):
         for name, text, number in zip(piece.columns["file"], piece.columns["start"], piece.numbers, strict=True):
             place, file = table.place(int(number), "file"), path.parent / name.strip()
-            if not file.is_file() or file.suffix.lower() not in _SUFFIXES or file in starts:
+            is_below = not PurePosixPath(name.strip()).is_absolute() and ".." not in PurePosixPath(name.strip()).parts
+            if not is_below or not file.is_file() or file.suffix.lower() not in _SUFFIXES or file in starts:
                 found = f"{name!r}, which stands there before" if file in starts else f"{name!r}"
                 expected, remedy = f"a video below {path.parent}, once", "mend the line, or put the file there"
                 raise BadInputError(path, place, found=found, expected=expected, remedy=remedy)

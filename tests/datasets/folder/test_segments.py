@@ -78,6 +78,7 @@ def test_a_table_tells_starts(starts, own_home):
     [
         ([("c.mp4", 5)], r"starts.csv: line 2, column file: found 'c.mp4', expected a video below"),
         ([("a.mp4", 5), ("a.mp4", 9)], r"line 3, column file: found 'a.mp4', which stands there before"),
+        ([("../cam/a.mp4", 5)], r"line 2, column file: found '../cam/a.mp4', expected a video below"),
         ([("a.mp4", "noon")], r"line 2, column start: found 'noon', expected an ISO date"),
         ([("a.mp4", 5), ("b.mp4", 5)], r"found cam/a.mp4 and cam/b.mp4, which start together in recording day1"),
     ],
