@@ -105,8 +105,8 @@ def with_additions(folder: Path, additions: Additions) -> tuple[str, str]:
     """
     path = folder / HOME_FILE
     is_new = not path.exists()
-    text = home_text(additions.time_zone) if is_new else path.read_text(encoding="utf-8")
-    before = yaml.safe_load(text) if is_new else _read(path)
+    before = yaml.safe_load(home_text(additions.time_zone)) if is_new else _read(path)
+    text = home_text(additions.time_zone) if is_new else path.read_text(encoding="utf-8-sig")
     channels = _absent(additions.channels, before.get("channels"))
     classes = _absent(additions.classes, before.get("classes"))
     files = _new_files(path, additions, before.get("recordings"))

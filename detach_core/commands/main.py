@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-from detach_core.foundation.errors import UserError
+from detach_core.foundation.errors import UserError, one_line
 
 # Command -> the module of `detach_core.commands` with either a Typer `app`, for a group of commands, or one function
 # `command`. Modules load libraries inside their functions, so that `--help` and completion stay quick.
@@ -35,9 +35,14 @@ def program() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the program; an error of the user's input ends it with status 1 and one sentence."""
+    """Run the program; wrong input, or a file that cannot be used, ends it with status 1 and one sentence."""
     try:
         program()(prog_name="detach")
     except UserError as error:
         typer.echo(f"detach: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(one_line(f"detach: {error.filename}: {error.strerror}"), err=True)
         sys.exit(1)

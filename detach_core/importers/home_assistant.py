@@ -161,7 +161,7 @@ class Recorder:
         try:
             with self._engine.connect() as connection:
                 return use(connection)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError) as error:  # the latter for a text that is no time
             cause = str(getattr(error, "orig", None) or error).splitlines()[0]
             remedy = "check the address, and that it is the recorder's database (home-assistant_v2.db)"
             if "locked" in cause or "busy" in cause:
@@ -178,6 +178,7 @@ class _Schema:
         states, meta = tables["states"], tables.get("states_meta")
         columns = states.c
         self._states, self._meta = states, meta if "metadata_id" in columns else None
+        self._source = source
         self._has_seconds = "last_updated_ts" in columns
         self._chosen: list[int] | None = None
         self.has_attribute_ids = "attributes_id" in columns
@@ -271,7 +272,16 @@ class _Schema:
         """A time of the database, which is universal time."""
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return from_epoch(float(value))
+        try:
+            return from_epoch(float(value))
+        except ValueError:
+            raise BadInputError(
+                self._source,
+                "table states",
+                found=f"the time {shown(value)}",
+                expected="seconds since 1970",
+                remedy="delete that row from a copy of the database, and import the copy",
+            ) from None
 
     def _bound(self, moment: datetime) -> Any:
         return moment.timestamp() if self._has_seconds else moment.astimezone(UTC).replace(tzinfo=None)
@@ -316,10 +326,11 @@ def _read_only(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(place, uri=True, timeout=30)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         # A write-ahead database needs a file beside it even to be read; in a folder that cannot be written it is read
         # as it is, which loses nothing as long as there is no log beside it.
-        if Path(f"{path}-wal").exists():
+        cause = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if cause not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or Path(f"{path}-wal").exists():
             raise
         connection.close()
         connection = sqlite3.connect(f"{place}&immutable=1", uri=True)

@@ -20,7 +20,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,14 +93,14 @@ def _stamp(path: Path, number: int, row: Mapping[str, str], column: str) -> date
 
 def _seconds(path: Path, number: int, row: Mapping[str, str], column: str) -> float:
     try:
-        value = float(row[column])
+        value = float(row.get(column, ""))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise BadInputError(
             path,
             f"line {number}, column {column}",
-            found=shown(row[column]),
+            found=shown(row.get(column, "")),
             expected="seconds since the beginning of the media",
             remedy="mend the line",
         )
@@ -141,23 +141,24 @@ def read_elan(path: Path, tier: str | None) -> list[Interval]:
         raise BadInputError(path, "file", found="nothing", expected="an ELAN file", remedy="give its path")
     try:
         document = pympi.Eaf(str(path), suppress_version_warning=True)
-        filled = {name: document.get_annotation_data_for_tier(name) for name in document.get_tier_names()}
+        tiers = {name: document.get_annotation_data_for_tier(name) for name in document.get_tier_names()}
+        filled = {name: [_elan_row(row) for row in rows] for name, rows in tiers.items() if rows}
     except Exception as error:  # the library raises nothing narrower for a file that it cannot parse
         expected, remedy = "an ELAN annotation document", "save it in ELAN again"
         raise BadInputError(
             path, "file", found=f"no such document ({error})", expected=expected, remedy=remedy
         ) from None
-    filled = {name: rows for name, rows in filled.items() if rows}
     if tier not in filled if tier is not None else len(filled) != 1:
         names = ", ".join(f"{name} ({len(rows)} annotations)" for name, rows in filled.items()) or "none"
         found = f"the tiers {names}"
         expected = "one with annotations" if tier is None else f"the tier {shown(tier)} with annotations"
         raise BadInputError(path, "tiers", found=found, expected=expected, remedy="choose one by --tier")
     rows = filled[tier] if tier is not None else next(iter(filled.values()))
-    return [
-        Interval(number, float(row[0]) / 1000.0, float(row[1]) / 1000.0, " ".join(str(row[2]).split()))
-        for number, row in enumerate(sorted(rows), 1)
-    ]
+    return [Interval(number, *row) for number, row in enumerate(sorted(rows), 1)]
+
+
+def _elan_row(row: Sequence[Any]) -> tuple[float, float, str]:
+    return float(row[0]) / 1000.0, float(row[1]) / 1000.0, " ".join(str(row[2]).split())
 
 
 def read_boris(path: Path, remarks: Remarks, *, subject: str | None = None) -> list[Interval]:
@@ -186,7 +187,11 @@ def _boris_table(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]
         expected, remedy = "a heading with the column Behavior", "export aggregated events from BORIS"
         raise BadInputError(path, "columns", found="none of BORIS' tables", expected=expected, remedy=remedy)
     delimiter = max(",;\t", key=lines[head][1].count)
-    header, *cells = csv.reader([line for _, line in lines[head:]], delimiter=delimiter)
+    try:
+        header, *cells = csv.reader([line for _, line in lines[head:]], delimiter=delimiter)
+    except csv.Error as error:
+        expected, remedy = "a table", "export aggregated events from BORIS"
+        raise BadInputError(path, "rows", found=f"{error}", expected=expected, remedy=remedy) from None
     first = lines[head][0]
     header = [name.strip() for name in header]
     return header, [
@@ -218,13 +223,13 @@ def _boris_aggregated(path: Path, rows: Iterable[tuple[int, dict[str, str]]], re
             remarks.add("{n} point events, which last no time, are left out", f"line {number}")
         else:
             start, end = (_seconds(path, number, row, column) for column in ("Start (s)", "Stop (s)"))
-            yield Interval(number, start, end, row["Behavior"])
+            yield Interval(number, start, end, row.get("Behavior", ""))
 
 
 def _boris_tabular(path: Path, rows: Iterable[tuple[int, dict[str, str]]], remarks: Remarks) -> Iterator[Interval]:
     open_at: dict[str, tuple[int, float]] = {}
     for number, row in rows:
-        label, at_s = row["Behavior"], _seconds(path, number, row, "Time")
+        label, at_s = row.get("Behavior", ""), _seconds(path, number, row, "Time")
         edge = (row.get("Status") or row.get("Behavior type", "")).upper()
         if edge == "POINT":
             remarks.add("{n} point events, which last no time, are left out", f"line {number}")
@@ -262,7 +267,7 @@ def read_label_studio(path: Path, times: LocalTimes, *, fps: float | None = None
 def _label_studio_results(path: Path) -> list[Any]:
     try:
         tasks = json.loads("\n".join(line for _, line in read_lines(path)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         remedy = "export as JSON (not JSON-MIN) from Label Studio"
         raise BadInputError(path, "file", found=f"no JSON ({error})", expected="JSON", remedy=remedy) from None
     tasks = tasks if isinstance(tasks, list) else [tasks]

@@ -115,7 +115,7 @@ def _parse(line: str) -> tuple[datetime, Message] | str | None:
 def _parse_json(line: str) -> tuple[datetime, Message] | str:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"no JSON ({error})"
     topic, payload = record.get("topic"), record.get("payload")
     if not isinstance(topic, str):
@@ -134,7 +134,12 @@ def _parse_json(line: str) -> tuple[datetime, Message] | str:
 def _json_stamp(written: Any) -> datetime | None:
     if isinstance(written, str):
         return parse_stamp(written)
-    if isinstance(written, int | float) and not isinstance(written, bool) and 1e8 < written < 1e14:
+    if (
+        isinstance(written, int | float)
+        and not isinstance(written, bool)
+        and 1e8 < written < 7e12
+        and not 7e9 < written < 1e11
+    ):
         return from_epoch(written / 1000.0 if written > 1e11 else written)
     return None
 
@@ -142,7 +147,7 @@ def _json_stamp(written: Any) -> datetime | None:
 def _decoded(payload: str) -> Any:
     try:
         return json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return payload
 
 

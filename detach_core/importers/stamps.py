@@ -26,6 +26,8 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
 _MOSQUITTO_OFFSET = re.compile(r"Z(?=[+-]\d{4}$)", re.ASCII)
 _DAY_MONTH_YEAR = re.compile(r"(\d\d?)-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d(?:\.\d+)?)", re.ASCII)
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}", re.ASCII)
+_LATEST_S = 7.2e9  # in 2198
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # of recordings; far from those between which Python can reckon
 _LONGEST_RUN = timedelta(hours=2)  # no time zone repeats more; a longer step begins another change
 
 
@@ -38,7 +40,8 @@ def parse_stamp(text: str) -> datetime | None:
     """
     text = text.strip()
     if _EPOCH.fullmatch(text):
-        return from_epoch(float(text) if len(text.partition(".")[0]) < 12 else float(text) / 1000.0)
+        seconds = float(text) if len(text.partition(".")[0]) < 12 else float(text) / 1000.0
+        return from_epoch(seconds) if seconds < _LATEST_S else None
     if match := _DAY_MONTH_YEAR.fullmatch(text):
         day, name, year, of_day = match.groups()
         month = _MONTHS.get(name.lower())
@@ -46,13 +49,20 @@ def parse_stamp(text: str) -> datetime | None:
     if not _ISO.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(_MOSQUITTO_OFFSET.sub("", text))
+        moment = datetime.fromisoformat(_MOSQUITTO_OFFSET.sub("", text))
     except ValueError:
         return None
+    return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
 
 def from_epoch(seconds: float) -> datetime:
-    """The moment `seconds` after the beginning of 1970, to the microsecond."""
+    """The moment `seconds` after the beginning of 1970, to the microsecond.
+
+    Raises:
+        ValueError: it lies outside the years of recordings.
+    """
+    if not abs(seconds) < _LATEST_S:
+        raise ValueError(f"{seconds} seconds since 1970 are no time of a recording")
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=round(seconds * 1e6))
 
 

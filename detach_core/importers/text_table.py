@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from detach_core.foundation.errors import BadInputError, open_for_reading
@@ -50,7 +50,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
     lines = read_lines(path)
     number, header_line = next(lines, (1, ""))
     delimiter = max(_DELIMITERS, key=header_line.count)
-    header = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter), [])]
+    header = [name.strip() for name in next(_rows(path, csv.reader([header_line], delimiter=delimiter), lambda: 1), [])]
     if absent := [name for name in columns if header.count(name) != 1]:
         raise BadInputError(
             path,
@@ -67,7 +67,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
         for number, line in lines:  # noqa: B007
             yield f"{line}\n"
 
-    for cells in csv.reader(counted(), delimiter=delimiter):
+    for cells in _rows(path, csv.reader(counted(), delimiter=delimiter), lambda: number):
         if cells and len(cells) <= last:
             expected = f"at least {last + 1}, as the header has"
             raise BadInputError(
@@ -76,3 +76,12 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
         if cells:
             yield begin, dict(zip(header, (cell.strip() for cell in cells), strict=False))
         begin = number + 1
+
+
+def _rows(path: Path, rows: Iterator[list[str]], line: Callable[[], int]) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        expected, remedy = "cells of a table", "check for a quotation mark that is not closed"
+        place = f"line {line()}"
+        raise BadInputError(path, place, found=f"no row ({error})", expected=expected, remedy=remedy) from None

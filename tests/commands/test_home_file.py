@@ -88,6 +88,12 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(tmp_path):
         add_to_home(tmp_path, additions())
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "home.yaml").write_bytes(b"channels: {}\n# \xff\n")
+    with pytest.raises(UserError, match="line 2: must be UTF-8"):
+        add_to_home(tmp_path, additions())
+
+
 def test_a_new_home_is_a_commented_template(tmp_path):
     folder = tmp_path / "My Home"
     result = CliRunner().invoke(program(), ["new-home", str(folder), "--time-zone", "Europe/Amsterdam"])

@@ -314,6 +314,17 @@ print(sorted(heavy & set(sys.modules)))
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_a_place_that_cannot_be_written_ends_the_program_with_one_sentence(monkeypatch, capsys, write, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    log, _ = write("a.txt", CASAS), write("b.csv", "")
+    monkeypatch.setattr(sys, "argv", ["detach", "import", "casas", log, "-o", "b.csv/e.csv", "--time-zone", "UTC"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert (told.count("\n"), "b.csv" in told, "Traceback" in told) == (1, True, False)
+
+
 def test_an_error_of_the_input_ends_the_program_with_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["detach", "new-home", "x", "--time-zone", "Mars"])
     with pytest.raises(SystemExit) as ended:

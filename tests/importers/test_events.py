@@ -244,6 +244,12 @@ def test_lines_and_tables_are_refused_with_their_line(tmp_path):
     path.write_text("a,b,c\n1,2\n")
     with pytest.raises(BadInputError, match="line 2: found 2 cells"):
         list(read_table(path, ("c",)))
+    path.write_text('a,b\n1,"' + "x" * 200_000 + "\n")
+    with pytest.raises(BadInputError, match=r"line 2: found no row \(field larger than field limit"):
+        list(read_table(path, ("a",)))
+    path.write_bytes(b"x" * (1 << 21))
+    with pytest.raises(BadInputError, match="line 1: found more than 1048576 bytes"):
+        list(read_lines(path))
     with pytest.raises(BadInputError, match="found nothing"):
         list(read_lines(tmp_path / "absent"))
     with pytest.raises(BadInputError, match="neither a file"):

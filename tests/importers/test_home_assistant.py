@@ -228,7 +228,9 @@ def test_a_copy_in_a_folder_that_cannot_be_written_is_read(build, tmp_path, monk
 
     class Refusing:
         def execute(self, _):
-            raise sqlite3.OperationalError("unable to open database file")
+            error = sqlite3.OperationalError("unable to open database file")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
 
         def close(self):
             pass
@@ -251,6 +253,37 @@ def test_memory_does_not_grow_with_the_database(build):
 
     peak(6_000, "warm.db")
     assert peak(60_000, "long.db") < 1.5 * peak(12_000, "short.db")
+
+
+@pytest.mark.parametrize("wrong", [1e300, "soon"])
+def test_a_time_that_is_none_is_refused(build, wrong):
+    path = build()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE states SET last_updated_ts = ? WHERE state_id = 8", (wrong,))
+    connection.close()
+    with pytest.raises(BadInputError, match=r"table states: found the time .*expected seconds since 1970"):
+        read(path)
+
+
+def test_a_text_that_is_no_time_is_refused(build):
+    path = build(OLD, fill_old)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE states SET last_updated = 'soon' WHERE state_id = 8")
+    connection.close()
+    with pytest.raises(BadInputError, match=r"database: found .*soon"):
+        read(path)
+
+
+def test_a_locked_database_is_refused_with_what_to_do(build, monkeypatch):
+    path = build(wal=False)
+    writer = sqlite3.connect(path)
+    writer.execute("BEGIN EXCLUSIVE")
+    real = sqlite3.connect
+    impatient = lambda place, **options: real(place, **options | {"timeout": 0})  # noqa: E731
+    monkeypatch.setattr("detach_core.importers.home_assistant.sqlite3.connect", impatient)
+    with pytest.raises(BadInputError, match=r"database: found database is locked.*run again in a moment"):
+        Recorder(str(path), remarks=Remarks())
+    writer.close()
 
 
 @pytest.mark.parametrize(

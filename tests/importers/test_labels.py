@@ -187,6 +187,7 @@ def test_tables_of_boris_are_read(file):
         (TABULAR + "m1,,Anna,talk,,START,9,\n", "line 7: found START of 'talk' without a STOP"),
         (TABULAR + "m1,,Anna,talk,,STOP,9,\n", "line 7: found STOP of 'talk'"),
         (TABULAR.replace("STOP,4", "STOP,NA"), "line 6, column Time: found 'NA'"),
+        (TABULAR + "m1,,Anna,talk\n", "line 7, column Time: found ''"),
         ("a,b\n1,2\n", "found none of BORIS' tables"),
         ("Behavior,x\ntea,2\n", "columns: found Behavior, x"),
     ],
@@ -250,6 +251,8 @@ def test_a_rectangle_is_a_label_while_it_is_shown(file):
     ("text", "said"),
     [
         ("{", "found no JSON"),
+        ("[" * 100_000, "found no JSON"),
+        (label_studio(series(float("inf"), 1)), "region 1: found"),
         ("[]", "found 0 tasks with 0 annotations"),
         (json.dumps([json.loads(label_studio(series(1, 2)))[0]] * 2), "found 2 tasks with 2 annotations"),
         (label_studio({"type": "timeserieslabels", "value": {"timeserieslabels": ["Run"]}}), "region 1: found"),

@@ -140,6 +140,8 @@ def test_lines_of_zigbee2mqtts_log_without_a_message_are_counted(log_file):
         ('{"topic": "a", "payload": 1}', "line 1: found no time under tst"),
         ('{"tst": "yesterday", "topic": "a", "payload": 1}', "line 1: found no time"),
         ('{"ts": true, "topic": "a", "payload": 1}', "line 1: found no time"),
+        ('{"ts": 1e300, "topic": "a", "payload": 1}', "line 1: found no time"),
+        ('{"a":' * 100_000, "line 1: found no JSON"),
     ],
 )
 def test_a_wrong_line_is_refused_and_a_last_one_that_is_not_whole_left_out(log_file, line, said):

@@ -39,13 +39,31 @@ def test_notations_of_logs_are_read(text, moment):
     assert (read.tzinfo is None) == (moment.tzinfo is None)
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2012-13-20 10:38:54", "2012-07-20", "25-Foo-2008 00:20:14", "12.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noon",
+        "2012-13-20 10:38:54",
+        "2012-07-20",
+        "25-Foo-2008 00:20:14",
+        "12.5",
+        "0001-01-01 00:00",
+        "9999-12-31 23:59",
+    ],
+)
 def test_what_names_no_moment_is_none(text):
     assert parse_stamp(text) is None
 
 
 def test_seconds_since_1970_keep_their_microseconds():
     assert from_epoch(1700000000.123457).isoformat() == "2023-11-14T22:13:20.123457+00:00"
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan"), -1e12])
+def test_seconds_outside_the_years_of_recordings_are_refused(seconds):
+    with pytest.raises(ValueError, match="no time of a recording"):
+        from_epoch(seconds)
 
 
 def test_local_times_take_the_offset_of_their_season():
