@@ -24,6 +24,7 @@ def program() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+    app.callback()(lambda: None)  # a group, even of a single command
     for name, module_name in COMMANDS.items():
         module = import_module(f"detach_core.commands.{module_name}")
         if hasattr(module, "app"):

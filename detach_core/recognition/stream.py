@@ -92,6 +92,11 @@ class RecognizerStream:
         self._reach_s = _HELD_S if resampling == "previous" else 1.0 / recognizer.description.rate_hz + _EARLY_S
         self._rate_is_checked = resampling == "previous"
 
+    @property
+    def until_s(self) -> float:
+        """Time before which no sample may come any more."""
+        return self._until_s
+
     def push(self, samples: NDArray[Any] | Sequence[Any], time_s: NDArray[Any] | Sequence[Any]) -> list[Event]:
         """The events of the windows that these samples complete.
 
@@ -140,7 +145,7 @@ class RecognizerStream:
         if samples.size and not (np.issubdtype(samples.dtype, np.number) and np.isrealobj(samples)):
             raise UserError(f"samples: found values of type {samples.dtype}, expected real numbers; convert them")
         times = time_s.astype(np.float64)
-        behind = np.diff(times, prepend=self._until_s if len(self._time_s) else -math.inf) < 0
+        behind = np.diff(times, prepend=self._until_s) < 0
         if not np.isfinite(times).all() or behind.any():
             row = int(np.flatnonzero(behind | ~np.isfinite(times))[0])
             raise UserError(

@@ -103,7 +103,8 @@ def summary(description: Description) -> list[str]:
         lines.append(
             f"{mode}: known above {one.probability:.3f}, {one.known:.0%} of the held-out windows;"
             f" coverage {one.coverage:.2f} by {one.groups} {one.group}s, measured {one.measured:.2f};"
-            f" F1 {measured.f1_weighted:.3f}, segments {measured.segment_f1_50:.3f}, edit score {measured.edit_score:.3f}"
+            f" F1 {measured.f1_weighted:.3f}, of segments {measured.segment_f1_50:.3f}, edit score"
+            f" {measured.edit_score:.3f}"
         )
     return lines
 

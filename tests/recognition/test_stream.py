@@ -65,7 +65,7 @@ def test_a_stream_in_any_pieces_is_named_as_the_whole(recognizer, cuts, gaps, ji
     assert in_pieces(recognizer, samples, times, cuts, resampling=resampling) == whole
     if not previous:
         assert list(recognizer.events(samples, times)) == whole
-    assert len(whole) >= (2 if gaps else 9)
+    assert len(whole) >= (2 if gaps else 8)
 
 
 def test_samples_one_by_one_are_named_as_the_whole(recognizer):
