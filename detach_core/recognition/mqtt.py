@@ -80,8 +80,9 @@ class ActivitySensor:
         self._description = description
         self._client, self._host, self._port = _client(url, f"{self.id}_{os.getpid()}", keep_session=False)
         self._client.will_set(self.availability_topic, "offline", qos=1, retain=True)
-        self._client.on_connect = self._announce
-        self._sent: list[mqtt.MQTTMessageInfo] = []
+        self._client.on_connect, self._client.on_publish = self._announce, self._confirm
+        # Each is changed by one thread alone: the caller's, and the client's.
+        self._sent = self._announced = self._confirmed = 0
 
     def config(self) -> dict[str, Any]:
         """The message by which Home Assistant makes the sensor."""
@@ -113,6 +114,10 @@ class ActivitySensor:
         if not reason.is_failure:
             client.publish(self.config_topic, json.dumps(self.config()), qos=1, retain=True)
             client.publish(self.availability_topic, "online", qos=1, retain=True)
+            self._announced += 2
+
+    def _confirm(self, client: mqtt.Client, data: Any, number: int, reason: Any, properties: Any) -> None:
+        self._confirmed += 1
 
     def __enter__(self) -> Self:
         self._client.connect_async(self._host, self._port, keepalive=30)
@@ -121,19 +126,23 @@ class ActivitySensor:
 
     def __exit__(self, *error: object) -> None:
         """Wait for what is under way, a few seconds at most, and say that no more will come."""
-        until = time.monotonic() + 5.0
-        while self.num_waiting and time.monotonic() < until:
-            time.sleep(0.02)
+        self._wait(5.0)
         if self._client.is_connected():
-            self._client.publish(self.availability_topic, "offline", qos=1, retain=True).wait_for_publish(2.0)
+            self._client.publish(self.availability_topic, "offline", qos=1, retain=True)
+            self._sent += 1
+            self._wait(2.0)
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self.num_waiting and time.monotonic() < until:
+            time.sleep(0.02)
+
     @property
     def num_waiting(self) -> int:
-        """Number of states that the broker has not confirmed."""
-        self._sent = [info for info in self._sent if not info.is_published()]
-        return len(self._sent)
+        """Number of messages that the broker has not confirmed."""
+        return self._sent + self._announced - self._confirmed
 
     def publish(self, event: Event) -> None:
         """Send a window's activity; without a broker it waits."""
@@ -145,11 +154,8 @@ class ActivitySensor:
             "end": iso_time(event.end_s),
         }
         info = self._client.publish(self.state_topic, json.dumps(payload, ensure_ascii=False), qos=1, retain=True)
-        if info.rc == mqtt.MQTT_ERR_QUEUE_SIZE:
-            return
-        self._sent.append(info)
-        if len(self._sent) >= 1024:
-            _ = self.num_waiting  # forgets the confirmed ones
+        # Of a broker that is away for longer than that, the newest states are lost, which the log can still give.
+        self._sent += info.rc != mqtt.MQTT_ERR_QUEUE_SIZE
 
 
 class MqttSource:

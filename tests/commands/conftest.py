@@ -1,0 +1,4 @@
+from tests.fixtures.recognizers import run_folder
+from tests.fixtures.toy_home import home, one_thread, split, toy, windows
+
+__all__ = ["home", "one_thread", "run_folder", "split", "toy", "windows"]  # fixtures
