@@ -3,7 +3,10 @@
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/checkpoint.safetensors
           and those of {variant}+{n}, among which the probe of {variant} selects in each fold
 Produces  {dataset}/{split}/{variant}/seed{seed}/embeddings.h5, metrics.json, classifier.safetensors, label_curve.json
+          and the folder recognizer, the run as a recogniser that needs the sensors alone
 """
+
+from detach_core.workflow.session import with_folders
 
 
 rule embed:
@@ -49,6 +52,29 @@ rule probe:
     params:
         **STAGES["probe"].params,
         code=CODE.of_stage("probe"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule recognizer:
+    """Make a recogniser that needs the sensors alone, calibrated on windows that the probe has not seen."""
+    input:
+        **STAGES["recognizer"].inputs,
+    output:
+        **with_folders(directory, STAGES["recognizer"]),
+    log:
+        STAGES["recognizer"].log,
+    benchmark:
+        STAGES["recognizer"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
+    params:
+        **STAGES["recognizer"].params,
+        code=lambda w: CODE.of_stage("recognizer", CONFIG.variant(CONFIG.trained(w.variant)).method),
     script:
         "../workflow_scripts/run_stage.py"
 

@@ -30,6 +30,7 @@ ARTIFACTS = {
     "embeddings": "embed",
     "metrics": "probe",
     "classifier": "probe",
+    "recognizer": "recognizer",
     "negative_pairs": "negative_pairs",
     "activation_maps": "activation_maps",
     "predictions": "lists",

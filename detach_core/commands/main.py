@@ -14,6 +14,7 @@ from detach_core.foundation.errors import UserError, one_line
 COMMANDS: dict[str, str] = {
     "new-home": "new_home",
     "import": "import_logs",
+    "recognize": "recognize",
 }
 
 

@@ -30,6 +30,7 @@ from detach_core.evaluation.settings import (
     ProbeSettings,
     SignificanceSettings,
 )
+from detach_core.recognition.settings import RecognizerSettings
 from detach_core.reports.settings import DataTable, ResultsTable
 from detach_core.settings.base import Check, Count, Label, Name, Names, Range, Settings, Share, to_plain
 from detach_core.settings.shared import (
@@ -286,6 +287,7 @@ class Document(Section):
     )
     probe: ProbeSettings = ProbeSettings()
     label_curve: LabelCurveSettings = LabelCurveSettings()
+    recognizer: RecognizerSettings = RecognizerSettings()
     halves: dict[Name, HalfSettings] = Field(description="rows that probe a part of a variant's embedding")
     analysis: AnalysisSettings
     tables: dict[Name, Table] = Field(description="results/{name}.csv, .md, .tex, .html, .parquet")

@@ -30,6 +30,7 @@ from detach_core.datasets.registry import (
 )
 from detach_core.evaluation.settings import ActivationMapsJob, EmbedJob, LabelCurveJob, NegativePairsJob, ProbeJob
 from detach_core.methods.registry import DETACH_STAGE_1, MethodSettings, VideoNetworkSettings
+from detach_core.recognition.settings import RecognizerJob
 from detach_core.reports.figures.registry import FigureSettings
 from detach_core.reports.settings import ResultsTable, TableJob
 from detach_core.settings.base import to_plain
@@ -236,6 +237,11 @@ class Config:
         if half := self.document.halves.get(variant):
             job = replace(job, half=half.half, target=half.target, variant=variant)
         return canonical(job)
+
+    def recognizing(self) -> str:
+        """Settings of stage `recognizer`."""
+        own = self.document.recognizer
+        return canonical(RecognizerJob(**self._machine(), probe=self.document.probe, recognizer=own))
 
     def label_curve(self) -> str:
         """Settings of stage `label_curve`."""

@@ -33,6 +33,8 @@ CURVES = f"{TRAINING}/history.png"
 
 CHECKPOINT, CLASSIFIER = "checkpoint.safetensors", "classifier.safetensors"
 
+RECOGNIZER = f"{RUN}/recognizer"  # a folder
+
 EVENTS = "tensorboard"  # a folder
 
 

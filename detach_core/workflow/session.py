@@ -94,14 +94,15 @@ def curves_in_report(report: Callable[..., str], stage: Stage) -> dict[str, str 
 
 
 def with_folders(directory: Callable[..., str], stage: Stage) -> dict[str, str | Sequence[str]]:
-    """Outputs of a training's stage, of which the event files, where they are asked for, are a folder.
+    """Outputs of a stage, of which a recogniser, or the event files of a training where asked for, are a folder.
 
     Args:
         directory: Snakemake's function of that name.
-        stage: `pretrain_spatial` or `pretrain`.
+        stage: `pretrain_spatial`, `pretrain` or `recognizer`.
     """
-    folder = stage.outputs["tensorboard_path"]
-    return {**stage.outputs, "tensorboard_path": directory(folder) if folder else []}
+    (name,) = {"tensorboard_path", "recognizer_path"} & stage.outputs.keys()
+    folder = stage.outputs[name]
+    return {**stage.outputs, name: directory(folder) if folder else []}
 
 
 def in_report(report: Callable[..., str], config: Config, stage: Stage, shown: str) -> dict[str, str | Sequence[str]]:

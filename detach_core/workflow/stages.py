@@ -22,6 +22,7 @@ from detach_core.workflow.artifacts import (
     CURVES,
     EVENTS,
     LISTS,
+    RECOGNIZER,
     RUN,
     SHARD,
     SPATIAL,
@@ -190,6 +191,19 @@ def _training_stages(config: Config, raw: RawFiles) -> list[Stage]:
             },
             outputs={"metrics_path": ARTIFACTS["metrics"], "classifier_path": f"{RUN}/{CLASSIFIER}"},
             params={"settings": lambda w: config.probing(w.variant)},
+        ),
+        Stage(
+            "recognizer",
+            RUN,
+            inputs={
+                **data,
+                "checkpoint_paths": lambda w: [
+                    filled(f"{RUN}/{CHECKPOINT}", {"variant": run}) for run in config.candidates(w.variant)
+                ],
+                "classifier_path": f"{RUN}/{CLASSIFIER}",
+            },
+            outputs={"recognizer_path": RECOGNIZER},
+            params={"settings": lambda w: config.recognizing()},
         ),
         Stage(
             "label_curve",

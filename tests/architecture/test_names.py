@@ -27,6 +27,7 @@ STAGES = {
     "results_page",
     "html_report",
     "retrieval",
+    "recognizer",
     "label_curve",
     "few_labels",
     "significance",

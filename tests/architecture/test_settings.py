@@ -25,6 +25,7 @@ from detach_core.evaluation.settings import (
     SignificanceJob,
 )
 from detach_core.methods.registry import METHODS
+from detach_core.recognition.settings import RecognizerJob
 from detach_core.reports.figures.registry import read_figure
 from detach_core.reports.settings import TableJob
 from detach_core.settings.base import from_plain, to_plain
@@ -39,6 +40,7 @@ JOBS = [
     (ProbeJob, lambda config: config.probing("detach-temporal-action")),
     (NegativePairsJob, lambda config: config.negative_pairs("detach")),
     (ActivationMapsJob, lambda config: config.activation_maps("hwu_usp", "detach")),
+    (RecognizerJob, lambda config: config.recognizing()),
     (TableJob, lambda config: config.table("table1")),
     (TableJob, lambda config: config.table("table7")),
     (ClaimsJob, evidence.claim_settings),
