@@ -79,12 +79,8 @@ def test_local_times_take_the_offset_of_their_season():
     zone=st.sampled_from(["Europe/Amsterdam", "America/Los_Angeles", "Australia/Sydney", "UTC"]),
 )
 def test_local_times_of_a_log_give_its_moments_back_over_the_end_of_summer_time(start, steps_s, zone):
-    ends = {
-        "Europe/Amsterdam": "2023-10-29 01:00",
-        "America/Los_Angeles": "2023-11-05 09:00",
-        "UTC": "2023-10-29 01:00",
-    }
-    change = utc(ends.get(zone, "2023-04-01 16:00"))
+    ends = {"America/Los_Angeles": "2023-11-05 09:00", "Australia/Sydney": "2023-04-01 16:00"}
+    change = utc(ends.get(zone, "2023-10-29 01:00"))
     begin = change - timedelta(hours=3) + timedelta(seconds=start)
     moments = list(accumulate(map(lambda s: timedelta(seconds=s), steps_s), initial=begin))
     stamps = [moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment in moments]
