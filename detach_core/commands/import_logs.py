@@ -98,6 +98,8 @@ class _Import:
             say(f"{target.labels}: {len(read)} labels")
         for sentence in self.remarks.sentences():
             say(sentence)
+        if not target.is_zone_given:
+            say(f"the home's time zone is taken to be {target.zone_name}; say another by --time-zone")
         finish[0]()
 
 

@@ -127,7 +127,7 @@ class Channel:
 
 
 def _guess(name: str, values: _Values, hint: Hint) -> Channel:
-    is_binary = sum(values.words.values()) > values.numbers or not values.others
+    is_binary = not values.others  # a number other than 0 and 1 is none of a switch, whatever words come beside it
     kind, reason = next(_guesses(name, values, hint, is_binary))
     return Channel(kind, reason, unit=hint.unit, place=hint.place)
 

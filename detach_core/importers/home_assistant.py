@@ -4,7 +4,7 @@ Recorder (home-assistant/core, `components/recorder/db_schema.py`): a row of `st
 schema 38 `metadata_id` names the entity in `states_meta`, before that `entity_id` in the row; since schema 31
 `last_updated_ts` holds seconds since 1970, before that `last_updated` a date and time in universal time.
 `last_changed_ts` is NULL where it equals `last_updated_ts`; otherwise attributes alone have changed. Attributes are
-JSON in `state_attributes.shared_attrs`, before schema 25 in `states.attributes`.
+JSON in `state_attributes.shared_attrs`, in older schemas in `states.attributes`.
 
 CSV (home-assistant/frontend, `panels/history/ha-panel-history.ts`): `entity_id,state,last_changed`, one entity after
 the other, ISO 8601 in universal time; columns of attributes may follow.

@@ -172,6 +172,7 @@ def test_other_logs_have_commands(run, write, tmp_path):
     history = "entity_id,state,last_changed\nsensor.x,2,2026-01-05T08:00:01Z\nsensor.x,1,2026-01-05T08:00:00Z\n"
     result = run("import", "home-assistant-history", write("h.csv", history), "-o", "1.csv")
     assert "1 events of h.csv were not in the order of time and have been sorted" in result.stderr
+    assert "the home's time zone is taken to be UTC" in result.stderr
     line = '{"tst": "2026-01-05T08:00:01Z", "topic": "zigbee2mqtt/d", "payload": {"contact": true}}\n'
     run("import", "mqtt", write("m.jsonl", line), "-o", "2.csv")
     day = " ".join(["0"] * 20 + ["11", "1"])

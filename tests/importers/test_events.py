@@ -211,6 +211,7 @@ def survey_of(values, name="x", hint=None):
         ("M001", ["on"], Hint(kind="motion", reason="its name"), "motion"),
         ("x", ["0", "1"], None, "switch"),
         ("x", ["0", "1", "2"], None, "scalar"),
+        ("x", ["on", "off", "on", "2"], None, "scalar"),
         ("x", ["unknown"], None, "scalar"),
     ],
 )

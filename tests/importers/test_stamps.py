@@ -1,8 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detach_core.foundation.errors import BadInputError, UserError
 from detach_core.importers.stamps import LocalTimes, chosen_moment, from_epoch, parse_stamp, time_zone
@@ -68,6 +71,30 @@ def test_seconds_outside_the_years_of_recordings_are_refused(seconds):
 
 def test_local_times_take_the_offset_of_their_season():
     assert resolved(["2023-01-01 12:00", "2023-07-01 12:00"]) == [utc("2023-01-01 11:00"), utc("2023-07-01 10:00")]
+
+
+@given(
+    start=st.integers(0, 7200),
+    steps_s=st.lists(st.integers(1, 3599), min_size=20, max_size=60),
+    zone=st.sampled_from(["Europe/Amsterdam", "America/Los_Angeles", "Australia/Sydney", "UTC"]),
+)
+def test_local_times_of_a_log_give_its_moments_back_over_the_end_of_summer_time(start, steps_s, zone):
+    ends = {"America/Los_Angeles": "2023-11-05 09:00", "Australia/Sydney": "2023-04-01 16:00"}
+    change = utc(ends.get(zone, "2023-10-29 01:00"))
+    begin = change - timedelta(hours=3) + timedelta(seconds=start)
+    moments = list(accumulate(map(lambda s: timedelta(seconds=s), steps_s), initial=begin))
+    stamps = [moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment in moments]
+    rows = [(number, stamp, None) for number, stamp in enumerate(stamps)]
+    goes_back = sum(later < earlier for earlier, later in pairwise(stamps))
+    inside = [stamp for moment, stamp in zip(moments, stamps, strict=True) if abs(moment - change) < timedelta(hours=1)]
+    try:
+        found = [moment for _, moment, _ in LocalTimes(LOG, ZoneInfo(zone)).resolve(rows)]
+    except BadInputError:
+        # Only where the order does not tell: repeated stamps without a step back.
+        assert goes_back == 0
+        assert inside
+    else:
+        assert found == moments
 
 
 def test_a_step_back_separates_the_passes_of_the_repeated_hour():
