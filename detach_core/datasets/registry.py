@@ -172,9 +172,9 @@ class NativeSettings(AnyNativeSettings, FileGlobs):
 class WindowSettings(Settings):
     """Sliding window (Sec. 4)."""
 
-    length_s: Annotated[float, Range(gt=0, le=60)] = 2.0
+    length_s: Annotated[float, Range(gt=0, le=3600)] = 2.0
     """length of a window (s); the paper's is 2"""
-    stride_s: Annotated[float, Range(gt=0, le=60)] = 1.0
+    stride_s: Annotated[float, Range(gt=0, le=3600)] = 1.0
     """distance between the starts of consecutive windows (s); the paper's is 1"""
 
 
