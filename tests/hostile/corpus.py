@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-FAMILIES = ("native", "video", "archive", "artifact", "tensors", "config")
+FAMILIES = ("native", "home", "video", "archive", "artifact", "tensors", "config")
 GROUPS = (
-    *("opportunity_text", "srt", "hwu_csv", "video", "archive"),
+    *("opportunity_text", "srt", "hwu_csv", "own_home", "video", "archive"),
     *("hdf5", "json", "safetensors", "weight_file", "config"),
 )
 

@@ -98,6 +98,10 @@ class Folder(DatasetAdapter[FolderNative]):
             home.sensor_hz,
         )
         labels = () if one.labels is None else self._annotations(root / one.labels, zero_s, remarks)
+        if outside := sum(event.end_s <= begin_s - zero_s or event.start_s >= end_s - zero_s for event in labels):
+            remarks.append(
+                f"{outside} of {len(labels)} labels lie outside the samples; check `time_zone` and the times"
+            )
         return Recording(
             recording_id=recording,
             subject=one.subject,
@@ -168,6 +172,10 @@ class Folder(DatasetAdapter[FolderNative]):
             place = table.place(int(numbers[back[0]]), columns[1])
             found, expected = f"an end {start_s[back[0]] - end_s[back[0]]:g} s before its start", "one after it"
             raise BadInputError(path, place, found=found, expected=expected, remedy="mend the line")
+        if relative and (late := np.flatnonzero(end_s > MAX_DAYS * _DAY_S)).size:
+            place, found = table.place(int(numbers[late[0]]), "end_s"), f"{end_s[late[0]]:.0f} s"
+            remedy = "call the columns start and end, which hold dates and seconds since 1970"
+            raise BadInputError(path, place, found=found, expected="seconds of the recording", remedy=remedy)
         index = self._class_of(table, labels, numbers.tolist())
         if others := sorted({label for label, number in zip(labels, index, strict=True) if number < 0}):
             remarks.append(f"{path.name}: the labels {name_some(others)} are no classes")

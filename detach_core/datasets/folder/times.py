@@ -22,7 +22,9 @@ from detach_core.foundation.errors import BadInputError
 
 EXPECTED = "an ISO date and time such as 2024-05-01T08:00:00+02:00, or seconds since 1970"
 
-_FIRST_S, _LAST_S = 0.0, 4102444800.0  # 1970 to 2100; milliseconds since 1970 lie beyond
+_FIRST_YEAR, _LAST_YEAR = 1970, 2099
+
+_END_S = 4102444800.0  # of the last year; milliseconds since 1970 lie beyond
 
 
 class StampError(ValueError):
@@ -57,13 +59,15 @@ def read_stamp(text: str, zone: ZoneInfo) -> Stamp:
     except ValueError:
         number = None
     if number is not None:
-        if not _FIRST_S <= number < _LAST_S:
+        if not 0.0 <= number < _END_S:
             raise StampError(repr(text[:40]), remedy="write seconds, not milliseconds, or an ISO date and time")
         return Stamp(number)
     try:
         moment = datetime.fromisoformat(word)
     except ValueError:
         raise StampError(repr(text[:40])) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise StampError(f"the year {moment.year}", f"one from {_FIRST_YEAR} to {_LAST_YEAR}", "correct the time")
     if len(word) <= len("2024-05-01"):
         raise StampError(f"{text[:40]!r}, a date without a time")
     if moment.tzinfo is not None:

@@ -122,6 +122,11 @@ def test_other_labels_are_refused_or_no_class(own_home):
         ("start,end,label", (local(2), local(1), "cook"), "line 2, column end: found an end 1 s before its start"),
         ("start,end,label", (local(2), local(2), "cook"), "line 2, column end: found an end 0 s before its start"),
         ("start,end,label", ("now", local(2), "cook"), "line 2, column start: found 'now', expected an ISO date"),
+        (
+            "start_s,end_s,label",
+            (local(1), local(2), "cook"),
+            "line 2, column end_s: found 1714543202 s, expected seconds",
+        ),
         ("start,end,label", (local(1), local(2)), "line 2: found 2 values, expected 3"),
         ("begin,end,label", (1, 2, "cook"), "line 1: found begin, end, label, expected columns start, end, label"),
         ("start,end,label", ("2024-10-27T02:10:00", "2024-10-27T04:10:00", "cook"), "line 2, column start: .* twice"),
@@ -132,6 +137,14 @@ def test_a_label_table_with_a_mistake_is_one_sentence(own_home, header, row, mes
     own_home.write("day1/labels.csv", header, [row])
     with pytest.raises(BadInputError, match=rf"labels.csv: {message}"):
         read(own_home)
+
+
+def test_labels_outside_the_samples_are_counted(own_home):
+    own_home.add("day1", seconds=80)
+    rows = [(local(s), local(s + 5), "cook") for s in (-5, -4, 78, 80.5)]
+    own_home.write("day1/labels.csv", "start,end,label", rows)
+    (told,) = read(own_home).remarks
+    assert told == "2 of 4 labels lie outside the samples; check `time_zone` and the times"
 
 
 def test_places_are_those_of_classes_and_channels_and_only_states_watch_them(own_home):

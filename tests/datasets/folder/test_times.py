@@ -39,7 +39,21 @@ def test_a_time_is_read_with_its_offset_or_in_the_homes_zone(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "nan", "inf", "-5", "2024-05-01", "1714543200000", "08:00:00", "2024-13-01T08:00:00", "1_714_543"]
+    "text",
+    [
+        "",
+        "x",
+        "nan",
+        "inf",
+        "-5",
+        "2024-05-01",
+        "1714543200000",
+        "08:00:00",
+        "2024-13-01T08:00:00",
+        "1_714_543",
+        "0001-01-01T00:00",
+        "9999-12-31T23:59Z",
+    ],
 )
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(StampError):
