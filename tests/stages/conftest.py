@@ -4,6 +4,13 @@ from tests.fixtures.native_files import hwu_folder, opportunity_folder, real_vid
 from tests.fixtures.toy_home import home, one_thread, sequence_home, split, toy, windows
 
 __all__ = [
-    *("home", "hwu_folder", "one_thread", "opportunity_folder"),
-    *("real_video", "sequence_home", "split", "toy", "windows"),
+    "home",
+    "hwu_folder",
+    "one_thread",
+    "opportunity_folder",
+    "real_video",
+    "sequence_home",
+    "split",
+    "toy",
+    "windows",
 ]
