@@ -76,7 +76,8 @@ class Threshold:
         group: what is new and exchangeable: `recording`, or `gesture` of recordings like those that calibrated.
         groups: how many of them calibrated.
         windows: their windows.
-        exact: whether the probe had seen none of them. Otherwise each was named by a probe fitted without it.
+        exact: whether the promise stands as it is. Not where the probe had seen the groups, and each was named by one
+            fitted without it; nor for smoothed labels where the packed windows leave out what lies between activities.
         measured: share of covered windows, each group's by a threshold from the other groups.
         known: share of the calibrating windows that are known.
     """

@@ -72,6 +72,11 @@ class HeldOut:
     steps: Ids
     exact: bool
 
+    @property
+    def is_gapless(self) -> bool:
+        """Whether each window of a recording follows the one before by a stride."""
+        return bool((self.steps[1:][self.sequence[1:] == self.sequence[:-1]] == 1).all())
+
 
 def build_recognizer(
     folder: Path | str,
@@ -131,7 +136,8 @@ def build_recognizer(
                 found.group[rest],
                 wanted=job.recognizer.coverage,
                 kind=found.kind,
-                exact=found.exact,
+                # Live, smoothing goes through what lies between activities as well, which calibrated nothing.
+                exact=found.exact and (mode == "window" or found.is_gapless),
             )
             for mode, values in probability.items()
         },

@@ -1,5 +1,7 @@
 """`detach recognize` from files, growing files and standard input, as a user runs it."""
 
+import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -75,13 +77,25 @@ def test_stamps_stay_stamps_and_csv_says_the_same(tmp_path, run_folder, plain):
 
 
 def test_units_in_the_header_or_beside_it_are_converted(tmp_path, run_folder, plain):
-    first, unit = plain.channel_names[0], plain.description.channels[0].unit
-    write_csv(tmp_path / "a.csv", plain, columns=[f"{first} [{unit}]", *plain.channel_names[1:]])
-    run(run_folder, tmp_path / "a.csv", "--unit", f"{plain.channel_names[1]}={plain.description.channels[1].unit}")
+    folder = shutil.copytree(run_folder / "recognizer", tmp_path / "recognizer")
+    text = json.loads((folder / "recognizer.json").read_text())
+    for place, unit in enumerate(("milli g", "W", "°C")):
+        text["channels"][place]["unit"] = unit
+    (folder / "recognizer.json").write_text(json.dumps(text))
+    first, second, third, *others = plain.channel_names
+    expected = write_csv(tmp_path / "a.csv", plain)
+    table = pd.read_csv(tmp_path / "a.csv")
+    table[first], table[second], table[third] = table[first] / 1e3, table[second] / 1e3, table[third] + 273.15
+    table.columns = ["time", f"{first} [g]", second, f"{third} (K)", *others]
+    table.to_csv(tmp_path / "a.csv", index=False)
+    run(folder, tmp_path / "a.csv", "--unit", f"{second}=kW", "-o", tmp_path / "out.parquet")
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert list(found["label"]) == list(expected["label"])
+    np.testing.assert_allclose(found["probability"], expected["probability"], atol=1e-3)
     with pytest.raises(UserError, match="expected CHANNEL=UNIT"):
-        run(run_folder, tmp_path / "a.csv", "--unit", "g")
-    with pytest.raises(UserError, match=r"found the unit 'furlong', expected"):
-        run(run_folder, tmp_path / "a.csv", "--unit", f"{first}=furlong")
+        run(folder, tmp_path / "a.csv", "--unit", "g")
+    with pytest.raises(UserError, match=r"found the unit 'furlong', expected 'W'"):
+        run(folder, tmp_path / "a.csv", "--unit", f"{second}=furlong")
 
 
 def test_a_growing_file_is_named_window_by_window(tmp_path, run_folder, plain):
