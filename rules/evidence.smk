@@ -2,7 +2,7 @@
 
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
           label_curve.json, negative_pairs.h5, {dataset}/{split}/spatial/{spatial}/seed{seed}/assignments.h5
-Produces  claims.csv, significance.csv, retrieval.csv, few_labels.csv, each with .md, .tex, .html, .parquet
+Produces  claims.csv, significance.csv, retrieval.csv, few_labels.csv, few_labels_significance.csv, each with .md, .tex, .html, .parquet
 """
 
 
@@ -76,7 +76,7 @@ rule retrieval:
 
 
 rule few_labels:
-    """Gather the label curves of Table 1's trainings into a table."""
+    """Gather the label curves of Table 1's trainings into a table, and compare them."""
     input:
         **STAGES["few_labels"].inputs,
     output:

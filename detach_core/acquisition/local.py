@@ -14,13 +14,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detach_core.datasets.registry import DATASETS, FileGlobs, Origin
+from detach_core.datasets.registry import DATASETS, Origin, RecordingFileSettings, WantedFile
 from detach_core.foundation.errors import UserError
 from detach_core.foundation.files import describe_files, list_files, matching_files, name_some, write_text
 
@@ -114,8 +114,6 @@ def _is_entry(entry: Any) -> bool:
     return isinstance(entry, list) and len(entry) == 5 and isinstance(entry[-1], str)
 
 
-KINDS = ("sensor", "video")
-
 LISTED = 12  # lines of a message before "and N more"
 
 
@@ -125,11 +123,13 @@ class MissingFile:
 
     recording: str
     kind: str
-    """`sensor` or `video`"""
+    """`sensor`, `video` or `annotation`"""
     patterns: tuple[str, ...]
     """the patterns, with the recording's id filled in"""
     matches: tuple[str, ...]
     """empty when no file fits; else the several files that do"""
+    key: str
+    """the configuration's key that holds the patterns"""
 
     def __str__(self) -> str:
         wanted = f"{self.recording}: {self.kind} file like {' or '.join(self.patterns)}"
@@ -154,7 +154,7 @@ class RawFolder:
     adapter: str
     root: Path | str | None
     recordings: Sequence[str]
-    native: FileGlobs
+    native: RecordingFileSettings
 
 
 def origin_of(adapter: str) -> Origin:
@@ -176,15 +176,21 @@ def missing_files(folder: RawFolder) -> list[MissingFile]:
     root = _root_of(folder)
     names = list_files(root) if root.is_dir() else ()
     missing = []
-    for recording in folder.recordings:
-        for kind in KINDS:
-            patterns = folder.native.globs(kind)
-            matches = matching_files(names, patterns, recording)
-            if len(matches) != 1 or not (root / matches[0]).is_file():
-                wanted = tuple(pattern.replace("{recording}", recording) for pattern in patterns)
-                several = tuple(matches) if len(matches) > 1 else ()
-                missing.append(MissingFile(recording, kind, wanted, several))
+    for recording, kind, wanted in _wanted(folder):
+        matches = matching_files(names, wanted.patterns, recording)
+        is_one = len(matches) == 1 or (wanted.several and matches)
+        if not is_one or not all((root / match).is_file() for match in matches):
+            patterns = tuple(pattern.replace("{recording}", recording) for pattern in wanted.patterns)
+            several = tuple(matches) if len(matches) > 1 and not wanted.several else ()
+            missing.append(MissingFile(recording, kind, patterns, several, wanted.key))
     return missing
+
+
+def _wanted(folder: RawFolder) -> Iterator[tuple[str, str, WantedFile]]:
+    """(recording, kind, file) of every file that the recordings need."""
+    for recording in folder.recordings:
+        for kind in folder.native.file_kinds:
+            yield from ((recording, kind, wanted) for wanted in folder.native.wanted_files(kind, recording))
 
 
 def missing_message(missing: Sequence[MissingFile], folder: RawFolder, *, source: str = "local") -> str:
@@ -193,7 +199,7 @@ def missing_message(missing: Sequence[MissingFile], folder: RawFolder, *, source
     holds = describe_files(list_files(root)) if root.is_dir() else "which does not exist"
     absent = [file for file in missing if not file.matches]
     several = [file for file in missing if file.matches]
-    total = len(KINDS) * len(folder.recordings)
+    total, kinds = len(list(_wanted(folder))), folder.native.file_kinds
     lines = [f"datasets.{dataset}: {len(missing)} of the {total} files of this run are not in {root} ({holds}):"]
     # Every kind of trouble shows, however many of another kind come first.
     shown = [file for group in (several, *_by_kind(absent)) for file in group[: LISTED // 3]]
@@ -201,15 +207,15 @@ def missing_message(missing: Sequence[MissingFile], folder: RawFolder, *, source
     if len(missing) > len(shown):
         lines.append(f"  and {len(missing) - len(shown)} more")
     origin = origin_of(folder.adapter)
-    lines += [f"The {kind} files come from {origin.of(kind)}." for kind in KINDS if _any_of(absent, kind)]
     if absent:
+        lines += [f"The {kind} files come from {origin.of(kind)}." for kind in kinds if _any_of(absent, kind)]
         lines.append(f"Note: {origin.remark}.")
-        globs = " and ".join(f"`native.{kind}_glob`" for kind in KINDS if _any_of(absent, kind))
+        globs = " and ".join(f"`{key}`" for key in dict.fromkeys(file.key for file in absent))
         where = f"anywhere below {root}" if source == "local" else "and all others into a folder for `source: local`"
         lines.append(f"Put them {where} under these names, or set datasets.{dataset}: {globs}.")
     if several:
         lines.append("Where several files fit, narrow the pattern in the config or move the others away.")
-    lines.append("docs/data.md describes both datasets; `source: simulated` needs no files.")
+    lines.append(origin.page)
     return "\n".join(lines)
 
 
@@ -245,13 +251,14 @@ def _root_of(folder: RawFolder) -> Path:
 
 def _names_with_braces(folder: RawFolder) -> list[str]:
     names = list_files(_root_of(folder))
-    globs = [folder.native.globs(kind) for kind in (*KINDS, "annotation")]
-    used = (name for each in folder.recordings for patterns in globs for name in matching_files(names, patterns, each))
+    native, kinds = folder.native, dict.fromkeys([*folder.native.file_kinds, "annotation"])
+    used = (name for each in folder.recordings for kind in kinds for name in native.matching(kind, each, names))
     return [name for name in used if set("{}") & set(name)]
 
 
 def _by_kind(files: Sequence[MissingFile]) -> list[list[MissingFile]]:
-    return [[file for file in files if file.kind == kind] for kind in KINDS]
+    kinds = dict.fromkeys(file.kind for file in files)
+    return [[file for file in files if file.kind == kind] for kind in kinds]
 
 
 def _any_of(files: Sequence[MissingFile], kind: str) -> bool:

@@ -7,11 +7,13 @@ from importlib import import_module
 
 import typer
 
-from detach_core.foundation.errors import UserError
+from detach_core.foundation.errors import UserError, one_line
 
 # Command -> the module of `detach_core.commands` with either a Typer `app`, for a group of commands, or one function
 # `command`. Modules load libraries inside their functions, so that `--help` and completion stay quick.
 COMMANDS: dict[str, str] = {
+    "new-home": "new_home",
+    "import": "import_logs",
     "recognize": "recognize",
 }
 
@@ -24,7 +26,6 @@ def program() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    app.callback()(lambda: None)  # a group, even of a single command
     for name, module_name in COMMANDS.items():
         module = import_module(f"detach_core.commands.{module_name}")
         if hasattr(module, "app"):
@@ -35,9 +36,14 @@ def program() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the program; an error of the user's input ends it with status 1 and one sentence."""
+    """Run the program; wrong input, or a file that cannot be used, ends it with status 1 and one sentence."""
     try:
         program()(prog_name="detach")
     except UserError as error:
-        print(f"detach: {error}", file=sys.stderr)  # noqa: T201
+        typer.echo(f"detach: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(one_line(f"detach: {error.filename}: {error.strerror}"), err=True)
         sys.exit(1)

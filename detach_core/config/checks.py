@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from detach_core.config.document import DatasetSettings, Document
@@ -18,7 +18,8 @@ from detach_core.config.variants import (
     spatial_names,
     video_start_mistakes,
 )
-from detach_core.datasets.registry import PartitionSettings
+from detach_core.datasets.folder.settings import FolderNative
+from detach_core.datasets.registry import SHORTEST_WINDOW, PartitionSettings
 from detach_core.evaluation.settings import HalfSettings
 from detach_core.methods.registry import METHODS, VideoNetworkSettings
 from detach_core.reports.figures.registry import (
@@ -121,6 +122,7 @@ def _of_run_figure(document: Document, key: str, figure: RunFigureSettings) -> I
     elif isinstance(figure, PairFigureSettings) and document.variants[figure.variant].get("method") != "detach":
         yield f"{key}.variant: must be a variant of detach, which weighs pairs, got {figure.variant}"
     home = document.datasets[figure.dataset]
+    yield from _video_mistakes(document, f"{key}.variant", figure.dataset, [figure.variant])
     if isinstance(figure, PairFigureSettings) and home.label_unit == "recording":
         yield f"{key}.dataset: must have labels of windows, whose pairs are compared, got {figure.dataset}"
     if isinstance(figure, PhaseSpaceSettings) and figure.query_class not in home.classes:
@@ -156,7 +158,9 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
         yield f"{key}.download.files: must name the files to fetch when `source` is download, got an empty list"
     if dataset.label_unit == "recording" and (strange := sorted(set(dataset.takes) - set(dataset.classes))):
         yield f"{key}.takes: must be among `classes` when `label_unit` is recording, got {', '.join(strange)}"
-    if dataset.source == "simulated" and dataset.home is None:
+    if isinstance(dataset.native, FolderNative) and dataset.source != "local":
+        yield f"{key}.source: must be local, as {dataset.native.home_file} lies in the folder, got {dataset.source}"
+    elif dataset.source == "simulated" and dataset.home is None:
         yield f"{key}.source: must be local or download, as no simulated home writes files of adapter {dataset.adapter}"
     if dataset.source == "simulated" and isinstance(dataset.home, OpportunityHomeSettings):
         for take in sorted(set(dataset.takes) - set(dataset.home.takes)):
@@ -171,6 +175,22 @@ def _dataset_mistakes(key: str, dataset: DatasetSettings) -> Iterator[str]:
     if dataset.video.working_hz > dataset.native.video_hz:
         yield f"{key}.video.working_hz: must be at most `native.video_hz`, got {dataset.video.working_hz:g}"
 
+    yield from (f"{key}.native.{line}" for line in dataset.native.mistakes())
+    if len(dataset.classes) == 1:
+        yield f"{key}.classes: must be at least two to tell apart, or none, got {dataset.classes[0]} alone"
+    if not dataset.recordings():
+        yield f"{key}.takes: must leave at least one recording of `subjects`, got none"
+    samples = dataset.window.length_s * dataset.native.sensor_hz
+    if isinstance(dataset.native, FolderNative) and samples < SHORTEST_WINDOW:
+        found = f"{samples:g}; raise it or `sensor_hz` of home.yaml"
+        yield f"{key}.window.length_s: must give at least {SHORTEST_WINDOW} samples, which networks need, got {found}"
+    if dataset.native.has_video:
+        filmless = [name for name in dataset.recordings() if not dataset.native.wanted_files("video", name)]
+        if filmless:
+            yield (
+                f"{key}.takes: must have a video of the used camera, as other recordings have, got"
+                f" {', '.join(filmless)}; leave them out, or set `native.camera: none` to use sensors alone"
+            )
     offsets = dataset.native.video_offset_s
     for name in sorted(set(offsets if isinstance(offsets, dict) else ()) - set(dataset.recordings())):
         yield f"{key}.native.video_offset_s: {unknown_key(name, dataset.recordings())}"
@@ -247,13 +267,49 @@ def _table_mistakes(document: Document, name: str) -> Iterator[str]:
             yield f"tables.{name}.datasets: {dataset}: {unknown_key(dataset, document.datasets)}"
         elif len(known) == len(named) and not any(dataset in split.datasets for split in known):
             yield f"tables.{name}.datasets: {dataset} has no part in splits.{', '.join(named)}"
-    for row in table.rows if isinstance(table, ResultsTable) else []:
+    if not isinstance(table, ResultsTable):
+        return
+    for dataset in (one for one in table.datasets if one in document.datasets):
+        yield from _label_mistakes(document, f"tables.{name}", dataset)
+        yield from _video_mistakes(document, f"tables.{name}.rows", dataset, table.rows)
+    for row in table.rows:
         if row in document.halves:
             continue
         if row not in document.variants:
             yield f"tables.{name}.rows: {row}: {unknown_key(row, document.variants)}"
         elif not _takes_weight_file(document, row) and _starts_elsewhere(document, row):
             yield f"variants.{row}.video.init: must be {SCRATCH}; its video network is its own, no weight file fits it"
+
+
+def _label_mistakes(document: Document, key: str, name: str) -> Iterator[str]:
+    """Mistakes of a table of probes of a dataset without labels."""
+    if not document.datasets[name].classes:
+        yield (
+            f"{key}.datasets: must have labels, which {name} has not; without them there are its clusters,"
+            f" results/{name}/<split>/spatial/default/seed0/assignments.h5, and tables of the data"
+        )
+
+
+def _video_mistakes(document: Document, key: str, name: str, rows: Sequence[str]) -> Iterator[str]:
+    """Mistakes of rows that are trained on videos, which the dataset does not have."""
+    if document.datasets[name].native.has_video:
+        return
+    trained = {row: document.halves[row].variant if row in document.halves else row for row in rows}
+    if watching := [row for row, variant in trained.items() if _needs_video(document, variant)]:
+        able = [one for one in document.variants if not _needs_video(document, one)]
+        yield (
+            f"{key}: must be methods of sensors alone, as {name} has no video, got {', '.join(watching)};"
+            f" such are {', '.join(able) or 'none'}"
+        )
+
+
+def _needs_video(document: Document, variant: str) -> bool:
+    """Whether a variant is trained on videos; an unknown one is reported elsewhere."""
+    try:
+        method = checked_method(document.variants.get(variant, {}).get("method"), variant)
+        return issubclass(METHODS.settings(method), VideoNetworkSettings)
+    except (ConfigError, LookupError):
+        return False
 
 
 def _takes_weight_file(document: Document, row: str) -> bool:

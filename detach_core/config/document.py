@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from detach_core.acquisition.settings import DownloadSettings
 from detach_core.config.errors import section_of
+from detach_core.datasets.folder.settings import FolderNative
 from detach_core.datasets.registry import (
     DATASETS,
+    AnyNativeSettings,
     FlowSettings,
     MissingSettings,
-    NativeSettings,
     PartitionSettings,
     VideoSettings,
     WindowSettings,
@@ -177,13 +178,12 @@ class DatasetSettings(Settings):
     video: VideoSettings = VideoSettings()
     flow: FlowSettings = FlowSettings()
     download: DownloadSettings = DownloadSettings()
-    native: NativeSettings
+    native: AnyNativeSettings
     home: Any = None
 
     def recordings(self) -> list[str]:
         """The ids of the recordings, subject by subject."""
-        name = self.native.recording_id
-        return [name(subject=subject, take=take) for subject in self.subjects for take in self.takes]
+        return self.native.recording_ids(subjects=self.subjects, takes=self.takes)
 
     def shards(self) -> dict[str, list[str]]:
         """Groups of recordings that one job handles, by the group's id, which is that of its first recording."""
@@ -203,12 +203,14 @@ def dataset_type(adapter: str) -> type[DatasetSettings]:
         native = DATASETS.settings(adapter)
     except LookupError as error:
         raise ValueError(str(error)) from None
-    if not issubclass(native, NativeSettings):
+    if not issubclass(native, AnyNativeSettings):
         raise ValueError(f"the settings of adapter {adapter!r} must be a subclass of NativeSettings")
     # A simulated home has the name of the dataset whose native files it writes.
     home = HOMES.settings(adapter) if adapter in set(HOMES) else None
     own: list[tuple[str, Any, Any]] = [("native", native, field(kw_only=True))]
     own += [("home", home, field(kw_only=True))] if home else [("home", type(None), field(kw_only=True, default=None))]
+    if issubclass(native, FolderNative):  # a home of one's own may be without labels
+        own.append(("classes", tuple[Label, ...], field(kw_only=True)))
     made = make_dataclass("DatasetSettings", own, bases=(DatasetSettings,), frozen=True, kw_only=True)
     made.__module__, made.__doc__ = __name__, f"A dataset of adapter {adapter}."
     return made

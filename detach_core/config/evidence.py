@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BY_SPATIAL = frozenset({"assignments"})
 # Files in the folder of the tables that are no tables of the config.
-RESERVED = frozenset({"claims", "few_labels", "retrieval", "significance"})
+RESERVED = frozenset({"claims", "few_labels", "few_labels_significance", "retrieval", "significance"})
 
 
 def claim_keys(config: Config) -> list[ArtifactKey]:
@@ -96,6 +96,22 @@ def significance_settings(config: Config) -> str:
     return canonical(job)
 
 
+def few_labels_settings(config: Config) -> str:
+    """Settings of stage `few_labels`: the trainings behind Table 1, and those of the references that are among them.
+
+    Without any of the references the first training is one.
+    """
+    section, rows = config.document.significance, tuple(dict.fromkeys(map(config.trained, config.rows("table1"))))
+    job = SignificanceJob(
+        references=tuple(one for one in section.references if one in rows) or rows[:1],
+        swaps=section.swaps,
+        confidence=config.document.probe.confidence,
+        tables={"few_labels": ComparedTable(rows, tuple(config.parts("table1")))},
+        keys=(),
+    )
+    return canonical(job)
+
+
 def retrieval_settings(config: Config) -> str:
     """Settings of stage `retrieval`: the intervals, and the input form of each variant's sensor windows."""
     trained = dict.fromkeys(map(config.trained, config.rows("table1")))
@@ -111,6 +127,8 @@ def evidence_mistakes(config: Config) -> Iterator[str]:
         yield f"tables.{name}: must have another name; results/{name}.csv is the evidence's own"
     tables = {name for name, table in document.tables.items() if isinstance(table, ResultsTable)}
     yield from _significance_mistakes(config, tables)
+    if document.claims and not any(claim.datasets for claim in document.claims.values()):
+        yield "claims: at least one must have a dataset"
     for name, claim in document.claims.items():
         key = f"claims.{name}"
         if claim.table not in tables:

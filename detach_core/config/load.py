@@ -11,6 +11,7 @@ from detach_core.config.checks import find_mistakes, resolve_figure
 from detach_core.config.document import Document, canonical, plain
 from detach_core.config.errors import ConfigError, validated
 from detach_core.config.evidence import evidence_mistakes
+from detach_core.config.home_file import with_home_files
 from detach_core.config.variants import (
     ResolvedVariant,
     candidates_of,
@@ -23,7 +24,6 @@ from detach_core.datasets.registry import (
     FileGlobs,
     FlowStageSettings,
     IngestSettings,
-    NativeSettings,
     PackSettings,
     Source,
     SplitStageSettings,
@@ -72,6 +72,10 @@ class Config:
     def source(self, dataset: str) -> Source:
         """`simulated`, `local` or `downloaded`, the value in the provenance."""
         return _SOURCE[self.document.datasets[dataset].source]
+
+    def has_video(self, dataset: str) -> bool:
+        """Whether the dataset's recordings have a video."""
+        return self.document.datasets[dataset].native.has_video
 
     def raw_root(self, dataset: str) -> str:
         """The folder of the raw files. Sources never share one."""
@@ -135,7 +139,7 @@ class Config:
     def simulate_home(self, dataset: str) -> str:
         """Settings of stage `simulate_home`."""
         section = self.document.datasets[dataset]
-        native = _without_offset(section.native)
+        native = section.native.video_independent
         values = {"home": section.home, "native": native, "classes": section.classes}
         return canonical({"source": self.source(dataset), **values})
 
@@ -147,7 +151,7 @@ class Config:
                 dataset=dataset,
                 adapter=section.adapter,
                 recordings=tuple(section.recordings()),
-                native=FileGlobs(sensor_glob=section.native.sensor_glob, video_glob=section.native.video_glob),
+                native=FileGlobs(sensor_glob=section.native.globs("sensor"), video_glob=section.native.globs("video")),
                 download=section.download,
             )
         )
@@ -160,7 +164,7 @@ class Config:
                 source=self.source(dataset),
                 adapter=section.adapter,
                 classes=section.classes,
-                native=_without_offset(section.native),
+                native=section.native.video_independent,
                 all_nan_channel=section.missing.all_nan_channel,
             )
         )
@@ -170,7 +174,10 @@ class Config:
         section = self.document.datasets[dataset]
         return canonical(
             ExtractFramesSettings(
-                source=self.source(dataset), adapter=section.adapter, native=section.native, video=section.video
+                source=self.source(dataset),
+                adapter=section.adapter,
+                native=section.native.sensor_independent,
+                video=section.video,
             )
         )
 
@@ -201,6 +208,7 @@ class Config:
                 name=split,
                 seed=section.seed,
                 activation_quantile=self.document.input.activation_quantile,
+                quiet_channels=self.document.datasets[dataset].native.quiet_channels,
                 **vars(section.datasets[dataset]),
             )
         )
@@ -272,11 +280,6 @@ class Config:
         return canonical({"method": method, "settings": to_plain(settings), "machines": machines})
 
 
-def _without_offset(native: NativeSettings) -> NativeSettings:
-    """The settings of native files without those that affect the video alone."""
-    return replace(native, video_offset_s=0.0)
-
-
 def _path_of(settings: MethodSettings) -> list[str]:
     path = settings.video.path if isinstance(settings, VideoNetworkSettings) else None
     return [] if path is None else [path]
@@ -288,7 +291,7 @@ def load_config(data: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: one line for each mistake, with the key's path.
     """
-    document: Document = validated(Document, plain(dict(data)))
+    document: Document = validated(Document, with_home_files(plain(dict(data))))
     if mistakes := find_mistakes(document):
         raise ConfigError(mistakes)
     config = Config(document)

@@ -43,23 +43,30 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+_NOT_CODE = (":(exclude)README.md", ":(exclude)docs")
+
+
 @lru_cache(maxsize=1)
 def commit() -> str:
-    """The checkout's commit, with `-dirty` when tracked files differ from it; `unknown` outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
+    """The commit of the checkout that this file is in, as `commit_of`."""
+    return commit_of(Path(__file__).resolve().parents[2])
+
+
+def commit_of(root: Path) -> str:
+    """The checkout's commit, with `-dirty` when tracked files differ from it; `unknown` outside a checkout.
+
+    README.md and docs may differ: no job reads them, and the workflow writes its own tables there.
+    """
+    git = ["git", "-C", str(root)]
+    differences = ["status", "--porcelain", "--untracked-files=no", "--", ".", *_NOT_CODE]
     try:
-        head = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        )
-        status = subprocess.run(
-            ["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
+        head, status = (
+            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "--short=12", "HEAD"], differences)
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("-dirty" if status.stdout.strip() else "")
+    return head + ("-dirty" if status else "")
 
 
 @dataclass(frozen=True)

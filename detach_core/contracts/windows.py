@@ -1,7 +1,8 @@
 """`windows.h5`: the packed windows of a dataset, unnormalised, the same for every split, and their picture streams.
 
 Sensor windows and mean frames are stored; frames and flow lie once in the shards and appear here as virtual datasets.
-A window covers [start_s, start_s + window_s) of its recording. Labels index `class_names`, -1 is none.
+A window covers [start_s, start_s + window_s) of its recording. Labels index `class_names`, -1 is none. Windows of
+sensors alone have no streams, 0 frames, mean frames without pixels, and first_frame 0.
 """
 
 from __future__ import annotations
@@ -153,6 +154,9 @@ def _select(
 
 SCHEMA = "detach.windows/3"
 
+NO_FLOW = "none"
+"""`flow_method` of windows without a video"""
+
 RULE = "pack"
 
 _TABLE = {
@@ -243,6 +247,11 @@ class Windows:
         """Number N of windows."""
         return len(self.sensor)
 
+    @property
+    def has_video(self) -> bool:
+        """Whether the windows show pictures."""
+        return self.frames_per_window > 0
+
     @cached_property
     def end_s(self) -> NDArray[np.float64]:
         """(N,) exclusive end of each window in seconds."""
@@ -282,7 +291,7 @@ def write_windows(path: Path | str, windows: Windows) -> None:
         for name, dtype in _TABLE.items():
             file[name] = getattr(windows, name).astype(dtype, copy=False)
         height, width = windows.mean_frame.shape[1:3]
-        for name, depth, dtype in (("rgb", 3, "uint8"), ("flow", 2, "int8")):
+        for name, depth, dtype in (("rgb", 3, "uint8"), ("flow", 2, "int8")) if windows.has_video else ():
             write_virtual(
                 file,
                 name,
@@ -363,10 +372,11 @@ def _check_indices(reader: ArtifactReader, windows: Windows) -> None:
         if len(getattr(windows, name)) != len(windows.class_names):
             found = f"{len(getattr(windows, name))} names"
             raise reader.error(f"/@{name}", expected=f"one for each of {len(windows.class_names)} classes", found=found)
-    if len(windows.streams) != len(windows.recording_names):
-        raise reader.error(
-            "/@streams", expected=f"{len(windows.recording_names)} streams", found=f"{len(windows.streams)}"
-        )
+    streams = len(windows.recording_names) if windows.has_video else 0
+    if len(windows.streams) != streams:
+        raise reader.error("/@streams", expected=f"{streams} streams", found=f"{len(windows.streams)}")
+    if not windows.has_video:
+        return
     rows = np.array([item.rows for item in windows.streams], dtype=np.int64)
     end = windows.first_frame + windows.frames_per_window
     if windows.num_windows and (windows.first_frame.min() < 0 or (end > rows[windows.recording]).any()):

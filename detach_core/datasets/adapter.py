@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
@@ -16,13 +17,13 @@ from numpy.typing import NDArray
 
 from detach_core.contracts.recording import Places, Recording
 from detach_core.contracts.rows import RowFile, Rows, Spool, blocks
-from detach_core.datasets.registry import NativeSettings
+from detach_core.datasets.registry import AnyNativeSettings
 from detach_core.foundation.errors import BadInputError
 from detach_core.foundation.files import list_files, match_one, matching_files, name_some
 from detach_core.signals.resampling import sampling_rate_hz
 from detach_core.signals.sample_times import first_surplus, stamped_clock
 
-Native = TypeVar("Native", bound=NativeSettings)
+Native = TypeVar("Native", bound=AnyNativeSettings)
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,16 @@ class RecordingFiles:
     """The native files of one recording."""
 
     sensor: Path
-    video: Path
+    video: Path | None
     annotation: Path | None
+
+
+@dataclass(frozen=True)
+class VideoSegment:
+    """A file of a recording's video, and the recording's time at which its own time 0 lies."""
+
+    path: Path
+    start_s: Fraction = Fraction(0)
 
 
 class DatasetAdapter(ABC, Generic[Native]):
@@ -49,7 +58,7 @@ class DatasetAdapter(ABC, Generic[Native]):
         places: the places of the dataset, of each class, and the channels that watch them.
     """
 
-    settings_type: ClassVar[type[NativeSettings]]
+    settings_type: ClassVar[type[AnyNativeSettings]]
     channel_names: tuple[str, ...]
     channel_units: tuple[str, ...]
 
@@ -69,10 +78,19 @@ class DatasetAdapter(ABC, Generic[Native]):
         native, finder = self.native, self._finder
         tracks = native.globs("annotation")
         return RecordingFiles(
-            sensor=finder.one(root, native.sensor_glob, recording, key="native.sensor_glob"),
-            video=finder.one(root, native.video_glob, recording, key="native.video_glob"),
+            sensor=finder.one(root, native.globs("sensor"), recording, key="native.sensor_glob"),
+            video=finder.one(root, native.globs("video"), recording, key="native.video_glob"),
             annotation=finder.at_most_one(root, tracks, recording, key="native.annotation_glob") if tracks else None,
         )
+
+    def video_segments(self, root: Path, recording: str) -> tuple[VideoSegment, ...]:
+        """The files of the video of `recording`, in the order of their times; mostly one.
+
+        Raises:
+            BadInputError: a file is missing or ambiguous.
+        """
+        video = self.find_files(root, recording).video
+        return () if video is None else (VideoSegment(video),)
 
     @abstractmethod
     def read_recording(self, root: Path, recording: str, *, scratch: Path | None = None) -> Recording:

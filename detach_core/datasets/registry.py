@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from detach_core.foundation.errors import UserError
+from detach_core.foundation.files import matching_files
 from detach_core.settings.base import Name, OpenShare, Plain, Plugin, Range, Registry, Settings, Share, from_plain
 
 Source = Literal["simulated", "local", "downloaded"]
@@ -19,6 +20,10 @@ Seconds = Annotated[float, Range(ge=0)]
 Globs = Annotated[tuple[str, ...], Range(min_length=1)]
 
 Pixels = Annotated[int, Range(ge=8, le=1024)]
+
+
+SHORTEST_WINDOW = 36
+"""samples that every sensor network can take"""
 
 
 # Words for a lost value in an automation system's export; NaN in any spelling is always one.
@@ -36,6 +41,7 @@ class Origin:
         remark: a sentence about both.
         checksums: a CSV of `file,bytes,sha256` of the files as published, if there is one.
         release: the files of `checksums`, for messages.
+        page: a sentence about where to read on.
     """
 
     title: str
@@ -44,14 +50,46 @@ class Origin:
     remark: str
     checksums: Path | None = None
     release: str = ""
+    page: str = "docs/data.md describes both datasets; `source: simulated` needs no files."
 
     def of(self, kind: str) -> str:
-        """The place of the files of one kind, `sensor` or `video`."""
-        return self.sensor if kind == "sensor" else self.video
+        """The place of the files of one kind, such as `sensor`; labels come with the sensors."""
+        return self.video if kind == "video" else self.sensor
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """Patterns, the first fitting one of which selects one native file, or several, and the key that holds them."""
+
+    patterns: tuple[str, ...]
+    key: str
+    several: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileGlobs(Settings):
+class RecordingFileSettings(Settings):
+    """Settings that tell the native files of each recording."""
+
+    file_kinds: ClassVar[tuple[str, ...]] = ("sensor", "video")
+    """kinds of files that no recording can lack, where the settings name any"""
+
+    def globs(self, kind: str) -> tuple[str, ...]:
+        """The patterns of the one file of a kind; empty where patterns do not find it, or there is none."""
+        del kind
+        return ()
+
+    def wanted_files(self, kind: str, recording: str) -> tuple[WantedFile, ...]:
+        """The files of one kind, such as `sensor` or `annotation`, of a recording; empty if it has no such files."""
+        raise NotImplementedError
+
+    def matching(self, kind: str, recording: str, names: Sequence[str]) -> list[str]:
+        """Those of the files `names` that a recording has of one kind."""
+        found = [matching_files(names, each.patterns, recording) for each in self.wanted_files(kind, recording)]
+        return list(dict.fromkeys(name for files in found for name in files))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileGlobs(RecordingFileSettings):
     """Patterns of a recording's native files."""
 
     sensor_glob: Globs
@@ -64,13 +102,16 @@ class FileGlobs(Settings):
         found: tuple[str, ...] = getattr(self, f"{kind}_glob", ())
         return found
 
+    def wanted_files(self, kind: str, recording: str) -> tuple[WantedFile, ...]:
+        """The one file of a kind, if the dataset has such files."""
+        patterns = self.globs(kind)
+        return (WantedFile(patterns, f"native.{kind}_glob"),) if patterns else ()
+
 
 @dataclass(frozen=True, kw_only=True)
-class NativeSettings(FileGlobs):
-    """Settings of every dataset's native files; a dataset adds its own."""
+class AnyNativeSettings(RecordingFileSettings):
+    """Settings of the native files of every dataset, whatever it names them by."""
 
-    recording_pattern: ClassVar[str] = "{subject}-{take}"
-    """a recording's id"""
     origin: ClassVar[Origin | None] = None
     """the place where the files can be obtained"""
 
@@ -80,6 +121,46 @@ class NativeSettings(FileGlobs):
     """nominal frames per second of the video; one at another rate is read, and logged"""
     video_offset_s: float | dict[Name, float] = 0.0
     """added to the video's own time stamps (s): a number, or one for each recording that needs it"""
+
+    @property
+    def has_video(self) -> bool:
+        """Whether its recordings have a video."""
+        return True
+
+    def mistakes(self) -> Iterator[str]:
+        """One line for each value that contradicts another, with its key below `native`."""
+        return iter(())
+
+    @property
+    def quiet_channels(self) -> tuple[str, ...]:
+        """Channels that do not count in the activation by which Stage 1 groups windows."""
+        return ()
+
+    @property
+    def video_independent(self) -> Self:
+        """These settings without those that affect the video alone."""
+        return replace(self, video_offset_s=0.0)
+
+    @property
+    def sensor_independent(self) -> Self:
+        """These settings without those of which the video is known to be independent."""
+        return self
+
+    def recording_ids(self, *, subjects: Sequence[str], takes: Sequence[str]) -> list[str]:
+        """The ids of the recordings of these subjects and takes, subject by subject."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeSettings(AnyNativeSettings, FileGlobs):
+    """Settings of a dataset's native files that glob patterns find; a dataset adds its own."""
+
+    recording_pattern: ClassVar[str] = "{subject}-{take}"
+    """a recording's id"""
+
+    def recording_ids(self, *, subjects: Sequence[str], takes: Sequence[str]) -> list[str]:
+        """An id for each take of each subject."""
+        return [self.recording_id(subject=subject, take=take) for subject in subjects for take in takes]
 
     @classmethod
     def recording_id(cls, *, subject: str, take: str) -> str:
@@ -91,9 +172,9 @@ class NativeSettings(FileGlobs):
 class WindowSettings(Settings):
     """Sliding window (Sec. 4)."""
 
-    length_s: Annotated[float, Range(gt=0, le=60)] = 2.0
+    length_s: Annotated[float, Range(gt=0, le=3600)] = 2.0
     """length of a window (s); the paper's is 2"""
-    stride_s: Annotated[float, Range(gt=0, le=60)] = 1.0
+    stride_s: Annotated[float, Range(gt=0, le=3600)] = 1.0
     """distance between the starts of consecutive windows (s); the paper's is 1"""
 
 
@@ -156,6 +237,7 @@ class SplitStageSettings(PartitionSettings):
     name: str
     seed: int
     activation_quantile: float
+    quiet_channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +290,7 @@ DATASETS: Registry[DatasetAdapter[Any]] = Registry(
     {
         "opportunity": Plugin("detach_core.datasets.opportunity", "OpportunityNative", "adapter:Opportunity"),
         "hwu_usp": Plugin("detach_core.datasets.hwu_usp", "HwuNative", "adapter:HwuUsp"),
+        "folder": Plugin("detach_core.datasets.folder", "FolderNative", "adapter:Folder"),
     },
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -73,6 +74,30 @@ def _check_utf_8(path: Path) -> None:
             if not piece:
                 return
             lines_before, left = lines_before + left[:used].count(b"\n"), left[used:]
+
+
+class CsvRows:
+    """The rows of a CSV file; errors of the csv module are reported with their line."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path, self._rows = path, csv.reader(file)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        try:
+            return next(self._rows)
+        except csv.Error as error:
+            place, remedy = f"line {self._rows.line_num}", "mend the line"
+            raise BadInputError(
+                self._path, place, found=str(error), expected="comma-separated values", remedy=remedy
+            ) from None
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        return self._rows.line_num
 
 
 _ALLOWED = np.zeros(256, dtype=bool)

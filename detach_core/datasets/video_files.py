@@ -32,7 +32,7 @@ _STORED_DECODING_TIME = {"mov", "flv", "asf"}
 # Containers whose header states a length, if any. FFmpeg gives ASF's only of files of the right size.
 _KNOWN_LENGTH = {"mov", "flv", "matroska"}
 _INTERVALS_KEPT = 10_000
-_LONGEST_BLANK_S = 86_400
+LONGEST_BLANK_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def check_video(video: VideoFile, *, length_tolerance_s: float) -> None:
         expected = f"{video.lacking_s:.1f} s more, as the container states (the file is cut off)"
         raise BadInputError(video.path, "length", found=found, expected=expected, remedy=REPLACE)
     blank_s = float(video.end_s - video.zero_s - video.num_packets * video.interval_s)
-    if blank_s > _LONGEST_BLANK_S:
+    if blank_s > LONGEST_BLANK_S:
         found, expected = f"{blank_s / 3600:.0f} h without pictures", "less than a day of them"
         remedy = "write it with stamps from 0, e.g. by ffmpeg -i, or split it where it pauses"
         raise BadInputError(video.path, "time stamps", found=found, expected=expected, remedy=remedy)

@@ -180,7 +180,7 @@ class ComparedTable(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SignificanceJob(Settings):
-    """Settings of stage `significance`; `keys` in the order of the files."""
+    """Settings of the stages `significance`, with `keys` in the order of the files, and `few_labels`, without."""
 
     references: tuple[str, ...]
     swaps: int
@@ -210,8 +210,8 @@ class ClaimSettings(Settings):
     measure: str
     table: Name
     """results table whose datasets, splits and seeds are used"""
-    datasets: Names
-    """datasets, a line each"""
+    datasets: tuple[Name, ...]
+    """datasets, a line each; with none of them the claim is left out"""
     threshold: Annotated[float, Range(ge=-1.0, le=1.0)]
     """threshold of the value, fixed before it is measured"""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
+from detach_core.contracts.lists import SignificanceRow
 from detach_core.evaluation.claim_evidence import Artifacts, Line, verdict
 from detach_core.evaluation.claims import MEASURES
 from detach_core.evaluation.paired import Runs, compared_rows
@@ -120,7 +122,8 @@ def significance_frame(
     tables: Mapping[str, ComparedTable], references: Sequence[str], runs: Runs, *, swaps: int
 ) -> pd.DataFrame:
     """One line for each table, reference, dataset, protocol and other row (`compared_rows`)."""
-    return pd.DataFrame(compared_rows(tables, references, runs, swaps=swaps))
+    lines = compared_rows(tables, references, runs, swaps=swaps)
+    return pd.DataFrame(lines, columns=None if lines else [field.name for field in fields(SignificanceRow)])
 
 
 def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
@@ -145,18 +148,20 @@ def readable_significance(frame: pd.DataFrame) -> pd.DataFrame:
 
 def significance_caption(frame: pd.DataFrame, confidence: float) -> str:
     """Caption of the comparisons: data, intervals, test, correction, splits, seeds, code."""
+    if frame.empty:
+        return "There is no row to compare with another."
     reference = " or ".join(map(plain, dict.fromkeys(frame["reference"])))
     words = {
-        name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split())))
-        for name in ("splits", "seeds", "commit", "protocol")
+        name: plain(", ".join(dict.fromkeys(" ".join(frame[name]).split()))) for name in ("splits", "seeds", "commit")
     }
+    protocols = plain("; ".join(dict.fromkeys(frame["protocol"])))
     data = "recordings: " + plain(frame["source"].iloc[0])
     if (frame["source"] == "simulated").all():
         data = "simulated data"
     smallest = ", ".join(f"{one:.2g}" for one in sorted(set(frame["smallest_p"])))
     return (
         f"Weighted F1 of {reference} minus that of each row; {data}; {_intervals(frame, confidence)}, the same"
-        f" resamples for both; protocols: {words['protocol']}; p: permutation test that swaps both variants' answers"
+        f" resamples for both; protocols: {protocols}; p: permutation test that swaps both variants' answers"
         " to a gesture or sequence, in all splits and seeds at once, two-sided, for these trainings alone: unlike the"
         " interval it does not cover other seeds; smallest possible p:"
         f" {smallest}; Holm: over the rows of a table that are compared with one reference on one dataset under one"

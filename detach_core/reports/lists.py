@@ -38,9 +38,9 @@ def facts_of(frame: pd.DataFrame) -> Facts:
         return [word for name in names if name in frame for text in frame[name] for word in str(text).split()]
 
     return list_facts(
-        source=str(frame["source"].iloc[0]),
+        source=" ".join(dict.fromkeys(map(str, frame["source"]))),
         splits=words("split", "splits"),
-        protocols=words("protocol"),
+        protocols=frame.get("protocol", ()),
         seeds=words("seeds"),
         commits=words("commit"),
     )

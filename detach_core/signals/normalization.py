@@ -6,7 +6,7 @@ fits into memory, gives the same sum; so figures do not depend on how much memor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -77,11 +77,16 @@ DEVIATION_GAIN = 3.0
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 
 
-def fit(sensor: Rows, *, quantile: float) -> Normalisation:
+def fit(sensor: Rows, *, quantile: float, quiet: Sequence[int] = ()) -> Normalisation:
     """The statistics of `sensor` (N, C, L) in native units, and of its activation vectors in each form.
 
     The `z` form uses its activation vector as it is, so its statistics are mean 0 and deviation 1. Windows are read in
     pieces; what is held of all of them is the activation vectors, a number for each window and channel.
+
+    Args:
+        sensor: the windows.
+        quantile: over time, of the activation.
+        quiet: channels that are not to count in the activation: of deviation 0 in the `centred` form.
 
     Raises:
         ValueError: `sensor` is not (N, C, L), is empty, or holds values that are not finite.
@@ -96,7 +101,9 @@ def fit(sensor: Rows, *, quantile: float) -> Normalisation:
     strength = np.concatenate(
         [activation_vector(piece, start, form="centred", quantile=quantile) for _, piece in blocks(sensor)]
     )
-    return Normalisation(start.mean, start.std, {"centred": _statistics(strength.T), "z": identity})
+    centred = _statistics(strength.T)
+    centred.std[list(quiet)] = 0.0
+    return Normalisation(start.mean, start.std, {"centred": centred, "z": identity})
 
 
 def apply_form(sensor: FloatArray, normalisation: Normalisation, form: str) -> NDArray[np.float64]:

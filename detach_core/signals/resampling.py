@@ -1,11 +1,15 @@
-"""Resampling of sensors to an even clock without interpolation: the nearest sample's values or, in a gap, NaN.
+"""Resampling of sensors to an even clock: all channels of a table together, or each channel from samples of its own.
 
-Times and values may be rows in a file: they are gone through in pieces, and what comes back is computed when read.
+Of a table, a tick has the nearest or the previous sample's values or, in a gap, NaN; nothing is interpolated. Times and
+values may be rows in a file: they are gone through in pieces, and what comes back is computed when read.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -122,3 +126,136 @@ def on_even_clock(
         longest_step_s=longest_step_s,
     )
     return ticks, even
+
+
+@dataclass(frozen=True)
+class ChannelResampling:
+    """Rule by which the samples of one channel give its values on an even clock.
+
+    Attributes:
+        way: `hold`, the last sample's value; `average`, the mean of a tick's samples and without any the last one's
+            value; `interpolate`, that mean or a line between the neighbours; `impulse`, the number of a tick's samples
+            other than 0.
+        log: whether a value x becomes sign(x) log(1 + |x|).
+        factor: by which values are multiplied before.
+        max_gap_s: NaN further than that from the last sample, or between two that are further apart.
+        initial: the value before the first sample.
+    """
+
+    way: Literal["hold", "average", "interpolate", "impulse"]
+    log: bool = False
+    factor: float = 1.0
+    max_gap_s: float = math.inf
+    initial: float = math.nan
+
+
+def resampled(
+    time_s: NDArray[np.float64],
+    value: NDArray[np.float64],
+    ticks: NDArray[np.float64],
+    *,
+    period_s: float,
+    rule: ChannelResampling,
+) -> NDArray[np.float64]:
+    """(K,) values of one channel at `ticks`, each of which stands for half a period before and behind it.
+
+    Args:
+        time_s: (T,) of the samples, not decreasing.
+        value: (T,) theirs, NaN from where the sensor was not available.
+        ticks: (K,) increasing, `period_s` apart.
+        period_s: of the even clock.
+        rule: how.
+    """
+    first, end = (np.searchsorted(time_s, ticks + side * period_s / 2, side="left") for side in (-1, 1))
+    if rule.way == "impulse":
+        found = _impulses(value, first, end)
+    else:
+        found = _held(time_s, value, ticks, end, rule)
+        if rule.way != "hold":
+            mean = _means(value, first, end)
+            between = _lines(time_s, value, ticks, end, rule) if rule.way == "interpolate" else found
+            found = np.where(np.isnan(mean), between, mean)
+    found = found * rule.factor
+    return np.asarray(np.copysign(np.log1p(np.abs(found)), found) if rule.log else found)
+
+
+def _held(
+    time_s: NDArray[np.float64],
+    value: NDArray[np.float64],
+    ticks: NDArray[np.float64],
+    end: NDArray[np.int64],
+    rule: ChannelResampling,
+) -> NDArray[np.float64]:
+    """The value of the last sample before each tick's end."""
+    if not len(value):
+        return np.full(len(ticks), rule.initial)
+    last = np.maximum(end - 1, 0)
+    held = np.where(ticks - time_s[last] > rule.max_gap_s, np.nan, value[last])
+    return np.where(end > 0, held, rule.initial)
+
+
+def _means(value: NDArray[np.float64], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean of the samples [first, end) of each tick that are no NaN; NaN without any."""
+    if not len(first):
+        return np.empty(0)
+    samples = value[first[0] : end[-1]]
+    tick = np.repeat(np.arange(len(first)), end - first)
+    known = ~np.isnan(samples)
+    count = np.bincount(tick[known], minlength=len(first))
+    total = np.bincount(tick[known], samples[known], minlength=len(first))
+    return np.asarray(np.divide(total, count, out=np.full(len(first), np.nan), where=count > 0))
+
+
+def _lines(
+    time_s: NDArray[np.float64],
+    value: NDArray[np.float64],
+    ticks: NDArray[np.float64],
+    end: NDArray[np.int64],
+    rule: ChannelResampling,
+) -> NDArray[np.float64]:
+    """The values on the lines between the samples about each tick; NaN outside of all, and in gaps."""
+    if len(value) < 2:
+        return np.full(len(ticks), np.nan)
+    before, after = np.clip(end - 1, 0, len(value) - 2), np.clip(end, 1, len(value) - 1)
+    step = time_s[after] - time_s[before]
+    share = np.divide(ticks - time_s[before], step, out=np.zeros(len(ticks)), where=step > 0)
+    line = value[before] + share * (value[after] - value[before])
+    return np.where((end > 0) & (end < len(value)) & (step <= rule.max_gap_s), line, np.nan)
+
+
+def _impulses(value: NDArray[np.float64], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The number of samples [first, end) other than 0; NaN while the sensor is not available."""
+    if not len(first) or not len(value):
+        return np.zeros(len(first))
+    tick = np.repeat(np.arange(len(first)), end - first)
+    samples = value[first[0] : end[-1]]
+    count = np.bincount(tick[(samples != 0) & ~np.isnan(samples)], minlength=len(first)).astype(np.float64)
+    return np.where((end > 0) & np.isnan(value[np.maximum(end - 1, 0)]), np.nan, count)
+
+
+class ResampledChannels(LazyRows):
+    """(T, C) f32 channels at the ticks of an even clock, each from its own samples; computed when read.
+
+    Args:
+        samples: of each channel, times (n,) and values (n,).
+        rules: of each channel.
+        ticks: the even clock.
+        rate_hz: its rate.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+        rules: Sequence[ChannelResampling],
+        ticks: EvenTicks,
+        rate_hz: float,
+    ) -> None:
+        self._samples, self._rules, self._ticks, self._period_s = samples, rules, ticks, 1.0 / rate_hz
+        self.shape, self.dtype = (len(ticks), len(samples)), np.dtype(np.float32)
+
+    def read(self, first: int, end: int) -> NDArray[np.float32]:
+        """The values at the ticks [first, end)."""
+        ticks, even = self._ticks.read(first, end), np.empty((end - first, self.shape[1]), np.float32)
+        for channel, ((time_s, value), rule) in enumerate(zip(self._samples, self._rules, strict=True)):
+            even[:, channel] = resampled(time_s, value, ticks, period_s=self._period_s, rule=rule)
+        return even

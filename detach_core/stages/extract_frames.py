@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from logging import Logger
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from tqdm import tqdm
 from detach_core.contracts.frames import FrameWriter, VideoTiming, create_frames, rows_seen
 from detach_core.contracts.hdf5 import write_rows
 from detach_core.contracts.provenance import make_provenance
-from detach_core.datasets.registry import ExtractFramesSettings, NativeSettings, VideoSettings, build_adapter
-from detach_core.datasets.video_files import VideoFile, check_video, inspect_video
+from detach_core.datasets.adapter import VideoSegment
+from detach_core.datasets.registry import AnyNativeSettings, ExtractFramesSettings, VideoSettings, build_adapter
+from detach_core.datasets.video_files import LONGEST_BLANK_S, VideoFile, check_video, inspect_video
 from detach_core.datasets.video_pictures import (
     Picture,
     PictureCount,
@@ -59,36 +62,71 @@ def extract_frames(
         ) as writer:
             for name in tqdm(recordings, file=sys.stderr, mininterval=5, desc="extract_frames"):
                 began = time.perf_counter()
-                file = inspect_video(adapter.find_files(root, name).video)
-                check_video(file, length_tolerance_s=video.length_tolerance_s)
-                offset_s = _offset_s(adapter.native, name)
-                timing = _write_video(writer, name, file, video, offset_s)
+                films = _films(adapter.video_segments(root, name), video, _offset_s(adapter.native, name))
+                timing = _write_video(writer, name, films, video)
                 _tell(log, name, timing, adapter.native.video_hz, timing.pictures / (time.perf_counter() - began))
         log.info("wrote %s", frames_path)
 
 
-def _offset_s(native: NativeSettings, name: str) -> Fraction:
+@dataclass(frozen=True)
+class _Film:
+    """A file of a video and what is added to its stamps, counted from its own start, for the recording's time."""
+
+    file: VideoFile
+    offset_s: Fraction
+
+    @property
+    def end_s(self) -> Fraction:
+        """The recording's time of the last picture."""
+        return self.file.end_s - self.file.zero_s + self.offset_s
+
+
+def _films(segments: Sequence[VideoSegment], settings: VideoSettings, offset_s: Fraction) -> list[_Film]:
+    """The inspected files of a recording's video.
+
+    Raises:
+        BadInputError: a file is refused, two are for the same time, or more than a day lies between two.
+    """
+    films: list[_Film] = []
+    for segment in segments:
+        film = _Film(inspect_video(segment.path), segment.start_s + offset_s)
+        check_video(film.file, length_tolerance_s=settings.length_tolerance_s)
+        if films:
+            _check_sequence(films[-1], film, settings.length_tolerance_s)
+        films.append(film)
+    return films
+
+
+def _check_sequence(earlier: _Film, later: _Film, tolerance_s: float) -> None:
+    between_s = float(later.offset_s - earlier.end_s)
+    if between_s < -tolerance_s:
+        found = f"a start {-between_s:.1f} s before the end of {earlier.file.path}"
+        expected = f"one file a moment, or at most {tolerance_s:g} s (`video.length_tolerance_s`) of two"
+        remedy = "move one of them away, or correct its start"
+        raise BadInputError(later.file.path, "start", found=found, expected=expected, remedy=remedy)
+    if between_s > LONGEST_BLANK_S:
+        found = f"a start {between_s / 3600:.0f} h after the end of {earlier.file.path}"
+        expected, remedy = "less than a day between two files", "make two recordings of them"
+        raise BadInputError(later.file.path, "start", found=found, expected=expected, remedy=remedy)
+
+
+def _offset_s(native: AnyNativeSettings, name: str) -> Fraction:
     offset = native.video_offset_s
     return Fraction(offset.get(name, 0) if isinstance(offset, dict) else offset).limit_denominator(1_000_000)
 
 
-def _write_video(
-    writer: FrameWriter, name: str, file: VideoFile, settings: VideoSettings, offset_s: Fraction
-) -> VideoTiming:
-    working_hz, tolerance_s = settings.working_hz, settings.length_tolerance_s
-    end_s = file.end_s - file.zero_s + offset_s
-    ticks = num_ticks(end_s, interval_s=file.interval_s, working_hz=working_hz)
+def _write_video(writer: FrameWriter, name: str, films: Sequence[_Film], settings: VideoSettings) -> VideoTiming:
+    working_hz, tolerance_s, last = settings.working_hz, settings.length_tolerance_s, films[-1]
+    path, offset_s = films[0].file.path, films[0].offset_s
+    ticks = num_ticks(last.end_s, interval_s=last.file.interval_s, working_hz=working_hz)
     if ticks == 0:
-        found, expected = f"a last picture at {float(end_s):.1f} s", "pictures after the recording's start"
+        found, expected = f"a last picture at {float(last.end_s):.1f} s", "pictures after the recording's start"
         remedy = "change `native.video_offset_s`"
-        raise BadInputError(file.path, "time stamps", found=found, expected=expected, remedy=remedy)
-    stored = writer.add_recording(name, num_frames=ticks, video=str(file.path))
+        raise BadInputError(last.file.path, "time stamps", found=found, expected=expected, remedy=remedy)
+    stored = writer.add_recording(name, num_frames=ticks, video=str(path))
     count = PictureCount()
-    pictures = read_pictures(file, count, offset_s=offset_s, back_s=tolerance_s)
-    timed: Iterable[tuple[Fraction, Picture]] = ((item.time_s, item) for item in pictures)
-    if file.places_only:
-        timed = with_held(pictures, interval_s=file.interval_s, end_s=end_s)
-    fitter = PictureFitter(file.path, image_px=settings.image_px, crop_px=settings.crop_px)
+    timed = chain.from_iterable(_timed_pictures(film, count, tolerance_s) for film in films)
+    fitter = PictureFitter(path, image_px=settings.image_px, crop_px=settings.crop_px)
     rows = WorkingRows(fitter, np.empty(ticks))
     write_rows(stored, rows.of(nearest_pictures(timed, working_hz=working_hz, ticks=ticks)))
     tick_s = np.arange(ticks) / working_hz
@@ -109,6 +147,13 @@ def _write_video(
     )
     writer.tell_timing(name, rows.picture_s, timing)
     return timing
+
+
+def _timed_pictures(film: _Film, count: PictureCount, tolerance_s: float) -> Iterator[tuple[Fraction, Picture]]:
+    pictures = read_pictures(film.file, count, offset_s=film.offset_s, back_s=tolerance_s)
+    if film.file.places_only:
+        return with_held(pictures, interval_s=film.file.interval_s, end_s=film.end_s)
+    return ((item.time_s, item) for item in pictures)
 
 
 def _tell(log: Logger, name: str, timing: VideoTiming, expected_hz: float, speed: float) -> None:

@@ -19,7 +19,7 @@ from detach_core.contracts.windows import Windows, read_windows
 from detach_core.evaluation.evaluate import Evaluation, evaluate_protocols, relabelled
 from detach_core.evaluation.evaluated_run import check_match, interval_of, run_metrics
 from detach_core.evaluation.settings import ProbeJob
-from detach_core.foundation.errors import ContractError
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain
 from detach_core.training.processes import choose_device
@@ -50,6 +50,11 @@ def probe(
         job = from_plain(ProbeJob, json.loads(settings))
         section = job.probe
         windows, split = read_windows(windows_path), read_split(split_path)
+        if not split.protocols:
+            raise UserError(
+                f"dataset {windows.dataset}: found no labels, expected classes to probe for; give its recordings"
+                " labels, or ask for the clusters of Stage 1 instead (assignments.h5)"
+            )
         runs = [read_embeddings(path) for path in embeddings_paths]
         embeddings = runs[0]
         place = {"dataset": windows.dataset, "source": windows.source, "split": split.name}

@@ -12,6 +12,7 @@ from detach_core.contracts.rows import SelectedRows
 from detach_core.contracts.split import Split, write_split
 from detach_core.contracts.windows import open_windows
 from detach_core.datasets.registry import SplitStageSettings
+from detach_core.foundation.errors import UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.settings.base import from_plain, to_plain
 from detach_core.signals.normalization import fit
@@ -49,7 +50,10 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
             rng=folds_rng,
         )
         pretrained = SelectedRows(windows.sensor, parts["pretrain"])
+        quiet = [number for number, name in enumerate(windows.channel_names) if name in values.quiet_channels]
         overlap = audit(windows, parts, protocols)
+        if len(quiet) == len(windows.channel_names):
+            raise UserError(f"dataset {windows.dataset}: no channel counts in the activation; set `activation` of some")
         refuse_leaks(overlap, label_unit=windows.label_unit, path=windows_path)
         write_split(
             split_path,
@@ -58,7 +62,7 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
                 name=values.name,
                 seed=seed,
                 parts=parts,
-                normalisation=fit(pretrained, quantile=values.activation_quantile),
+                normalisation=fit(pretrained, quantile=values.activation_quantile, quiet=quiet),
                 protocols=protocols,
                 overlap=overlap,
                 provenance=make_provenance(
@@ -73,4 +77,6 @@ def split(*, settings: str, windows_path: str | Path, split_path: str | Path, lo
         )
         log.info("%s", ", ".join(f"{part}: {len(ids)} windows" for part, ids in parts.items()))
         shared = overlap[0]
+        if not protocols:
+            log.warning("the windows have no labels: there is nothing to probe")
         log.info("%s and %s share %g s, %d instances", shared.a, shared.b, shared.shared_s, shared.shared_instances)

@@ -16,11 +16,11 @@ from detach_core.contracts.history import write_history
 from detach_core.contracts.provenance import Provenance, make_provenance
 from detach_core.contracts.split import ChannelStatistics, Normalisation, Split, read_split
 from detach_core.contracts.windows import Windows, read_windows
-from detach_core.foundation.errors import ContractError
+from detach_core.foundation.errors import ContractError, UserError
 from detach_core.foundation.logs import stage_log
 from detach_core.methods.batch import STREAMED
 from detach_core.methods.method import AnyMethod, check_widths
-from detach_core.methods.registry import build_method
+from detach_core.methods.registry import METHODS, VideoNetworkSettings, build_method
 from detach_core.training.batches import ResidentWindows, input_shape
 from detach_core.training.event_files import Record, event_files, no_record
 from detach_core.training.job import HasAugmentation, HasSnapshots, TrainingJob, with_stage_1
@@ -163,6 +163,7 @@ def run_session(
     words = prepare(device, threads=job.machines.threads) + processes.words
     seed_everything(seed)
     settings = job.settings
+    _check_told(job, windows)
     form = settings.input.form
     statistics = split.normalisation.activation[form]
     method = build_method(
@@ -201,6 +202,24 @@ def run_session(
     )
     run.facts["device"] = words
     return Session(method, run)
+
+
+def _check_told(job: TrainingJob, windows: Windows) -> None:
+    """Check that the windows have the video and the labels that the method needs.
+
+    Raises:
+        UserError: they have not.
+    """
+    if isinstance(job.settings, VideoNetworkSettings) and not windows.has_video:
+        raise UserError(
+            f"dataset {windows.dataset}: found no video, expected one for {job.method}; without a video only methods"
+            " of sensors alone can be trained, such as statistics, random_encoder and supervised"
+        )
+    if METHODS.implementation(job.method).uses_labels and not windows.class_names:
+        raise UserError(
+            f"dataset {windows.dataset}: found no labels, expected some for {job.method}; give its recordings labels,"
+            " or train another method"
+        )
 
 
 def unseen_part(split: Split) -> NDArray[np.int64]:

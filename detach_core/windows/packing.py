@@ -210,7 +210,7 @@ class RecordingWindows:
 
     `annotation` is the position of the window's annotation in the recording's list, -1 for none of the classes;
     `location` the true one, -1 where none is in use, absent where it is unknown. `unseen` is the number of windows that
-    the sensors have and the video does not show: past its end, or where a row of it has no picture.
+    the sensors have and the video does not show: before its start, past its end, or where a row of it has no picture.
     """
 
     sensor: SensorWindows
@@ -238,7 +238,7 @@ class RecordingWindows:
 def cut_windows(
     recording: Recording,
     *,
-    seen: NDArray[np.bool_],
+    seen: NDArray[np.bool_] | None,
     working_hz: float,
     length_s: float,
     stride_s: float,
@@ -248,26 +248,26 @@ def cut_windows(
 
     Args:
         recording: sensors and annotations.
-        seen: (F,) whether the row k / working_hz of the video shows its moment.
+        seen: (F,) whether the row k / working_hz of the video shows its moment; None for a recording without video.
         working_hz: rate of these rows.
         length_s: length of a window.
         stride_s: from one window's start to the next.
         max_nan_share: of a channel in a window, beyond which it becomes 0 there.
     """
     origin_s, sensor_hz = float(recording.time_s[0]), recording.sensor_hz
-    length, frames = rows_per_window(length_s, sensor_hz), rows_per_window(length_s, working_hz)
-    begin_s, sensor_end_s = max(origin_s, 0.0), origin_s + len(recording.sensor) / sensor_hz
+    length = rows_per_window(length_s, sensor_hz)
+    begin_s, sensor_end_s = origin_s, origin_s + len(recording.sensor) / sensor_hz
     start_s = window_starts(begin_s=begin_s, end_s=sensor_end_s, length_s=length_s, stride_s=stride_s)
-    video_end_s = min(sensor_end_s, len(seen) / working_hz)
-    inside = len(window_starts(begin_s=begin_s, end_s=video_end_s, length_s=length_s, stride_s=stride_s))
     # Rounding to the nearest row may leave the stream by one row at its end.
     first = first_rows(start_s, origin_s=origin_s, rate_hz=sensor_hz)
     whole = (first >= 0) & (first + length <= len(recording.sensor))
-    first_frame = first_rows(start_s, origin_s=0.0, rate_hz=working_hz)
-    unseen_before = np.concatenate([[0], np.cumsum(~seen)])
-    last = np.minimum(first_frame + frames, len(seen))
-    shown = (np.arange(len(start_s)) < inside) & (first_frame + frames <= len(seen))
-    shown &= unseen_before[last] == unseen_before[np.minimum(first_frame, len(seen))]
+    shown, first_frame = np.ones(len(start_s), dtype=bool), np.zeros(len(start_s), dtype=np.int64)
+    if seen is not None:
+        first_frame = first_rows(start_s, origin_s=0.0, rate_hz=working_hz)
+        video_end_s = min(sensor_end_s, len(seen) / working_hz)
+        inside = len(window_starts(begin_s=begin_s, end_s=video_end_s, length_s=length_s, stride_s=stride_s))
+        shown = _shown(first_frame, rows_per_window(length_s, working_hz), seen)
+        shown &= (np.arange(len(start_s)) < inside) & (start_s > -_EPSILON_S)
     unseen, whole = int((whole & ~shown).sum()), whole & shown
     start_s, first, first_frame = start_s[whole], first[whole], first_frame[whole]
     label, annotation = _labels(recording, start_s + length_s / 2)
@@ -282,6 +282,14 @@ def cut_windows(
     )
 
 
+def _shown(first_frame: NDArray[np.int64], frames: int, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) whether all of the `frames` rows from `first_frame` (N,) on exist and show their moment."""
+    unseen_before = np.concatenate([[0], np.cumsum(~seen)])
+    first, last = (np.clip(row, 0, len(seen)) for row in (first_frame, first_frame + frames))
+    inside = (first_frame >= 0) & (first_frame + frames <= len(seen))
+    return np.asarray(inside & (unseen_before[last] == unseen_before[first]))
+
+
 def _labels(recording: Recording, centre_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     events = recording.annotations
     annotation = centre_annotation(centre_s, [event.start_s for event in events], [event.end_s for event in events])
@@ -290,11 +298,21 @@ def _labels(recording: Recording, centre_s: NDArray[np.float64]) -> tuple[NDArra
     return label, np.where(label >= 0, annotation, -1)
 
 
+_VideoPaths = tuple[Path | str, Path | str]
+
+
 @dataclass(frozen=True)
 class Shard:
-    """Sensors, frames and flow of the same recordings."""
+    """Sensors, and where there is a video frames and flow, of the same recordings."""
 
     sensors: RecordingFile
+    video: ShardVideo | None
+
+
+@dataclass(frozen=True)
+class ShardVideo:
+    """Frames and flow of the same recordings."""
+
     frames: FrameFile
     flow: FlowFile
 
@@ -312,25 +330,32 @@ def open_shards(
         ContractError: an artifact breaks its contract, lacks a recording, or differs from the others in channels, rates
             or sizes.
     """
-    shards = []
-    first: Shard | None = None
-    for paths in zip(sensor_paths, frames_paths, flow_paths, strict=True):
-        shard = Shard(read_recordings(paths[0]), read_frames(paths[1]), read_flow(paths[2]))
-        first = first or shard
-        _require_equal(paths[0], "ingest", "class names", shard.sensors.class_names, tuple(class_names))
-        _require_equal(paths[1], "extract_frames", "grid", _grid(shard.frames), _grid(first.frames))
-        _require_equal(paths[2], "flow", "grid", _grid(shard.flow), _grid(first.frames))
-        _require_equal(paths[2], "flow", "max_px", shard.flow.max_px, first.flow.max_px)
-        _require_equal(paths[2], "flow", "method", shard.flow.method, first.flow.method)
-        for recording in shard.sensors.recordings:
-            reference = first.sensors.recordings[0]
-            name = recording.recording_id
-            _require_equal(paths[0], "ingest", f"{name}: channels", _channels(recording), _channels(reference))
-            _require_equal(paths[1], "extract_frames", "recordings", name in shard.frames.streams, True)
-            rows = len(shard.flow.streams.get(name, ()))
-            _require_equal(paths[2], "flow", f"{name}: rows", rows, shard.frames.streams[name].num_frames)
+    shards: list[Shard] = []
+    videos: list[_VideoPaths | None] = [*zip(frames_paths, flow_paths, strict=True)] or [None] * len(sensor_paths)
+    for path, of_video in zip(sensor_paths, videos, strict=True):
+        shard = Shard(read_recordings(path), of_video and ShardVideo(read_frames(of_video[0]), read_flow(of_video[1])))
         shards.append(shard)
+        reference = shards[0].sensors.recordings[0]
+        _require_equal(path, "ingest", "class names", shard.sensors.class_names, tuple(class_names))
+        for recording in shard.sensors.recordings:
+            name = recording.recording_id
+            _require_equal(path, "ingest", f"{name}: channels", _channels(recording), _channels(reference))
+        if of_video and shard.video and shards[0].video:
+            _check_video(of_video, shard.video, shards[0].video, shard.sensors)
     return shards
+
+
+def _check_video(paths: _VideoPaths, video: ShardVideo, first: ShardVideo, sensors: RecordingFile) -> None:
+    """Refuse frames and flow unlike the first shard's, or without one of the recordings."""
+    _require_equal(paths[0], "extract_frames", "grid", _grid(video.frames), _grid(first.frames))
+    _require_equal(paths[1], "flow", "grid", _grid(video.flow), _grid(first.frames))
+    _require_equal(paths[1], "flow", "max_px", video.flow.max_px, first.flow.max_px)
+    _require_equal(paths[1], "flow", "method", video.flow.method, first.flow.method)
+    for recording in sensors.recordings:
+        name = recording.recording_id
+        _require_equal(paths[0], "extract_frames", "recordings", name in video.frames.streams, True)
+        rows = len(video.flow.streams.get(name, ()))
+        _require_equal(paths[1], "flow", f"{name}: rows", rows, video.frames.streams[name].num_frames)
 
 
 def _grid(artifact: FrameFile | FlowFile) -> tuple[float, tuple[int, int]]:

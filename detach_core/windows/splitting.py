@@ -174,9 +174,13 @@ def build_protocols(
     All rotating folds of a draw train on equally many units of each class. Leaving a unit out would else make its class
     rarer in training, so that a probe of uninformative features is wrong more often than a guess.
 
+    Windows of a dataset without classes have nothing to be probed for, and no protocol.
+
     Raises:
         ContractError: fewer units than folds, or a class that no training window of a fold has.
     """
+    if not windows.class_names:
+        return {}
     labelled = {part: ids[windows.label[ids] >= 0] for part, ids in parts.items()}
     units, first, unit_of_window = np.unique(
         unit_of(windows)[labelled["downstream"]], return_index=True, return_inverse=True

@@ -10,7 +10,7 @@ from typing import Any
 from detach_core.acquisition.local import Fingerprints, RawFolder
 from detach_core.config.load import Config
 from detach_core.evaluation.settings import ArtifactKey
-from detach_core.foundation.files import list_files, matching_files
+from detach_core.foundation.files import list_files
 from detach_core.reports.figures.registry import LabelCurveFigureSettings
 from detach_core.settings.base import to_plain
 from detach_core.workflow.stage import Files, Wildcards, expanded, filled
@@ -68,9 +68,13 @@ def figure_files(config: Config, name: str) -> dict[str, list[str]]:
     return {kind: expanded(ARTIFACTS[kind], **named) for kind in figure.needs}
 
 
-def of_shards(config: Config, name: str) -> Files:
-    """An input function: file `name` of every shard of a dataset."""
-    return lambda w: expanded(f"{SHARD}/{name}", dataset=[w.dataset], shard=config.shards(w.dataset))
+def of_shards(config: Config, name: str, *, of_video: bool = False) -> Files:
+    """An input function: file `name` of every shard of a dataset; none of a video that the dataset does not have."""
+    return lambda w: (
+        expanded(f"{SHARD}/{name}", dataset=[w.dataset], shard=config.shards(w.dataset))
+        if config.has_video(w.dataset) or not of_video
+        else []
+    )
 
 
 def spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]:
@@ -201,5 +205,5 @@ class RawFiles:
             path
             for recording in self._config.shards(dataset)[shard]
             for kind in kinds
-            for path in matching_files(self._present(dataset), native.globs(kind), recording)
+            for path in native.matching(kind, recording, self._present(dataset))
         ]

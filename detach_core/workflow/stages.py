@@ -9,6 +9,7 @@ from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
     claim_splits,
+    few_labels_settings,
     retrieval_settings,
     significance_keys,
     significance_settings,
@@ -116,7 +117,11 @@ def _data_stages(config: Config, raw: RawFiles) -> list[Stage]:
         Stage(
             "pack",
             "results/{dataset}",
-            inputs={f"{name}_paths": of_shards(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
+            inputs={
+                "sensor_paths": of_shards(config, "sensor.h5"),
+                "frames_paths": of_shards(config, "frames.h5", of_video=True),
+                "flow_paths": of_shards(config, "flow.h5", of_video=True),
+            },
             outputs={"windows_path": WINDOWS},
             params={"settings": lambda w: config.pack(w.dataset)},
             wildcards=dataset,
@@ -297,7 +302,11 @@ def _table_stages(config: Config) -> list[Stage]:
             "few_labels",
             "results/logs",
             inputs={"curve_paths": of_trainings(config, ARTIFACTS["label_curve"])},
-            outputs=tables("few_labels"),
+            outputs={
+                **tables("few_labels"),
+                **{f"significance_{name}": path for name, path in tables("few_labels_significance").items()},
+            },
+            params={"settings": lambda w: few_labels_settings(config)},
         ),
     ]
 

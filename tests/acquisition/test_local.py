@@ -49,7 +49,8 @@ def test_a_complete_folder_lacks_nothing(tmp_path):
 def test_each_missing_file_is_listed_with_its_recording_and_kind(tmp_path):
     put(tmp_path, "S1-Drill.dat", "S1-ADL4.dat", "S1-ADL4.mp4")
     missing = check(tmp_path, ["S1-Drill", "S1-ADL4"])
-    assert missing == [MissingFile("S1-Drill", "video", ("**/S1-Drill.mp4", "**/S1-Drill_*.mp4"), ())]
+    patterns = ("**/S1-Drill.mp4", "**/S1-Drill_*.mp4")
+    assert missing == [MissingFile("S1-Drill", "video", patterns, (), "native.video_glob")]
 
 
 def test_several_fitting_files_are_listed(tmp_path):

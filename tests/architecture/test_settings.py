@@ -45,6 +45,7 @@ JOBS = [
     (TableJob, lambda config: config.table("table7")),
     (ClaimsJob, evidence.claim_settings),
     (SignificanceJob, evidence.significance_settings),
+    (SignificanceJob, evidence.few_labels_settings),
     (RetrievalJob, evidence.retrieval_settings),
 ]
 OF_DATA = {
@@ -96,7 +97,7 @@ def test_a_stage_of_the_data_side_gets_its_settings_typed(root, stage, kind):
         assert to_plain(settings) == json.loads(text)
         if native := getattr(settings, "native", None):
             own = native if stage == "download" else from_plain(DATASETS.settings(dataset), native)
-            assert own.video_glob == config.document.datasets[dataset].native.video_glob
+            assert own.globs("video") == config.document.datasets[dataset].native.globs("video")
 
 
 PACKAGES = (

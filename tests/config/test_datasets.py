@@ -87,7 +87,7 @@ def test_windows_and_videos_out_of_range_are_refused(set_key, mistakes, path, va
 
 def test_an_adapter_is_one_of_these_or_a_class_of_ones_own(set_key, mistakes):
     assert mistakes(set_key("datasets.hwu_usp.adapter", "hwu")) == [
-        "datasets.hwu_usp.adapter: must be one of opportunity, hwu_usp, or `module:Class`, got 'hwu'"
+        "datasets.hwu_usp.adapter: must be one of opportunity, hwu_usp, folder, or `module:Class`, got 'hwu'"
     ]
     (line,) = mistakes(set_key("datasets.hwu_usp.adapter", "no_such_package:Home"))
     assert line.startswith("datasets.hwu_usp.adapter: adapter 'no_such_package:Home' cannot be imported: ModuleNotFou")

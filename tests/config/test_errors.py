@@ -18,7 +18,7 @@ from detach_core.config.errors import ConfigError, join_path, unknown_key
         (
             "datasets.opportunity.adapter",
             "opp",
-            "datasets.opportunity.adapter: must be one of opportunity, hwu_usp, or `module:Class`, got 'opp'",
+            "datasets.opportunity.adapter: must be one of opportunity, hwu_usp, folder, or `module:Class`, got 'opp'",
         ),
         (
             "datasets.opportunity.video.image_px",

@@ -6,11 +6,12 @@ from detach_core.config.evidence import (
     claim_keys,
     claim_settings,
     claim_splits,
+    few_labels_settings,
     retrieval_settings,
     significance_keys,
     significance_settings,
 )
-from detach_core.config.load import load_config
+from detach_core.config.load import ConfigError, load_config
 from detach_core.evaluation.settings import ExceedsSettings
 from detach_core.reports.settings import ResultsTable
 from detach_core.settings.base import to_plain
@@ -57,6 +58,21 @@ def test_settings_carry_the_keys_in_the_order_of_the_files(data):
         assert json.loads(settings)["keys"] == [to_plain(key) for key in keys]
 
 
+@pytest.mark.parametrize(
+    ("rows", "references"),
+    [
+        (["statistics", "best", "detach-spatial-place", "detach"], ["detach", "best"]),
+        (["statistics", "best"], ["best"]),
+        (["statistics", "random_encoder"], ["statistics"]),
+    ],
+)
+def test_curves_are_compared_with_the_references_among_them(set_key, rows, references):
+    settings = json.loads(few_labels_settings(load_config(set_key("tables.table1.rows", rows))))
+    assert settings["references"] == references
+    trainings = ["detach" if row == "detach-spatial-place" else row for row in rows]
+    assert settings["tables"]["few_labels"]["rows"] == list(dict.fromkeys(trainings))
+
+
 def test_retrieval_knows_in_which_form_each_training_has_its_sensors(set_key):
     # A random encoder has no Stage 1 whose input would have to be the same.
     config = load_config(set_key("variants.random_encoder.input", {"form": "z"}))
@@ -74,6 +90,21 @@ def test_claims_about_clusters_know_what_their_stage_one_is_fed(set_key):
     expected = {"form": form, "activation_quantile": 0.99, "activation": "range"}
     assert claims["clusters_recover_places"]["activation"] == expected
     assert claim_splits(config) == [("opportunity", "default"), ("hwu_usp", "default")]
+
+
+def test_a_claim_without_datasets_needs_nothing(set_key):
+    everything = {(key.kind, key.dataset) for key in claim_keys(load_config(set_key("seeds", [0])))}
+    assert ("assignments", "hwu_usp") in everything
+    data = set_key("seeds", [0])
+    for name in set(data["claims"]) - {"refinement_raises_purity"}:
+        data["claims"][name]["datasets"] = []
+    config = load_config(data)
+    keys = claim_keys(config)
+    assert {(key.kind, key.name) for key in keys} == {("assignments", "default")}
+    assert claim_splits(config) == []
+    data["claims"]["refinement_raises_purity"]["datasets"] = []
+    with pytest.raises(ConfigError, match="claims: at least one must have a dataset"):
+        load_config(data)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,19 @@
 import dataclasses
 import json
+import subprocess
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from detach_core.contracts.provenance import Provenance, canonical_json, digest, make_provenance, parse_json
+from detach_core.contracts.provenance import (
+    Provenance,
+    canonical_json,
+    commit_of,
+    digest,
+    make_provenance,
+    parse_json,
+)
 
 
 def test_key_order_does_not_change_the_digest():
@@ -60,3 +68,38 @@ def test_a_record_of_more_than_words_is_none(field, text):
     for fields in (record | {field: text}, record | {"inputs": {"windows": text}}, record | {"inputs": {text: "a"}}):
         with pytest.raises(ValueError, match="fields of other types"):
             Provenance.from_fields(fields)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with a commit of code and pages, and its commit."""
+    for name in ("README.md", "docs/results.md", "detach_core/code.py", "config.yaml"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("one\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], check=True)
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True)
+    return tmp_path, head.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"),
+    [
+        ("README.md", ""),
+        ("docs/results.md", ""),
+        ("docs/new.md", ""),
+        ("new.py", ""),
+        ("detach_core/code.py", "-dirty"),
+        ("config.yaml", "-dirty"),
+    ],
+)
+def test_changed_code_and_settings_are_marked_and_changed_pages_are_not(checkout, name, mark):
+    root, head = checkout
+    (root / name).write_text("two\n")
+    assert commit_of(root) == head + mark
+
+
+def test_outside_of_a_repository_the_commit_is_unknown(tmp_path):
+    assert commit_of(tmp_path) == "unknown"

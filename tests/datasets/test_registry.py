@@ -5,12 +5,14 @@ from detach_core.datasets.registry import DATASETS, build_adapter
 from detach_core.foundation.errors import UserError
 
 
-def test_every_adapter_reads_its_own_files_into_the_contract(opportunity_folder, hwu_folder):
+def test_every_adapter_reads_its_own_files_into_the_contract(opportunity_folder, hwu_folder, own_home):
     opportunity_folder.add("S1-Drill")
     hwu_folder.add("tea_s01")
+    own_home.add("day1")
     cases = {
         "opportunity": (opportunity_folder, "S1-Drill", ["Open Fridge"]),
         "hwu_usp": (hwu_folder, "tea_s01", ["tea"]),
+        "folder": (own_home, "day1", ["cook"]),
     }
     assert set(cases) == set(DATASETS)
     for name, (folder, recording_id, classes) in cases.items():

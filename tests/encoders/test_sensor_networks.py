@@ -294,3 +294,10 @@ def test_a_checkpoint_brings_the_activation_statistics():
     loaded.load_state_dict(trained.state_dict())
     window = torch.randn(3, 6, 100)
     assert torch.equal(loaded.eval()(window), trained.eval()(window))
+
+
+def test_the_shortest_window_of_a_dataset_is_the_shortest_of_every_network():
+    from detach_core.datasets.registry import SHORTEST_WINDOW
+
+    assert convolved_length(SHORTEST_WINDOW) >= 1
+    assert convolved_length(SHORTEST_WINDOW - 1) < 1

@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from detach_core.contracts.embeddings import write_embeddings
-from detach_core.contracts.metrics import read_metrics
+from detach_core.contracts.metrics import read_metrics, write_metrics
 from detach_core.stages.few_labels import few_labels
 from detach_core.stages.label_curve import label_curve
 from tests.fixtures.artifacts import make_windows
@@ -30,6 +30,22 @@ def run(folder, embeddings, name="label_curve.json", **changes):
     return folder / name
 
 
+def gather(folder, paths, *, references=("detach",)):
+    """The table and the differences of the curves at `paths`."""
+    runs = [read_metrics(path) for path in paths]
+    rows = list(dict.fromkeys(run.variant for run in runs))
+    table = {"rows": rows, "parts": [[runs[0].dataset, runs[0].split]]}
+    settings = {"references": [one for one in references if one in rows] or rows[:1], "tables": {"few_labels": table}}
+    few_labels(
+        settings=json.dumps({**settings, "swaps": 10_000, "confidence": 0.95, "keys": []}),
+        curve_paths=paths,
+        csv_path=folder / "few_labels.csv",
+        significance_csv_path=folder / "few_labels_significance.csv",
+        log_path=folder / "table.log",
+    )
+    return [pandas.read_csv(folder / f"{name}.csv") for name in ("few_labels", "few_labels_significance")]
+
+
 def test_the_curve_becomes_a_table_with_a_row_for_each_count(tmp_path):
     windows = make_windows(num_recordings=6)
     prepare(tmp_path, windows)
@@ -39,11 +55,61 @@ def test_the_curve_becomes_a_table_with_a_row_for_each_count(tmp_path):
     labels = ["by_recording, 1 label", "by_recording, 2 labels", "by_recording, all labels"]
     assert list(metrics.protocols) == labels + looks
     assert metrics.provenance.inputs.keys() == {"windows", "split", "embeddings"}
-    few_labels(curve_paths=[path], csv_path=tmp_path / "few_labels.csv", log_path=tmp_path / "table.log")
+    write_metrics(tmp_path / "other.json", dataclasses.replace(metrics, variant="statistics"))
+    gather(tmp_path, [path, tmp_path / "other.json"])
     text = (tmp_path / "few_labels.md").read_text()
     assert text.startswith("**Few labels.**")
     assert "means over 2 draws of the labelled gestures" in text
-    assert text.count("by_recording, 2 labels") == 2
+    assert text.count("by_recording, 2 labels") == 3
+
+
+def test_rows_are_compared_with_the_references_at_the_points_that_all_have(tmp_path):
+    windows = make_windows(num_recordings=6)
+    prepare(tmp_path, windows)
+    metrics = read_metrics(run(tmp_path, embed(windows)))
+    others = {"statistics": metrics, "comodo": _wrong_everywhere(metrics)}
+    for name, one in others.items():
+        write_metrics(tmp_path / f"{name}.json", dataclasses.replace(one, variant=name))
+    paths = [tmp_path / f"{name}.json" for name in ("label_curve", *others)]
+    _, frame = gather(tmp_path, paths)
+    facts = pandas.read_parquet(tmp_path / "few_labels_significance.parquet").attrs
+    assert facts["protocols"][:2] == ["by_recording, 1 label", "by_recording, 2 labels"]
+    assert "protocols: by_recording, 1 label; by_recording, 2 labels; " in (
+        tmp_path / "few_labels_significance.md"
+    ).read_text().replace("\\", "")
+    assert (frame["reference"] == metrics.variant).all()
+    assert set(frame["variant"]) == set(others)
+    points = list(dict.fromkeys(frame["protocol"]))
+    assert points == [
+        "by_recording, 1 label",
+        "by_recording, 2 labels",
+        "by_recording, all labels",
+        "paper, 3 named clusters",
+        "by_recording, 3 named clusters",
+    ]
+    equal = frame[frame["variant"] == "statistics"]
+    assert (equal[["f1_difference", "low", "high"]] == 0.0).all(axis=None)
+    assert (equal["p"] == 1.0).all()
+    wrong = frame[frame["variant"] == "comodo"].set_index("protocol")["f1_difference"]
+    for point in points:
+        assert wrong[point] == pytest.approx(metrics.protocols[point].f1_weighted)
+    _, frame = gather(tmp_path, paths, references=("comodo",))
+    assert (frame["reference"] == "comodo").all()
+    assert frame[frame["variant"] == "statistics"]["f1_difference"].max() < 0.0
+
+
+def _wrong_everywhere(metrics):
+    """The metrics with the class after the right one predicted for each unit."""
+    count = len(metrics.class_names)
+
+    def wrong(one):
+        return dataclasses.replace(one, predicted=(one.label + 1) % count)
+
+    protocols = {
+        name: dataclasses.replace(one, predictions=tuple(map(wrong, one.predictions)))
+        for name, one in metrics.protocols.items()
+    }
+    return dataclasses.replace(metrics, protocols=protocols)
 
 
 def test_equal_runs_give_equal_files(tmp_path):
@@ -70,8 +136,9 @@ def test_collapsed_video_is_marked_in_the_rows_that_use_it_alone(tmp_path):
     embeddings = embed(windows)
     video = np.ones_like(embeddings.sensor) + 1e-3 * embeddings.sensor
     path = run(tmp_path, dataclasses.replace(embeddings, features=embeddings.features | {"video": video}))
-    few_labels(curve_paths=[path], csv_path=tmp_path / "few_labels.csv", log_path=tmp_path / "table.log")
-    table = pandas.read_csv(tmp_path / "few_labels.csv").set_index("protocol")
+    write_metrics(tmp_path / "other.json", dataclasses.replace(read_metrics(path), variant="statistics"))
+    table, _ = gather(tmp_path, [path, tmp_path / "other.json"])
+    table = table[table["variant"] != "statistics"].set_index("protocol")
     of_video = table.index.str.contains("video")
     assert of_video.sum() == 3
     assert (table["collapse"][of_video] == "mean cosine of the shared space's video features 1.000").all()
@@ -103,3 +170,12 @@ def test_more_clusters_than_pretraining_units_are_refused(tmp_path, unit, looks,
     (line,) = [one for one in (tmp_path / "log").read_text().splitlines() if "ERROR" in one]
     assert "split.json: parts/pretrain: found" in line
     assert f"expected at least {expected} {unit}s, for as many clusters; lower `looks` under `label_curve`" in line
+
+
+def test_a_single_row_has_nothing_to_be_compared_with(tmp_path):
+    windows = make_windows(num_recordings=6)
+    prepare(tmp_path, windows)
+    table, differences = gather(tmp_path, [run(tmp_path, embed(windows))])
+    assert len(table)
+    assert differences.empty
+    assert "no row to compare" in (tmp_path / "few_labels_significance.md").read_text()

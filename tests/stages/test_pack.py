@@ -167,9 +167,7 @@ def test_windows_past_the_end_of_a_video_are_left_out_and_told(opportunity_folde
     opportunity_folder.add("S1-Drill", video_s=8)
     windows = read_windows(prepare([["S1-Drill"]], null_windows="keep"))
     assert windows.start_s.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    message = (
-        "WARNING S1-Drill: 4 windows of the sensors are left out, as the video ends earlier or has no picture there"
-    )
+    message = "WARNING S1-Drill: 4 windows of the sensors are left out, as the video has no picture there"
     assert message in (tmp_path / "stage.log").read_text()
 
 

@@ -63,7 +63,13 @@ def make_shard(tmp_path):
 
 def test_artifacts_that_belong_together_open(make_shard):
     (shard,) = open_shards(*make_shard(), class_names=["Open Fridge"])
-    assert shard.frames.streams["S1-Drill"].num_frames == 30
+    assert shard.video.frames.streams["S1-Drill"].num_frames == 30
+
+
+def test_sensors_open_without_any_video(make_shard):
+    sensors, _, _ = make_shard()
+    (shard,) = open_shards(sensors, [], [], class_names=["Open Fridge"])
+    assert (shard.video, [one.recording_id for one in shard.sensors.recordings]) == (None, ["S1-Drill"])
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,9 @@ they change, so an uneven clock is read by the previous sample.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +25,7 @@ from detach_core.datasets.adapter import (
 )
 from detach_core.datasets.clock_text import ClockText
 from detach_core.datasets.hwu_usp.settings import HwuNative
-from detach_core.datasets.text_file import LostWords, open_text
+from detach_core.datasets.text_file import CsvRows, LostWords, open_text
 from detach_core.foundation.errors import BadInputError
 from detach_core.signals.resampling import EvenTicks, is_even, on_even_clock
 from detach_core.signals.sample_times import sample_times, stamped_clock
@@ -99,7 +97,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
     def _read_table(self, path: Path) -> Iterator[tuple[list[str], NDArray[np.float64]]]:
         """Time stamps and channels (n, C) of the file's rows, some thousand at a time."""
         with open_text(path) as file:
-            rows = _Rows(path, file)
+            rows = CsvRows(path, file)
             columns, width = self._find_columns(path, next(rows, []))
             is_empty = True
             while piece := list(islice(self._samples(path, rows, columns, width), _ROWS_AT_ONCE)):
@@ -121,7 +119,7 @@ class HwuUsp(DatasetAdapter[HwuNative]):
             raise BadInputError(path, "line 1", found=f"`{twice[0]}` twice", expected="one column", remedy=remedy)
         return [header.index(name) for name in wanted], len(header)
 
-    def _samples(self, path: Path, rows: _Rows, columns: list[int], width: int) -> Iterator[tuple[str, list[float]]]:
+    def _samples(self, path: Path, rows: CsvRows, columns: list[int], width: int) -> Iterator[tuple[str, list[float]]]:
         for row in rows:
             if not any(row):
                 continue
@@ -165,27 +163,3 @@ def _on_even_clock(stamps_s: Rows, values: Rows, rate_hz: float, scratch: Path |
     # A state is not older than its sample only because that was stamped a little late.
     early_s = 0.5 / rate_hz
     return on_even_clock(time_s, values, rate_hz=rate_hz, choice="previous", max_gap_s=np.inf, early_s=early_s)
-
-
-class _Rows:
-    """The rows of a CSV file; errors of the csv module are reported with their line."""
-
-    def __init__(self, path: Path, file: TextIO) -> None:
-        self._path, self._rows = path, csv.reader(file)
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return self
-
-    def __next__(self) -> list[str]:
-        try:
-            return next(self._rows)
-        except csv.Error as error:
-            place, remedy = f"line {self._rows.line_num}", "mend the line"
-            raise BadInputError(
-                self._path, place, found=str(error), expected="comma-separated values", remedy=remedy
-            ) from None
-
-    @property
-    def line_num(self) -> int:
-        """Lines read so far."""
-        return self._rows.line_num

@@ -51,6 +51,23 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 
 LINE_STYLES = ("-", "--", ":", "-.")
 
+
+@dataclass(frozen=True)
+class LineLook:
+    """Colour, marker and line style of a line."""
+
+    colour: str
+    marker: str
+    style: str
+
+
+def line_look(number: int) -> LineLook:
+    """The look of line `number`, from 0; colours come again with other markers and styles."""
+    turned = number + number // len(COLOURS)
+    marker, style = MARKERS[turned % len(MARKERS)], LINE_STYLES[turned % len(LINE_STYLES)]
+    return LineLook(COLOURS[number % len(COLOURS)], marker, style)
+
+
 GREY, LIGHT_GREY, DARK_GREY = "#8C8C8C", "#D9D9D9", "#595959"
 
 

@@ -253,11 +253,9 @@ def _looks(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """Group -> colour and marker; a name keeps its style whichever groups are present."""
     names = frame.attrs.get("group_names") or sorted(set(frame["group"]))
     named = [name for name in names if name != NOWHERE]
-    count = len(drawing.COLOURS)
-    looks = {
-        name: (drawing.COLOURS[k % count], drawing.MARKERS[(k + k // count) % count])
-        for k, name in enumerate(sorted(named) if frame["action"].any() else named)
-    }
+    lines = [drawing.line_look(k) for k in range(len(named))]
+    ordered = sorted(named) if frame["action"].any() else named
+    looks = {name: (look.colour, look.marker) for name, look in zip(ordered, lines, strict=True)}
     if NOWHERE in names:
         looks[NOWHERE] = (drawing.GREY, ".")
     present = set(frame["group"])

@@ -62,7 +62,7 @@ class LabelCurve(Drawing[LabelCurveFigureSettings]):
         for kind, row in zip(kinds, axes, strict=True):
             for panel, ((dataset, protocol), rows) in zip(row, columns, strict=True):
                 _draw_panel(panel, rows[rows["known"] == kind])
-                panel.set_title(f"{dataset}, {protocol}", loc="left")
+                panel.set_title(f"{dataset}\n{protocol}", loc="left")
                 units = "sequences" if (rows["label_unit"] == "recording").all() else "gestures"
                 panel.set_xlabel(_AXIS[kind].format(units=units))
             row[0].set_ylabel("weighted F1")
@@ -83,14 +83,14 @@ def _draw_panel(panel: Axes, rows: pd.DataFrame) -> None:
     for k, variant in enumerate(variants):
         line = rows[rows["variant"] == variant]
         x = [place.get(count, len(counts)) if pd.notna(count) else len(counts) for count in line["count"]]
-        f1 = line["f1_weighted"]
+        f1, look = line["f1_weighted"], drawing.line_look(k)
         panel.errorbar(
             [one + _STEP * (k - (len(variants) - 1) / 2.0) for one in x],
             f1,
             yerr=[f1 - line["f1_weighted_low"], line["f1_weighted_high"] - f1],
-            color=drawing.COLOURS[k % len(drawing.COLOURS)],
-            linestyle=drawing.LINE_STYLES[k % len(drawing.LINE_STYLES)],
-            marker=drawing.MARKERS[k % len(drawing.MARKERS)],
+            color=look.colour,
+            linestyle=look.style,
+            marker=look.marker,
             elinewidth=0.6,
             label=drawing.literal(variant),
         )

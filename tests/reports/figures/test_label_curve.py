@@ -44,7 +44,7 @@ def test_a_line_for_each_variant_with_its_intervals_and_the_counts_on_the_axis(c
     (panel,) = figure.axes
     assert [label.get_text() for label in panel.get_xticklabels()] == ["1", "3", "all"]
     assert [container.get_label() for container in panel.containers] == ["best", "detach"]
-    assert panel.get_title(loc="left") == "opportunity, by_recording"
+    assert panel.get_title(loc="left") == "opportunity\nby_recording"
     texts_stand_apart(figure)
     assert LabelCurve().note(frame, SETTINGS) == "tested as by_recording"
 
@@ -80,3 +80,27 @@ def test_looks_have_a_row_of_panels_for_each_kind(curves, texts_stand_apart):
     texts_stand_apart(figure)
     assert "each named by a look at the video" in settings.caption().text
     assert settings.caption().title == "Named clusters, random looks"
+
+
+def test_many_rows_and_panels_stay_apart(make_metrics, made, texts_stand_apart):
+    names = [f"method-{k}" for k in range(12)]
+    curves = []
+    for dataset in ("opportunity", "hwu_usp"):
+        for name in names:
+            metrics = make_metrics(variant=name)
+            one = next(iter(metrics.protocols.values()))
+            points = [
+                CurvePoint(protocol, kind, count)
+                for protocol in ("paper", "by_recording")
+                for kind in LOOKS
+                for count in (14, 28, 56)
+            ]
+            protocols = {point.name: one for point in points}
+            curves.append(dataclasses.replace(metrics, dataset=dataset, protocols=protocols))
+    settings = dataclasses.replace(SETTINGS, variants=tuple(names), datasets=("opportunity", "hwu_usp"), points=LOOKS)
+    frame = LabelCurve().frame(made.artifacts(label_curve=curves), settings)
+    with house_style():
+        figure = LabelCurve().draw(frame, settings)
+    texts_stand_apart(figure)
+    lines = [container[0] for container in figure.axes[0].containers]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(names)
