@@ -30,7 +30,7 @@ def command(
       detach recognize results/home/default/best/seed0 today.csv -o timeline.parquet
       detach recognize results/home/default/best/seed0 events.csv --follow --smooth
       detach recognize results/home/default/best/seed0 mqtt://localhost --topic 'zigbee2mqtt/#' --mqtt mqtt://localhost
-    """  # noqa: D301
+    """
     from detach_core.recognition.live import recognize
 
     count, known = recognize(

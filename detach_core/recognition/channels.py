@@ -35,6 +35,9 @@ UNITS: dict[str, tuple[str, float, float]] = {
     **dict.fromkeys(("state", "logical", "on/off", "open/closed", "binary"), ("state", 1.0, 0.0)),
 }
 
+# Of a home of one's own, values that span decades are stored so (detach_core/datasets/folder/settings.py).
+_LOGARITHM = re.compile(r"log\(1 \+ (?P<unit>.+)\)")
+
 _WITH_UNIT = re.compile(r"(?P<name>.*\S)\s*(?:\[(?P<square>[^\[\]]+)\]|\((?P<round>[^()]+)\))")
 
 
@@ -62,12 +65,14 @@ class ChannelMap:
         column: (C,).
         factor: (C,).
         offset: (C,).
+        is_log: (C,) whether a converted value x becomes sign(x) log(1 + |x|).
         ignored: names of the given columns that the recogniser does not know.
     """
 
     column: NDArray[np.int64]
     factor: NDArray[np.float64]
     offset: NDArray[np.float64]
+    is_log: NDArray[np.bool_]
     ignored: tuple[str, ...]
 
     def apply(self, samples: NDArray[Any]) -> NDArray[np.float32]:
@@ -75,6 +80,8 @@ class ChannelMap:
         values = samples[:, self.column]
         if not (np.all(self.factor == 1.0) and np.all(self.offset == 0.0)):
             values = values.astype(np.float64) * self.factor + self.offset
+        if self.is_log.any():
+            values = np.where(self.is_log, np.copysign(np.log1p(np.abs(values)), values), values)
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(values, dtype=np.float32)
 
@@ -87,7 +94,8 @@ def map_channels(
     Args:
         channels: of the recogniser.
         names: of the given columns, each with its unit in brackets if it says one.
-        units: channel -> unit, where the names do not say them; a channel without any is in the recogniser's.
+        units: channel -> unit, where the names do not say them; a channel without any is in the recogniser's, or, where
+            that is a logarithm, in the unit inside it.
 
     Raises:
         UserError: a channel is missing or named twice, or its unit cannot be converted.
@@ -103,22 +111,25 @@ def map_channels(
                 f" {len(known)} channels by name, in any order; name the columns so, or add them"
             )
         )
-    column, factor, offset = [], [], []
+    column, factor, offset, is_log = [], [], [], []
     for channel in channels:
         places = [place for place, name in enumerate(given) if name == channel.name]
         if len(places) > 1:
             raise UserError(one_line(f"channels: found {channel.name} {len(places)} times, expected once; drop one"))
-        unit = parted[places[0]][1] or (units or {}).get(channel.name, channel.unit)
-        found = conversion(unit, channel.unit)
+        inner = _LOGARITHM.fullmatch(channel.unit)
+        plain = channel.unit if inner is None else inner["unit"]
+        unit = parted[places[0]][1] or (units or {}).get(channel.name, plain)
+        found = conversion(unit, plain) or conversion(unit, channel.unit)
         if found is None:
             raise UserError(
                 one_line(
-                    f"channels: {channel.name}: found the unit {unit!r}, expected {channel.unit!r} or one of the same"
+                    f"channels: {channel.name}: found the unit {unit!r}, expected {plain!r} or one of the same"
                     " quantity; convert the values before"
                 )
             )
         column.append(places[0])
         factor.append(found[0])
         offset.append(found[1])
+        is_log.append(inner is not None and unit.strip() != channel.unit)
     ignored = tuple(name for name in given if name not in known)
-    return ChannelMap(np.array(column), np.array(factor), np.array(offset), ignored)
+    return ChannelMap(np.array(column), np.array(factor), np.array(offset), np.array(is_log), ignored)

@@ -134,6 +134,6 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
 def test_a_failure_leaves_the_earlier_folder(tmp_path):
     with whole_folder(tmp_path / "r") as partial:
         (partial / "old").write_text("")
-    with pytest.raises(KeyError), whole_folder(tmp_path / "r"):
-        raise KeyError
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "r") as partial:
+        (partial / "inner" / "new").write_text("")
     assert [file.name for file in (tmp_path / "r").iterdir()] == ["old"]

@@ -81,3 +81,15 @@ def test_what_cannot_be_mapped_is_one_sentence(names, units, said):
         map_channels(CHANNELS, names, units)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_logarithm_is_taken_of_values_in_the_unit_inside_it():
+    channels, samples = (Channel("oven", "log(1 + W)"), Channel("lamp", "log(1 + lx)")), np.array([[2000.0, -3.0]])
+    expected = [[np.log(2001.0), -np.log(4.0)]]
+    np.testing.assert_allclose(map_channels(channels, ["oven", "lamp"]).apply(samples), expected, rtol=1e-6)
+    converted = map_channels(channels, ["oven [kW]", "lamp"]).apply(np.array([[2.0, -3.0]]))
+    np.testing.assert_allclose(converted, expected, rtol=1e-6)
+    as_stored = map_channels(channels, ["oven", "lamp"], {"oven": "log(1 + W)", "lamp": "log(1 + lx)"})
+    np.testing.assert_allclose(as_stored.apply(np.array(expected)), expected, rtol=1e-6)
+    with pytest.raises(UserError, match="found the unit 'lx', expected 'W'"):
+        map_channels(channels, ["oven", "lamp"], {"oven": "lx"})

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import paho.mqtt.client as mqtt
@@ -75,7 +76,11 @@ def listening(broker, *topics, client_id="listener"):
     """All messages of the topics while the block runs: (topic, payload, retained)."""
     found = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
-    client.on_connect = lambda *_: client.subscribe([(topic, 1) for topic in topics])
+
+    def subscribe(*_):
+        client.subscribe([(topic, 1) for topic in topics])
+
+    client.on_connect = subscribe
     client.on_message = lambda client, data, message: found.append(
         (message.topic, message.payload.decode(), message.retain)
     )
@@ -146,7 +151,7 @@ def test_a_process_that_dies_is_offline_by_its_last_will(broker, plain):
     with listening(broker, sensor.availability_topic) as found:
         sensor.__enter__()
         wait_for(lambda: found)
-        sensor._client.socket().shutdown(socket.SHUT_RDWR)  # as when the process is killed
+        cast(socket.socket, sensor._client.socket()).shutdown(socket.SHUT_RDWR)  # as when the process is killed
         sensor._client.loop_stop()
         wait_for(lambda: (sensor.availability_topic, "offline", False) in found)
 
@@ -202,7 +207,11 @@ def test_sensors_of_a_broker_are_recognised_and_published_there(broker, plain, r
 
     import threading
 
-    sender = threading.Thread(target=lambda: (time.sleep(1.0), send(0, 12)))
+    def send_later():
+        time.sleep(1.0)
+        send(0, 12)
+
+    sender = threading.Thread(target=send_later)
     state_topic = ActivitySensor(broker.url, plain.description).state_topic
     with listening(broker, state_topic) as found:
         sender.start()

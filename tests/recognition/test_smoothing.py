@@ -24,7 +24,7 @@ def draw_model(rng, classes=4):
     return Smoothing(rows[0], np.array(rows[1:-1]), rows[-1])
 
 
-class Reference(BaseHMM):
+class Reference(BaseHMM):  # type: ignore[misc]
     """hmmlearn's model whose observations are the scaled likelihoods themselves."""
 
     def _compute_log_likelihood(self, values):
@@ -128,14 +128,15 @@ def test_the_edit_score_compares_the_order_of_segments(predicted, label, expecte
 
 def looped_counts(predicted, label, overlap):
     def parts(values):
-        found = []
+        found: list[tuple[int, set[int]]] = []
         for place, value in enumerate(values):
             if not found or values[place - 1] != value:
                 found.append((value, set()))
             found[-1][1].add(place)
         return found
 
-    taken, true = set(), 0
+    taken: set[int] = set()
+    true = 0
     ours, truth = parts(predicted), parts(label)
     for kind, inside in ours:
         best, most = None, 0.0

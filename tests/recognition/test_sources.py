@@ -1,6 +1,7 @@
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,11 @@ def test_an_unknown_zone_is_one_sentence(zone):
 
 
 def test_words_are_numbers():
-    words = {1.0: ["on", "ON", "open", "true", " Present "], 0.0: ["off", "closed", "FALSE"], 2.5: ["2.5", 2.5]}
+    words: dict[float, list[Any]] = {
+        1.0: ["on", "ON", "open", "true", " Present "],
+        0.0: ["off", "closed", "FALSE"],
+        2.5: ["2.5", 2.5],
+    }
     for expected, texts in words.items():
         assert [number(text) for text in texts] == [expected] * len(texts)
     assert all(np.isnan(number(text)) for text in ("", None, "unavailable", "unknown", "nan"))
