@@ -20,6 +20,7 @@ from detach_core.workflow.artifacts import (
     CLASSIFIER,
     CURVES,
     EVENTS,
+    INFERENCE,
     LISTS,
     RUN,
     SHARD,
@@ -30,6 +31,7 @@ from detach_core.workflow.artifacts import (
     RawFiles,
     curves,
     files_of,
+    of_recording,
     of_shards,
     of_table,
     of_trainings,
@@ -310,6 +312,20 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             wildcards={"name": "figure"},
         ),
         Stage(
+            "timeline",
+            f"{INFERENCE}/{{recording}}",
+            inputs={
+                "windows_path": WINDOWS,
+                "split_path": SPLIT,
+                "embeddings_path": ARTIFACTS["embeddings"],
+                "metrics_path": lambda w: _if_labelled(config, w.dataset, ARTIFACTS["metrics"]),
+                "assignments_path": lambda w: _of_spatial(config, w.variant, ARTIFACTS["assignments"]),
+                **{f"{name}_path": of_recording(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
+            },
+            outputs={"page_path": f"{INFERENCE}/{{recording}}/timeline.html"},
+            wildcards={"recording": "recording"},
+        ),
+        Stage(
             "html_report",
             "results/logs",
             inputs={"target_paths": [*shown["table"], *shown["figure"], *curves(config)]},
@@ -331,3 +347,13 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             params={"page_path": f"{home}/docs/results.md"},
         ),
     ]
+
+
+def _if_labelled(config: Config, dataset: str, pattern: str) -> str | list[str]:
+    return pattern if config.document.datasets[dataset].classes else []
+
+
+def _of_spatial(config: Config, variant: str, pattern: str) -> str | list[str]:
+    """The file of a variant's Stage 1; none for a method without one."""
+    spatial = config.spatial_of(variant)
+    return [] if spatial is None else filled(pattern, {"spatial": spatial})

@@ -26,6 +26,7 @@ STAGES = {
     "readme_table",
     "results_page",
     "html_report",
+    "timeline",
     "retrieval",
     "label_curve",
     "few_labels",
