@@ -4,7 +4,8 @@ Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/
           negative_pairs.h5, activation_maps.h5, history.png, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl, history.png
 Produces  {table}.csv, .md, .tex, .html, .parquet, figures/{figure}.csv, .md, .pdf, .png, .parquet, report.html,
           lists/{table}/predictions.parquet, metrics.parquet, classes.parquet, embeddings.parquet,
-          inference/{dataset}/{split}/{variant}/seed{seed}/{recording}/timeline.html
+          inference/{dataset}/{split}/{variant}/seed{seed}/{recording}/timeline.html,
+          inference/{dataset}/{split}/{variant}/seed{seed}/suggestions.csv, suggestions.html
 """
 
 from pathlib import Path
@@ -110,6 +111,29 @@ rule timeline:
     params:
         **STAGES["timeline"].params,
         code=CODE.of_stage("timeline"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule suggest:
+    """List the windows whose labels would help most, with a page to look at them."""
+    input:
+        **STAGES["suggest"].inputs,
+    output:
+        **STAGES["suggest"].outputs,
+    log:
+        STAGES["suggest"].log,
+    benchmark:
+        STAGES["suggest"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
+    params:
+        **STAGES["suggest"].params,
+        code=CODE.of_stage("suggest"),
     script:
         "../workflow_scripts/run_stage.py"
 

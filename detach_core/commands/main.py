@@ -9,9 +9,12 @@ import typer
 
 from detach_core.foundation.errors import UserError
 
-# Command -> the module of `detach_core.commands` with a Typer `app` of that name. Modules load libraries inside their
-# functions, so that `--help` and completion stay quick.
-COMMANDS: dict[str, str] = {}
+# Command -> the module of `detach_core.commands` with either a Typer `app`, for a group of commands, or one function
+# `command`. Modules load libraries inside their functions, so that `--help` and completion stay quick.
+COMMANDS: dict[str, str] = {
+    "forget-video": "forget_video",
+    "suggest": "suggest",
+}
 
 
 def program() -> typer.Typer:
@@ -22,15 +25,19 @@ def program() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for name, module in COMMANDS.items():
-        app.add_typer(import_module(f"detach_core.commands.{module}").app, name=name)
+    for name, module_name in COMMANDS.items():
+        module = import_module(f"detach_core.commands.{module_name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
     return app
 
 
 def main() -> None:
     """Run the program; an error of the user's input ends it with status 1 and one sentence."""
     try:
-        program()()
+        program()(prog_name="detach")
     except UserError as error:
         print(f"detach: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

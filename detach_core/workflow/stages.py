@@ -38,7 +38,7 @@ from detach_core.workflow.artifacts import (
     spatial_checkpoint,
     tables,
 )
-from detach_core.workflow.stage import Files, Stage, Value, expanded, filled
+from detach_core.workflow.stage import Files, Stage, Value, Wildcards, expanded, filled
 
 
 def workflow_stages(
@@ -326,6 +326,18 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             wildcards={"recording": "recording"},
         ),
         Stage(
+            "suggest",
+            INFERENCE,
+            inputs={
+                "windows_path": WINDOWS,
+                "split_path": SPLIT,
+                "embeddings_path": ARTIFACTS["embeddings"],
+                "classifier_path": lambda w: _own_classifier(config, w),
+            },
+            outputs={"csv_path": f"{INFERENCE}/suggestions.csv", "page_path": f"{INFERENCE}/suggestions.html"},
+            params={"count": lambda w: 2 * len(config.document.datasets[w.dataset].classes) or 24},
+        ),
+        Stage(
             "html_report",
             "results/logs",
             inputs={"target_paths": [*shown["table"], *shown["figure"], *curves(config)]},
@@ -357,3 +369,9 @@ def _of_spatial(config: Config, variant: str, pattern: str) -> str | list[str]:
     """The file of a variant's Stage 1; none for a method without one."""
     spatial = config.spatial_of(variant)
     return [] if spatial is None else filled(pattern, {"spatial": spatial})
+
+
+def _own_classifier(config: Config, wildcards: Wildcards) -> str | list[str]:
+    """The run's probe; none without labels, nor for a variant whose search may take another run's features."""
+    searched = len(config.candidates(wildcards.variant)) > 1
+    return [] if searched else _if_labelled(config, wildcards.dataset, f"{RUN}/{CLASSIFIER}")

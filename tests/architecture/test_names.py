@@ -27,6 +27,7 @@ STAGES = {
     "results_page",
     "html_report",
     "timeline",
+    "suggest",
     "retrieval",
     "label_curve",
     "few_labels",

@@ -350,8 +350,8 @@ _FOLDS = "cross-validated: the probe knew the labels of others, neighbours among
 def _tested_words(part: Ids, protocol: Sequence[str], parts: Sequence[str]) -> list[str]:
     """A sentence for each part of the split that the recording has windows of."""
     sentences = []
-    for place in np.unique(part):
-        of_part = np.flatnonzero(part == place)
+    for place in np.unique(part).tolist():
+        of_part = np.flatnonzero(part == place).tolist()
         name = parts[place] if place >= 0 else "none"
         used = sorted({protocol[row] for row in of_part if protocol[row]})
         tested = sum(bool(protocol[row]) for row in of_part)

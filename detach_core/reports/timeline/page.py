@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from importlib.resources import files
 from io import BytesIO
@@ -180,11 +180,3 @@ def write_page(path: Path | str, text: str) -> float:
     """Write the page's `text`, atomically; its size in MB."""
     write_text(path, text)
     return Path(path).stat().st_size / 1e6
-
-
-def pages_with_pictures(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """The pages below `root` that are called like one of `names` and hold pictures."""
-    for name in names:
-        for path in sorted(root.rglob(name)):
-            if path.is_file() and has_pictures(path.read_text(encoding="utf-8", errors="replace")):
-                yield path

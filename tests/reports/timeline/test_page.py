@@ -13,13 +13,11 @@ from detach_core.reports.timeline.page import (
     encode_proxy,
     flow_colours,
     has_pictures,
-    pages_with_pictures,
     pictures,
     render,
     script_json,
     timeline_page,
     without_pictures,
-    write_page,
 )
 
 HOSTILE = "</script><img src=x onerror=window.ran=1><b>{{ 7 * 7 }}"
@@ -144,13 +142,6 @@ def test_pictures_go_and_the_rest_stays(proxy):
 def test_several_pictures_of_a_page_go_one_by_one():
     page = f"a{pictures('one')}b{pictures('two')}c"
     assert without_pictures(page) == "a<!-- pictures forgotten -->b<!-- pictures forgotten -->c"
-
-
-def test_pages_with_pictures_are_found_by_name(tmp_path):
-    for folder, text in (("a", str(pictures("x"))), ("b", "none")):
-        write_page(tmp_path / folder / "timeline.html", text)
-    write_page(tmp_path / "a" / "other.html", str(pictures("x")))
-    assert list(pages_with_pictures(tmp_path, ("timeline.html",))) == [tmp_path / "a" / "timeline.html"]
 
 
 @pytest.mark.parametrize(
