@@ -47,7 +47,7 @@ def command(
         typer.echo(f"In Python: detach_core.load({str(run)!r}, classifier={str(target)!r})")
         return
     suggest(
-        count=count,
+        num_windows=count,
         windows_path=windows,
         split_path=split,
         embeddings_path=embeddings,

@@ -260,9 +260,10 @@ def _suggested_rounds(curve: LabelCurve, units: Units, rows: Ids, rounds: Sequen
         probabilities = None
         if chosen:
             names, label = np.unique(units.label[labelled], return_inverse=True)
-            settings = {"c": curve.settings.c, "class_weights": curve.class_weights}
-            probe = fit_few(units.features[labelled], label, len(names), **settings) if len(names) > 1 else None
-            probabilities = None if probe is None else _of_rows(probe, units.features)
+            if len(names) > 1:
+                own, c, weights = units.features[labelled], curve.settings.c, curve.class_weights
+                probe = fit_few(own, label, len(names), c=c, class_weights=weights)
+                probabilities = _of_rows(probe, units.features)
         more = suggest(
             pool,
             rows,

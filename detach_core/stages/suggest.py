@@ -71,7 +71,7 @@ def read_inputs(windows_path: str | Path, split_path: str | Path, embeddings_pat
 
 def suggest(
     *,
-    count: int,
+    num_windows: int,
     windows_path: str | Path,
     split_path: str | Path,
     embeddings_path: str | Path,
@@ -83,7 +83,7 @@ def suggest(
     """Write `suggestions.csv` and `suggestions.html`.
 
     Args:
-        count: windows to suggest.
+        num_windows: how many to suggest.
         windows_path: `windows.h5`.
         split_path: `split.json`.
         embeddings_path: `embeddings.h5` of the run.
@@ -97,7 +97,7 @@ def suggest(
         probe = None if classifier_path is None else _probe(classifier_path, inputs.run)
         rows, words = candidates(inputs)
         log.info("candidates: %d %s", len(rows), words)
-        found = suggested(inputs, rows, count, probe)
+        found = suggested(inputs, rows, num_windows, probe)
         write_table(csv_path, inputs.windows, found)
         megabytes = write_page(page_path, page_of(inputs, found, Path(csv_path).name, words))
         log.info(
@@ -162,7 +162,7 @@ def write_table(path: str | Path, windows: Windows, found: Sequence[Suggestion])
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for one in sorted(found, key=lambda one: (windows.recording[one.row], windows.start_s[one.row])):
+    for one in found:
         start_s = float(windows.start_s[one.row])
         name = windows.recording_names[windows.recording[one.row]]
         table.writerow([name, f"{start_s:.3f}", f"{start_s + windows.window_s:.3f}", "", one.why])

@@ -87,7 +87,8 @@ def of_recording(config: Config, name: str) -> Files:
         if name != "sensor.h5" and not getattr(config.document.datasets[dataset].native, "has_video", True):
             return []
         shards = config.shards(dataset).items()
-        return [filled(f"{SHARD}/{name}", {"shard": one}) for one, held in shards if wildcards.recording in held]
+        found = [filled(f"{SHARD}/{name}", {"shard": one}) for one, held in shards if wildcards.recording in held]
+        return found[0] if found else []  # a recording that there is not is refused by the stage
 
     return files
 

@@ -335,7 +335,7 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
                 "classifier_path": lambda w: _own_classifier(config, w),
             },
             outputs={"csv_path": f"{INFERENCE}/suggestions.csv", "page_path": f"{INFERENCE}/suggestions.html"},
-            params={"count": lambda w: 2 * len(config.document.datasets[w.dataset].classes) or 24},
+            params={"num_windows": lambda w: 2 * len(config.document.datasets[w.dataset].classes) or 24},
         ),
         Stage(
             "html_report",

@@ -76,7 +76,7 @@ def test_the_most_uncertain_windows_come_next_spread_over_the_recordings():
 
 def test_without_a_probe_the_farthest_from_all_that_is_known_comes_next():
     values = np.array([[0.0], [1.0], [5.0], [9.0]])
-    pool = Pool(values, np.zeros(4, int), np.arange(4) * 10.0, np.full(4, -1), 2.0)
+    pool = Pool(values, np.zeros(4, int), 10 * np.arange(4, dtype=np.float64), np.full(4, -1), 2.0)
     found = uncertain_windows(
         pool, all_rows(pool), 2, known=[0], probabilities=None, free=np.array([False, *[True] * 3])
     )
@@ -88,7 +88,7 @@ def test_without_a_probe_the_farthest_from_all_that_is_known_comes_next():
 def test_no_two_suggestions_share_time_or_a_gesture_and_none_is_of_a_labelled_one(seed):
     rng = np.random.default_rng(seed)
     group = np.arange(60) // 3
-    pool = Pool(rng.normal(size=(60, 3)), np.arange(60) // 30, (np.arange(60) % 30) * 1.0, group, 2.0)
+    pool = Pool(rng.normal(size=(60, 3)), np.arange(60) // 30, (np.arange(60) % 30).astype(np.float64), group, 2.0)
     labelled = [0, 31]
     found = suggest(pool, np.arange(5, 60), 12, num_clusters=5, seed=seed, labelled=labelled)
     rows = [one.row for one in found]

@@ -43,7 +43,7 @@ def inputs_of(results):
 def make(results, out, **changes):
     run = results / "default" / "statistics" / "seed0"
     arguments = {
-        "count": 12,
+        "num_windows": 12,
         "windows_path": results / "windows.h5",
         "split_path": results / "default" / "split.json",
         "embeddings_path": run / "embeddings.h5",

@@ -27,7 +27,7 @@ def run(home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("timeline") / "home"
     shutil.copytree(home, folder)
     windows, split = read_windows(folder / "windows.h5"), read_split(folder / "split.json")
-    features = windows.sensor.reshape(windows.num_windows, -1)[:, ::7].astype(np.float32)
+    features = np.asarray(windows.sensor).reshape(windows.num_windows, -1)[:, ::7].astype(np.float32)
     run = Embeddings(
         {"sensor": features},
         "statistics",

@@ -130,7 +130,7 @@ def test_similar_windows_share_no_time_with_the_window_nor_with_each_other():
 
 def test_the_most_similar_window_is_that_of_the_greatest_cosine_in_float64_loops():
     values = np.random.default_rng(1).normal(size=(6, 3))
-    start_s = np.arange(6) * 10.0
+    start_s = np.arange(6, dtype=np.float64) * 10
 
     def cosine(a, b):
         return sum(x * y for x, y in zip(a, b, strict=True)) / (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5

@@ -73,7 +73,7 @@ def page_of(video=None, **names):
 
 
 def test_the_proxy_has_each_frame_at_its_time_the_picture_left_and_the_flow_right(proxy):
-    with av.open(BytesIO(proxy)) as file:
+    with av.open(BytesIO(proxy), "r") as file:
         found = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
     assert [time for time, _ in found] == pytest.approx([k / 5.0 for k in range(12)], abs=2e-3)
     for row, (_, picture) in enumerate(found):
@@ -93,7 +93,7 @@ def test_equal_frames_give_equal_bytes(proxy):
 
 def test_frames_of_odd_sizes_are_encoded():
     rgb, flow = moving(3, 23, 31)
-    with av.open(BytesIO(encode_proxy(rgb, flow, max_px=8.0, working_hz=12.5))) as file:
+    with av.open(BytesIO(encode_proxy(rgb, flow, max_px=8.0, working_hz=12.5)), "r") as file:
         assert [frame.width for frame in file.decode(video=0)] == [124] * 3
 
 
