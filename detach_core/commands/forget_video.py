@@ -212,15 +212,15 @@ def _blank(path: Path) -> None:
             frames[first : first + 256] = 0
 
 
-def _lines(entries: dict[Path, str], folder: Path) -> Iterator[str]:
-    """A line for each kind of entry: how many, how large, and the first of them."""
+def _lines(entries: dict[Path, str], folder: Path, *, named: int) -> Iterator[str]:
+    """A line for each kind of entry: how many, how large, and the first `named` of them."""
     by_words: dict[str, list[Path]] = {}
     for path, words in entries.items():
         by_words.setdefault(words, []).append(path)
     for words, paths in sorted(by_words.items()):
         size = sum(path.lstat().st_size for path in paths if path.exists() or path.is_symlink())
-        names = [one_line(str(path.relative_to(folder))) for path in paths[:2]]
-        more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+        names = [one_line(str(path.relative_to(folder))) for path in paths[:named]]
+        more = f" and {len(paths) - named} more" if len(paths) > named else ""
         yield f"  {words}: {len(paths)} files, {size / 1e6:.1f} MB ({', '.join(names)}{more})"
 
 
@@ -234,6 +234,7 @@ AFTERWARDS = (
 def command(
     folder: Annotated[Path, typer.Option(help="The working folder, which holds results/ and data/.")] = Path(),
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    every: Annotated[bool, typer.Option("--list", help="Name every file, not the first of a kind alone.")] = False,
 ) -> None:
     """Delete every picture that the workflow made, and say what of the video is left.
 
@@ -243,10 +244,14 @@ def command(
     Example: detach forget-video --folder ~/homes/flat
     """
     folder = folder.resolve()
-    found = find_video(folder)
+    found, named = find_video(folder), 1_000_000 if every else 2
     if found:
         typer.echo(f"In {folder} this goes:")
-        for line in [line for part in (found.deleted, found.stripped, found.blanked) for line in _lines(part, folder)]:
+        for line in (
+            line
+            for part in (found.deleted, found.stripped, found.blanked)
+            for line in _lines(part, folder, named=named)
+        ):
             typer.echo(line)
         if not yes and not typer.confirm("Delete it? It cannot be brought back."):
             typer.echo("Nothing was deleted.")
@@ -257,6 +262,6 @@ def command(
         typer.echo(f"{folder} holds no picture that the workflow made.")
     if found.left:
         typer.echo("This is left:")
-        for line in _lines(found.left, folder):
+        for line in _lines(found.left, folder, named=named):
             typer.echo(line)
     typer.echo(AFTERWARDS)

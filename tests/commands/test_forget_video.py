@@ -142,6 +142,11 @@ def test_what_is_left_is_named(folder):
     assert (folder / "data/mine.mp4").exists()
 
 
+def test_every_file_is_named_on_request(folder):
+    done = invoke(folder, "--list", "--yes").output
+    assert [name for name in GONE if name not in done] == []
+
+
 def test_recognition_works_as_before(folder, toy):
     sensor = np.random.default_rng(0).normal(size=(180, 8))
     names = [f"channel {k}" for k in range(8)]
