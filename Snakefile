@@ -49,6 +49,7 @@ if workflow.is_main_process:
 wildcard_constraints:
     dataset="|".join(CONFIG.document.datasets),
     shard=r"[\w-]+",  # its first recording's name
+    recording=r"[\w-]+",
     split="|".join(CONFIG.document.splits),
     spatial="|".join(CONFIG.spatials),
     variant="|".join(CONFIG.runs).replace("+", r"\+"),  # a candidate of the search is its variant's name and +n

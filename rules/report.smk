@@ -3,7 +3,9 @@
 Consumes  {dataset}/windows.h5, {dataset}/{split}/split.json, {dataset}/{split}/{variant}/seed{seed}/metrics.json, embeddings.h5,
           negative_pairs.h5, activation_maps.h5, history.png, {dataset}/{split}/spatial/{spatial}/seed{seed}/history.jsonl, history.png
 Produces  {table}.csv, .md, .tex, .html, .parquet, figures/{figure}.csv, .md, .pdf, .png, .parquet, report.html,
-          lists/{table}/predictions.parquet, metrics.parquet, classes.parquet, embeddings.parquet
+          lists/{table}/predictions.parquet, metrics.parquet, classes.parquet, embeddings.parquet,
+          inference/{dataset}/{split}/{variant}/seed{seed}/{recording}/timeline.html,
+          inference/{dataset}/{split}/{variant}/seed{seed}/suggestions.csv, suggestions.html
 """
 
 from pathlib import Path
@@ -86,6 +88,52 @@ rule figure:
     params:
         **STAGES["figure"].params,
         code=CODE.of_stage("figure"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule timeline:
+    """Show a recording's video, sensors, clusters and predictions on one time axis."""
+    input:
+        **STAGES["timeline"].inputs,
+    output:
+        **STAGES["timeline"].outputs,
+    log:
+        STAGES["timeline"].log,
+    benchmark:
+        STAGES["timeline"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
+    params:
+        **STAGES["timeline"].params,
+        code=CODE.of_stage("timeline"),
+    script:
+        "../workflow_scripts/run_stage.py"
+
+
+rule suggest:
+    """List the windows whose labels would help most, with a page to look at them."""
+    input:
+        **STAGES["suggest"].inputs,
+    output:
+        **STAGES["suggest"].outputs,
+    log:
+        STAGES["suggest"].log,
+    benchmark:
+        STAGES["suggest"].benchmark
+    conda:
+        "../envs/detach.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(15),
+    params:
+        **STAGES["suggest"].params,
+        code=CODE.of_stage("suggest"),
     script:
         "../workflow_scripts/run_stage.py"
 

@@ -15,6 +15,8 @@ COMMANDS: dict[str, str] = {
     "new-home": "new_home",
     "import": "import_logs",
     "recognize": "recognize",
+    "forget-video": "forget_video",
+    "suggest": "suggest",
 }
 
 

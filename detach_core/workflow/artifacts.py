@@ -25,6 +25,8 @@ SPATIAL = "results/{dataset}/{split}/spatial/{spatial}/seed{seed}"
 
 RUN = "results/{dataset}/{split}/{variant}/seed{seed}"
 
+INFERENCE = "results/inference/{dataset}/{split}/{variant}/seed{seed}"
+
 
 # The folder of any training: a Stage 1's or a run's.
 TRAINING = "results/{training}"
@@ -81,6 +83,20 @@ def spatial_checkpoint(config: Config, wildcards: Wildcards) -> str | list[str]:
     """The checkpoint of a variant's Stage 1; empty for methods without one."""
     spatial = config.spatial_of(wildcards.variant)
     return [] if spatial is None else filled(f"{SPATIAL}/{CHECKPOINT}", {"spatial": spatial})
+
+
+def of_recording(config: Config, name: str) -> Files:
+    """An input function: file `name` of the shard that holds a recording; none of a video where there is none."""
+
+    def files(wildcards: Wildcards) -> str | list[str]:
+        dataset = wildcards.dataset
+        if name != "sensor.h5" and not getattr(config.document.datasets[dataset].native, "has_video", True):
+            return []
+        shards = config.shards(dataset).items()
+        found = [filled(f"{SHARD}/{name}", {"shard": one}) for one, held in shards if wildcards.recording in held]
+        return found[0] if found else []  # a recording that there is not is refused by the stage
+
+    return files
 
 
 def of_table(config: Config, pattern: str) -> Files:

@@ -28,7 +28,7 @@ REGISTRY = f"{PACKAGE}.methods.registry"
 DATASET_REGISTRY = f"{PACKAGE}.datasets.registry"
 ALL_PLUGINS = [module for name in METHODS for module in METHODS.modules(name)]
 ALL_DATASETS = [module for name in DATASETS for module in DATASETS.modules(name)]
-_DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt")
+_DATA_SUFFIXES = (".json", ".csv", ".yaml", ".txt", ".html", ".css", ".js")
 
 
 class _Entry(TypedDict):

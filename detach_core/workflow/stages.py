@@ -21,6 +21,7 @@ from detach_core.workflow.artifacts import (
     CLASSIFIER,
     CURVES,
     EVENTS,
+    INFERENCE,
     LISTS,
     RECOGNIZER,
     RUN,
@@ -32,13 +33,14 @@ from detach_core.workflow.artifacts import (
     RawFiles,
     curves,
     files_of,
+    of_recording,
     of_shards,
     of_table,
     of_trainings,
     spatial_checkpoint,
     tables,
 )
-from detach_core.workflow.stage import Files, Stage, Value, expanded, filled
+from detach_core.workflow.stage import Files, Stage, Value, Wildcards, expanded, filled
 
 
 def workflow_stages(
@@ -333,6 +335,32 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             wildcards={"name": "figure"},
         ),
         Stage(
+            "timeline",
+            f"{INFERENCE}/{{recording}}",
+            inputs={
+                "windows_path": WINDOWS,
+                "split_path": SPLIT,
+                "embeddings_path": ARTIFACTS["embeddings"],
+                "metrics_path": lambda w: _if_labelled(config, w.dataset, ARTIFACTS["metrics"]),
+                "assignments_path": lambda w: _of_spatial(config, w.variant, ARTIFACTS["assignments"]),
+                **{f"{name}_path": of_recording(config, f"{name}.h5") for name in ("sensor", "frames", "flow")},
+            },
+            outputs={"page_path": f"{INFERENCE}/{{recording}}/timeline.html"},
+            wildcards={"recording": "recording"},
+        ),
+        Stage(
+            "suggest",
+            INFERENCE,
+            inputs={
+                "windows_path": WINDOWS,
+                "split_path": SPLIT,
+                "embeddings_path": ARTIFACTS["embeddings"],
+                "classifier_path": lambda w: _own_classifier(config, w),
+            },
+            outputs={"csv_path": f"{INFERENCE}/suggestions.csv", "page_path": f"{INFERENCE}/suggestions.html"},
+            params={"num_windows": lambda w: 2 * len(config.document.datasets[w.dataset].classes) or 24},
+        ),
+        Stage(
             "html_report",
             "results/logs",
             inputs={"target_paths": [*shown["table"], *shown["figure"], *curves(config)]},
@@ -354,3 +382,19 @@ def _page_stages(config: Config, *, whole_settings: str, home: str, snakefile: s
             params={"page_path": f"{home}/docs/results.md"},
         ),
     ]
+
+
+def _if_labelled(config: Config, dataset: str, pattern: str) -> str | list[str]:
+    return pattern if config.document.datasets[dataset].classes else []
+
+
+def _of_spatial(config: Config, variant: str, pattern: str) -> str | list[str]:
+    """The file of a variant's Stage 1; none for a method without one."""
+    spatial = config.spatial_of(variant)
+    return [] if spatial is None else filled(pattern, {"spatial": spatial})
+
+
+def _own_classifier(config: Config, wildcards: Wildcards) -> str | list[str]:
+    """The run's probe; none without labels, nor for a variant whose search may take another run's features."""
+    searched = len(config.candidates(wildcards.variant)) > 1
+    return [] if searched else _if_labelled(config, wildcards.dataset, f"{RUN}/{CLASSIFIER}")

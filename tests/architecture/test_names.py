@@ -26,6 +26,8 @@ STAGES = {
     "readme_table",
     "results_page",
     "html_report",
+    "timeline",
+    "suggest",
     "retrieval",
     "recognizer",
     "label_curve",
