@@ -14,6 +14,7 @@ from detach_core.recognition.calibration import (
     left_out_coverage,
     log_loss,
     softened,
+    softened_loss,
     wrong_scores,
 )
 
@@ -46,9 +47,25 @@ def test_the_temperature_undoes_a_factor_of_the_logits(scale):
     logits, label = draw(np.random.default_rng(1), windows=20_000, scale=scale)
     found = fit_temperature(logits, label)
     assert found.temperature == pytest.approx(scale, rel=0.05)
-    assert found.log_loss_after <= found.log_loss_before
-    losses = [log_loss(logits, label, t) for t in np.linspace(0.5 * scale, 2.0 * scale, 61)]
-    assert found.log_loss_after <= min(losses) + 1e-9
+    assert found.log_loss_after <= found.log_loss_before + 1e-4
+    losses = [softened_loss(logits, label, t) for t in np.linspace(0.5 * scale, 2.0 * scale, 61)]
+    assert softened_loss(logits, label, found.temperature) <= min(losses) + 1e-9
+
+
+def test_the_softened_loss_is_the_formula():
+    logits, label = draw(np.random.default_rng(0), windows=7)
+    probability, total = softened(logits, 1.3), 0.0
+    for n, one in enumerate(label):
+        for k in range(4):
+            total -= ((7 / 8 if k == one else 0.0) + 1 / 8 / 4) * np.log(probability[n, k]) / 7
+    assert softened_loss(logits, label, 1.3) == pytest.approx(total, rel=1e-12)
+
+
+def test_few_right_windows_do_not_ask_for_certainty():
+    logits = np.array([[3.0, 0.0, -1.0]] * 6)
+    found = fit_temperature(logits, np.zeros(6, np.int64))
+    assert 0.5 < found.temperature < 3.0
+    assert softened(logits, found.temperature).max() < 0.97
 
 
 def test_without_windows_the_temperature_is_1():
