@@ -12,7 +12,7 @@ from detach_core.contracts.embeddings import Embeddings, write_embeddings
 from detach_core.contracts.provenance import make_provenance
 from detach_core.contracts.windows import read_windows, write_windows
 from detach_core.evaluation.probes import Probe
-from detach_core.foundation.errors import BadInputError, UserError
+from detach_core.foundation.errors import BadInputError
 from detach_core.reports.timeline.page import has_pictures, without_pictures
 from detach_core.stages.suggest import COLUMNS, fit_labels, labels_of_windows, read_inputs, suggest
 
@@ -215,9 +215,3 @@ def test_the_command_suggests_and_fits(results, tmp_path):
     assert done.exit_code == 0, done.output
     assert (tmp_path / "classifier.safetensors").is_file()
     assert "Open Place" in done.output
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    done = CliRunner().invoke(program(), ["suggest", str(tmp_path / "a" / "b" / "c")])
-    assert isinstance(done.exception, UserError)
-    assert "expected a run with embeddings" in str(done.exception)
