@@ -90,7 +90,7 @@ def of_recording(config: Config, name: str) -> Files:
 
     def files(wildcards: Wildcards) -> str | list[str]:
         dataset = wildcards.dataset
-        if name != "sensor.h5" and not getattr(config.document.datasets[dataset].native, "has_video", True):
+        if name != "sensor.h5" and not config.has_video(dataset):
             return []
         shards = config.shards(dataset).items()
         found = [filled(f"{SHARD}/{name}", {"shard": one}) for one, held in shards if wildcards.recording in held]
