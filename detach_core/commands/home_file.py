@@ -42,7 +42,7 @@ classes: {{}}
 #   monday:
 #     sensors: recordings/monday/events.csv
 #     labels: recordings/monday/labels.csv
-#     video: recordings/monday/video.mp4
+#     video: {{files: recordings/monday/video.mp4, start: "2026-01-05 08:00:00"}}
 recordings: {{}}
 """
 
