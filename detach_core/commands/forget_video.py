@@ -184,7 +184,7 @@ def forget(found: Found) -> None:
     from detach_core.reports.timeline.page import without_pictures
 
     steps = [
-        *((path, _blank) for path in found.blanked),
+        *((path, _without_mean_frames) for path in found.blanked),
         *((path, lambda one: write_text(one, without_pictures(one.read_text("utf-8")))) for path in found.stripped),
         *((path, Path.unlink) for path in found.deleted),
     ]
@@ -202,14 +202,10 @@ def forget(found: Found) -> None:
             os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
 
 
-def _blank(path: Path) -> None:
-    """Overwrite the mean frames where they lie, so that the file holds no copy of them."""
-    import h5py
+def _without_mean_frames(path: Path) -> None:
+    from detach_core.contracts.hdf5 import blank
 
-    with h5py.File(path, "r+") as file:
-        frames = file["mean_frame"]
-        for first in range(0, len(frames), 256):
-            frames[first : first + 256] = 0
+    blank(path, "mean_frame")
 
 
 def _lines(entries: dict[Path, str], folder: Path, *, named: int) -> Iterator[str]:

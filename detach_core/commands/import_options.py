@@ -150,7 +150,7 @@ def target_of(
     else:
         events = output or Path()
         labels = labels or (events if events_only_labels else events.with_name(f"{events.stem}_labels.csv"))
-    for path in {labels} if events_only_labels else {events, labels}:
+    for path in [labels] if events_only_labels else [events, labels]:
         if path.exists() and not force:
             raise UserError(
                 f"{path}: is there already; write over it by --force, or choose another --output or --recording"

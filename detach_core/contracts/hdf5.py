@@ -179,6 +179,14 @@ def write_rows(datasets: Sequence[h5py.Dataset], rows: Iterable[Sequence[NDArray
         raise ValueError(f"{written + waiting} rows for {length}")
 
 
+def blank(path: Path | str, name: str) -> None:
+    """Zeros over the dataset `name` where it lies in the file, so that the file holds no copy of it."""
+    with h5py.File(path, "r+") as file:
+        values = file[name]
+        for first in range(0, len(values), 256):
+            values[first : first + 256] = 0
+
+
 def _remedy(rule: str) -> str:
     return f"rerun the rule `{rule}` (snakemake --forcerun {rule})"
 

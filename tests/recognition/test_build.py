@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.classifier import read_classifier
@@ -17,6 +18,7 @@ from tests.fixtures.recognizers import make_recognizer
 from tests.test_interface import probed
 
 
+@pytest.fixture(scope="module")
 def run(toy, home, split, tmp_path_factory):
     """A run of the statistics with its classifier."""
     folder = tmp_path_factory.mktemp("recognizer") / "run"
