@@ -49,9 +49,9 @@ def draw_windows(windows, count, seed=0):
 def test_onnx_equals_pytorch_on_a_thousand_random_windows(made, windows, name):
     folder = made(name) / "recognizer"
     given = draw_windows(windows, 1000)
-    found = Recognizer.load(folder).probabilities(given)
+    found, network = Recognizer.load(folder).probabilities(given), load_network(folder)
     with torch.no_grad():
-        expected = np.concatenate([load_network(folder)(window[None]).numpy() for window in torch.from_numpy(given)])
+        expected = np.concatenate([network(window[None]).numpy() for window in torch.from_numpy(given)])
     assert found.dtype == expected.dtype == np.float64
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-9)
     assert np.abs(found - expected).max() < 1e-4
