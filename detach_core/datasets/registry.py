@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +68,7 @@ class WantedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordingFileSettings(Settings):
+class RecordingFileSettings(Settings, ABC):
     """Settings that tell the native files of each recording."""
 
     file_kinds: ClassVar[tuple[str, ...]] = ("sensor", "video")
@@ -78,9 +79,9 @@ class RecordingFileSettings(Settings):
         del kind
         return ()
 
+    @abstractmethod
     def wanted_files(self, kind: str, recording: str) -> tuple[WantedFile, ...]:
         """The files of one kind, such as `sensor` or `annotation`, of a recording; empty if it has no such files."""
-        raise NotImplementedError
 
     def matching(self, kind: str, recording: str, names: Sequence[str]) -> list[str]:
         """Those of the files `names` that a recording has of one kind."""
@@ -146,9 +147,9 @@ class AnyNativeSettings(RecordingFileSettings):
         """These settings without those of which the video is known to be independent."""
         return self
 
+    @abstractmethod
     def recording_ids(self, *, subjects: Sequence[str], takes: Sequence[str]) -> list[str]:
         """The ids of the recordings of these subjects and takes, subject by subject."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -186,21 +186,24 @@ class LabelCurve:
             shared: the sensors' and the video's features, both (N, E), in one space; None where there is none.
         """
         units = Units(self.windows, features)
-        results = self._logistic(features, self._labelled(units))
-        looked_at = self._named_clusters(units) | self._logistic(features, self._looked_at(units))
+        results = self.of_folds(features, self._labelled(units))
+        looked_at = self._named_clusters(units) | self.of_folds(features, self._looked_at(units))
         kinds: tuple[PointKind, ...] = ("named clusters", "random looks")
         for place in itertools.product(self.split.protocols, self.num_clusters, kinds):
             name = CurvePoint(place[0], place[2], place[1]).name
             results[name] = looked_at[name]
         return results if shared is None else results | self._from_video(*shared)
 
-    def _logistic(self, features: Features, points: dict[str, tuple[Fold, ...]]) -> dict[str, ProtocolResult]:
-        """The probe's strength is fixed: one gesture a class leaves nothing to choose it by."""
+    def of_folds(self, features: Features, points: Mapping[str, Sequence[Fold]]) -> dict[str, ProtocolResult]:
+        """Metrics of the probe on the folds of each point, whose training windows are all that it knows.
+
+        Its strength is fixed: one gesture a class leaves nothing to choose it by.
+        """
         if not points:
             return {}
         return evaluate_protocols(
             self.windows,
-            replace(self.split, protocols=points, fold_draws=1),
+            replace(self.split, protocols={name: tuple(folds) for name, folds in points.items()}, fold_draws=1),
             [features],
             kind="logistic",
             strengths=[self.settings.c],

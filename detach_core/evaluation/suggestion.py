@@ -8,7 +8,7 @@ all that is chosen or labelled. They are spread over the recordings, and no two 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from detach_core.clustering import kmeans
 from detach_core.contracts.metrics import ProtocolResult
 from detach_core.contracts.split import Fold
 from detach_core.contracts.windows import Windows
-from detach_core.evaluation.evaluate import Units, evaluate_protocols
+from detach_core.evaluation.evaluate import Units
 from detach_core.evaluation.label_curve import LabelCurve, looked_at_rows
 from detach_core.evaluation.logistic import moments, standardise
 from detach_core.evaluation.probes import ClassWeights, Probe, fit_logistic_probes
@@ -235,17 +235,7 @@ def suggestion_curve(
                         train = fold.train[np.isin(units.of_window[fold.train], units.ids[own])]
                         name = f"{protocol}|{kind}|{count}"
                         points.setdefault(name, []).append(Fold(train, fold.val, fold.test, draw))
-    results = evaluate_protocols(
-        curve.windows,
-        replace(curve.split, protocols={name: tuple(folds) for name, folds in points.items()}, fold_draws=1),
-        [features],
-        kind="logistic",
-        strengths=[curve.settings.c],
-        class_weights=curve.class_weights,
-        num_inner_folds=2,
-        interval=curve.interval,
-        device=curve.device,
-    ).results
+    results = curve.of_folds(features, points)
     named = {tuple(name.split("|")): result for name, result in results.items()}
     return {(protocol, kind, int(count)): result for (protocol, kind, count), result in named.items()}
 

@@ -17,7 +17,7 @@ pyadlml (tcsvn/pyadlml, `constants.py`): CSV with `time,device,value` and `start
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 from detach_core.foundation.errors import BadInputError, shown
 from detach_core.importers.channels import Hint
 from detach_core.importers.events import UNKNOWN, Event, Interval, Remarks
+from detach_core.importers.interval_table import interval_table, stamp_of
 from detach_core.importers.stamps import LocalTimes, parse_stamp, refuse_stamp
 from detach_core.importers.text_table import read_lines, read_table
 
@@ -372,7 +373,7 @@ def pyadlml_events(path: Path, times: LocalTimes, names: Path | None = None) -> 
 
 def _pyadlml_rows(path: Path) -> Iterator[tuple[int, datetime, tuple[str, str]]]:
     for number, row in read_table(path, ("time", "device", "value")):
-        yield number, _stamp(path, number, row, "time"), (row["device"], row["value"])
+        yield number, stamp_of(path, number, row, "time"), (row["device"], row["value"])
 
 
 def pyadlml_labels(path: Path, times: LocalTimes) -> list[Interval]:
@@ -381,18 +382,4 @@ def pyadlml_labels(path: Path, times: LocalTimes) -> list[Interval]:
     Raises:
         BadInputError: as `pyadlml_events`.
     """
-    rows = []
-    for number, row in read_table(path, ("start_time", "end_time", "activity")):
-        start, end = (_stamp(path, number, row, column) for column in ("start_time", "end_time"))
-        rows.append((number, start, (end, row["activity"])))
-    return [
-        Interval(number, start, times.moment(number, end, not_before=start), label)
-        for number, start, (end, label) in times.resolve(rows)
-    ]
-
-
-def _stamp(path: Path, number: int, row: Mapping[str, str], column: str) -> datetime:
-    stamp = parse_stamp(row[column])
-    if stamp is None:
-        raise refuse_stamp(path, f"line {number}, column {column}", row[column])
-    return stamp
+    return interval_table(path, times, ("start_time", "end_time", "activity"))

@@ -27,7 +27,8 @@ from typing import Any
 
 from detach_core.foundation.errors import BadInputError, UserError, shown
 from detach_core.importers.events import Interval, Remarks
-from detach_core.importers.stamps import LocalTimes, from_epoch, parse_stamp, refuse_stamp
+from detach_core.importers.interval_table import interval_table
+from detach_core.importers.stamps import LocalTimes, from_epoch, parse_stamp
 from detach_core.importers.text_table import read_lines, read_table
 
 FORMATS = ("intervals", "subtitles", "elan", "boris", "label-studio")
@@ -74,21 +75,7 @@ def read_intervals(path: Path, times: LocalTimes) -> list[Interval]:
             Interval(number, _seconds(path, number, row, "start_s"), _seconds(path, number, row, "end_s"), row["label"])
             for number, row in read_table(path, ("start_s", "end_s", "label"))
         ]
-    rows = []
-    for number, row in read_table(path, ("start", "end", "label")):
-        start, end = (_stamp(path, number, row, key) for key in ("start", "end"))
-        rows.append((number, start, (end, row["label"])))
-    return [
-        Interval(number, start, times.moment(number, end, not_before=start), label)
-        for number, start, (end, label) in times.resolve(rows)
-    ]
-
-
-def _stamp(path: Path, number: int, row: Mapping[str, str], column: str) -> datetime:
-    stamp = parse_stamp(row[column])
-    if stamp is None:
-        raise refuse_stamp(path, f"line {number}, column {column}", row[column])
-    return stamp
+    return interval_table(path, times, ("start", "end", "label"))
 
 
 def _seconds(path: Path, number: int, row: Mapping[str, str], column: str) -> float:

@@ -22,6 +22,7 @@ from detach_core.contracts.provenance import Provenance
 from detach_core.contracts.recognizer import GRAPH, RULE, SCHEMA, WEIGHTS, read_description
 from detach_core.evaluation.logistic import standardise
 from detach_core.evaluation.probes import Probe
+from detach_core.foundation.errors import UserError
 from detach_core.methods.batch import InputShape
 from detach_core.methods.method import AnyMethod
 from detach_core.methods.registry import METHODS, build_method
@@ -145,16 +146,24 @@ def _used_tensors(program: torch.export.ExportedProgram) -> tuple[str, ...]:
 def _decompositions() -> Any:
     """Torch's own, and two that its ONNX exporter lacks for the shapes and operations here."""
     table = torch.export.default_decompositions()
-    table[torch.ops.aten.scaled_dot_product_attention.default] = _attention
+    table[torch.ops.aten.scaled_dot_product_attention.default] = attention_without_mask
     table[torch.ops.aten.median.dim] = _median
     return table
 
 
-def _attention(
+def attention_without_mask(
     query: Tensor, key: Tensor, value: Tensor, *unused: Any, scale: float | None = None, **more: Any
 ) -> Tensor:
+    """Scaled dot-product attention as matrix products.
+
+    Raises:
+        UserError: a mask, dropout or groups are asked for.
+    """
     if any(one not in (None, False, 0.0) for one in (*unused, *more.values())):
-        raise NotImplementedError("attention with a mask, dropout or groups has no ONNX form here")
+        raise UserError(
+            "the method's sensor encoder has attention with a mask, dropout or groups, expected plain attention; a"
+            " recogniser cannot be made of it"
+        )
     factor = query.shape[-1] ** -0.5 if scale is None else scale
     return torch.softmax((query @ key.transpose(-2, -1)) * factor, dim=-1) @ value
 

@@ -1,43 +1,17 @@
 """Windows that calibrate a recogniser, and what is fitted on them."""
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from detach_core.contracts.checkpoint import read_checkpoint
-from detach_core.contracts.classifier import read_classifier
 from detach_core.contracts.recognizer import read_description
-from detach_core.contracts.split import Fold, read_split
-from detach_core.contracts.windows import open_windows, read_windows
+from detach_core.contracts.split import Fold
+from detach_core.contracts.windows import read_windows
 from detach_core.recognition.build import build_recognizer, calibrating, held_out, resampling_of
 from detach_core.recognition.recognizer import Recognizer
 from detach_core.recognition.settings import RecognizerJob, RecognizerSettings
-from tests.fixtures.recognizers import make_recognizer
+from tests.fixtures.recognizers import copied, make_recognizer, parts_of
 from tests.test_interface import probed
-
-
-@pytest.fixture(scope="module")
-def run(toy, home, split, tmp_path_factory):
-    """A run of the statistics with its classifier."""
-    folder = tmp_path_factory.mktemp("recognizer") / "run"
-    probed(toy, home, split, "statistics", folder)
-    return folder
-
-
-def copied(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "run")
-
-
-def parts_of(run, home):
-    windows, split = open_windows(home / "windows.h5"), read_split(home / "split.json")
-    return (
-        windows,
-        split,
-        read_checkpoint(run / "checkpoint.safetensors"),
-        read_classifier(run / "classifier.safetensors"),
-    )
 
 
 def test_it_is_calibrated_on_windows_that_nothing_has_seen(run, home, split):

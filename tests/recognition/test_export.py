@@ -10,8 +10,16 @@ from detach_core.contracts.checkpoint import read_checkpoint
 from detach_core.contracts.classifier import read_classifier
 from detach_core.contracts.recognizer import read_description
 from detach_core.evaluation.probes import Probe
+from detach_core.foundation.errors import UserError
 from detach_core.methods.registry import METHODS, build_method
-from detach_core.recognition.export import load_network, normal_form, recognizer_network, trace, write_graph
+from detach_core.recognition.export import (
+    attention_without_mask,
+    load_network,
+    normal_form,
+    recognizer_network,
+    trace,
+    write_graph,
+)
 from detach_core.recognition.recognizer import Recognizer
 from detach_core.signals.normalization import apply_form
 from detach_core.training.batches import input_shape
@@ -156,3 +164,12 @@ def test_a_method_whose_sensor_encoder_is_unknown_here_is_traced_too(toy, window
     names = trace(network).encoder_names
     assert names
     assert not [one for one in names if one.startswith("extra")]
+
+
+@pytest.mark.parametrize("options", [{"is_causal": True}, {"dropout_p": 0.5}, {"enable_gqa": True}])
+def test_attention_that_has_no_form_in_the_graph_is_refused_in_a_sentence(options):
+    one = torch.ones(1, 1, 2, 4)
+    with pytest.raises(UserError, match="a recogniser cannot be made of it"):
+        attention_without_mask(one, one, one, **options)
+    plain = torch.nn.functional.scaled_dot_product_attention(one, one, one)
+    torch.testing.assert_close(attention_without_mask(one, one, one), plain)

@@ -4,35 +4,10 @@ import shutil
 import pytest
 
 from detach_core.contracts.checkpoint import read_checkpoint
-from detach_core.contracts.classifier import read_classifier
 from detach_core.contracts.recognizer import read_description
-from detach_core.contracts.split import read_split
-from detach_core.contracts.windows import open_windows
 from detach_core.stages.recognizer import recognizer
-from tests.fixtures.recognizers import make_recognizer
+from tests.fixtures.recognizers import copied, make_recognizer
 from tests.test_interface import probed
-
-
-@pytest.fixture(scope="module")
-def run(toy, home, split, tmp_path_factory):
-    """A run of the statistics with its classifier."""
-    folder = tmp_path_factory.mktemp("recognizer") / "run"
-    probed(toy, home, split, "statistics", folder)
-    return folder
-
-
-def copied(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "run")
-
-
-def parts_of(run, home):
-    windows, split = open_windows(home / "windows.h5"), read_split(home / "split.json")
-    return (
-        windows,
-        split,
-        read_checkpoint(run / "checkpoint.safetensors"),
-        read_classifier(run / "classifier.safetensors"),
-    )
 
 
 def test_a_recogniser_says_what_it_takes_and_gives(run, home, windows, tmp_path):
